@@ -1,0 +1,60 @@
+# edgeadapt: every check that CI runs is a target here. `make help` lists them.
+SHELL := /bin/bash
+GO    ?= go
+DEMO  ?= demo
+# Tests build with the invariants tag: double frees and leaks of device memory then fail.
+TEST_FLAGS ?= -tags invariants
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build test race fuzz bench cover lint shaders shaders-check backbone demo-data examples demo clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
+
+deps: ## install Mesa's software driver, the validation layers and the shader tools where they are missing
+	@.ci/deps
+
+build: ## build the command line program
+	$(GO) build -o bin/edgeadapt ./cmd/edgeadapt
+
+test: deps ## run every test, Vulkan included
+	$(GO) test $(TEST_FLAGS) ./...
+	CGO_ENABLED=0 $(GO) build ./... 
+
+race: ## run the tests that share things between goroutines under the race detector
+	$(GO) test -race $(TEST_FLAGS) -run 'Concurren|Race' ./...
+
+fuzz: ## run every fuzz target for a short time
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
+	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-5s} $$p || exit 1; done; done
+
+bench: ## run the benchmarks of the kernels
+	$(GO) test -run '^$$' -bench . ./sdk/internal/backend/...
+
+cover: ## test coverage by package
+	$(GO) test -cover $(TEST_FLAGS) ./...
+
+lint: ## formatting, vet, staticcheck and the layering rules
+	@test -z "$$(gofmt -l cmd examples quant sdk shaders vulkan | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test ./sdk/internal/lint
+
+shaders: ## compile the shaders and their descriptions
+	$(GO) run ./shaders/internal/gen
+
+shaders-check: ## check that the committed shaders are valid and up to date
+	$(GO) run ./shaders/internal/gen -check
+
+backbone: ## rebuild the embedded backbone from CHECKPOINT, a folder with the original weights
+	$(GO) run ./cmd/edgeadapt quantize $(CHECKPOINT) --scheme q8c -o sdk/backbones/vits14/vit-s14.q8c.safetensors
+	cd sdk/backbones/vits14 && sha256sum -c vit-s14.q8c.safetensors.sha256
+
+examples: ## run the example programs
+	$(GO) test ./examples/...
+
+demo: build ## tune, switch and predict on two small real tasks; pictures and adapters go to ./demo
+	@examples/demo.sh bin/edgeadapt $(DEMO)
+
+clean: ## remove what the targets made
+	rm -rf bin $(DEMO)
