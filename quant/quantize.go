@@ -1,0 +1,111 @@
+package quant
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// ErrValue says that a weight has no place in the scheme: a NaN, an infinity, or past the range of f16.
+var ErrValue = errors.New("value cannot be quantised")
+
+// MaxInt8 is the largest magnitude q8c uses; -128 stays unused, so that the range is symmetric.
+const MaxInt8 = 127
+
+// Quantize stores w, a row-major [rows, cols] matrix, in scheme s. Each scheme rounds to nearest, ties to even:
+//
+//	q8c  scale = max|row| / 127 in float32, q = round(w / scale); a zero row has scale 0 and q 0
+//	f16  half(w)
+//	f32  w itself: the result aliases w
+//
+// It returns ErrValue, with row and column, for a weight that is no finite number of the scheme.
+func Quantize(s Scheme, w []float32, rows, cols int) (Matrix, error) {
+	m := Matrix{Scheme: s, Rows: rows, Cols: cols}
+	if rows <= 0 || cols <= 0 || len(w) != rows*cols {
+		return m, fmt.Errorf("quantise %d values as [%d, %d]: size mismatch", len(w), rows, cols)
+	}
+	for i, v := range w {
+		if d := v - v; d != 0 { // NaN for a NaN or an infinity
+			return m, fmt.Errorf("weight [%d, %d] is %v: %w", i/cols, i%cols, v, ErrValue)
+		}
+	}
+	switch s {
+	case F32:
+		m.Float = w
+	case F16:
+		return halves(m, w)
+	case Q8C:
+		m.Int8, m.Scale = make([]int8, len(w)), make([]float32, rows)
+		for r := range rows {
+			m.Scale[r] = int8Row(m.Int8[r*cols:(r+1)*cols], w[r*cols:(r+1)*cols])
+		}
+	default:
+		return m, fmt.Errorf("quantise as %q: %w", s, ErrScheme)
+	}
+	return m, nil
+}
+
+func halves(m Matrix, w []float32) (Matrix, error) {
+	m.Half = make([]uint16, len(w))
+	for i, v := range w {
+		m.Half[i] = ToF16(v)
+		if m.Half[i]&0x7fff == 0x7c00 {
+			return m, fmt.Errorf("weight [%d, %d] is %v, f16 ends at 65504: %w", i/m.Cols, i%m.Cols, v, ErrValue)
+		}
+	}
+	return m, nil
+}
+
+// int8Row fills q with round(w / scale) and returns the scale.
+func int8Row(q []int8, w []float32) float32 {
+	var largest float32
+	for _, v := range w {
+		largest = max(largest, float32(math.Abs(float64(v))))
+	}
+	scale := largest / MaxInt8
+	if scale == 0 { // a zero row, or one so small that its scale vanishes
+		clear(q)
+		return 0
+	}
+	for i, v := range w {
+		// The clamp matters only where the scale is subnormal, and so too coarse.
+		q[i] = int8(min(max(math.RoundToEven(float64(v/scale)), -MaxInt8), MaxInt8))
+	}
+	return scale
+}
+
+// Dequantize writes the values that the matrix stands for to dst, which has Rows x Cols elements.
+func (m Matrix) Dequantize(dst []float32) {
+	for r := range m.Rows {
+		m.DequantizeRow(dst[r*m.Cols:(r+1)*m.Cols], r)
+	}
+}
+
+// DequantizeRow writes the values of one row to dst, which has Cols elements. Each is the stored number times the row's
+// scale, in float32.
+func (m Matrix) DequantizeRow(dst []float32, row int) {
+	scale := float32(1)
+	if m.Scale != nil {
+		scale = m.Scale[row]
+	}
+	lo, hi := row*m.Cols, (row+1)*m.Cols
+	switch m.Scheme {
+	case Q8C:
+		for i, q := range m.Int8[lo:hi] {
+			dst[i] = float32(q) * scale
+		}
+	case F16:
+		for i, h := range m.Half[lo:hi] {
+			dst[i] = FromF16(h) * scale
+		}
+	default:
+		for i, f := range m.Float[lo:hi] {
+			dst[i] = f * scale
+		}
+	}
+}
+
+// Bytes is the memory that the elements and scales occupy.
+func (m Matrix) Bytes() int {
+	return len(m.Int8) + 2*len(m.Half) + 4*len(m.Float) + 4*len(m.Scale)
+}
