@@ -1,0 +1,78 @@
+package checkpoint
+
+import "fmt"
+
+// What backbone files and adapter files both have to say is defined once, here. Packages model and adapter, which do not
+// know each other, export these types under their own names.
+
+// Pool says how tokens become one feature vector.
+type Pool string
+
+// The poolings: the class token after the final norm; the mean of the patch tokens of the last block, then a norm of
+// the adapter's; class token and mean of the patch tokens, both after the final norm, side by side.
+const (
+	PoolCLS     Pool = "cls"
+	PoolMean    Pool = "mean"
+	PoolCLSMean Pool = "cls_mean"
+)
+
+// Check reports whether p is one of the poolings.
+func (p Pool) Check() error {
+	switch p {
+	case PoolCLS, PoolMean, PoolCLSMean:
+		return nil
+	}
+	return fmt.Errorf("pool %q, expected cls, mean or cls_mean", p)
+}
+
+// Interpolation is the filter that resizes images.
+type Interpolation string
+
+// The filters, as PIL defines them.
+const (
+	Bicubic  Interpolation = "bicubic"
+	Bilinear Interpolation = "bilinear"
+)
+
+// MaxSide bounds the sides of images and their crops, in pixels.
+const MaxSide = 8192
+
+// Preprocess is how images become input: the short side scaled to Resize pixels, the central Crop x Crop pixels, then
+// (v/255 - Mean) / Std per RGB channel.
+type Preprocess struct {
+	Resize        int           `json:"resize"`
+	Crop          int           `json:"crop"`
+	Interpolation Interpolation `json:"interpolation"`
+	Mean          [3]float32    `json:"mean"`
+	Std           [3]float32    `json:"std"`
+}
+
+// Check reports what keeps p from being used.
+func (p Preprocess) Check() error {
+	if p.Crop < 1 || p.Resize < p.Crop || p.Resize > MaxSide {
+		return fmt.Errorf("resize %d and crop %d, expected 1 <= crop <= resize <= %d", p.Resize, p.Crop, MaxSide)
+	}
+	return CheckNormalisation(p.Interpolation, p.Mean, p.Std)
+}
+
+// CheckNormalisation checks the values that every preprocessing has.
+func CheckNormalisation(i Interpolation, mean, std [3]float32) error {
+	if i != Bicubic && i != Bilinear {
+		return fmt.Errorf("interpolation %q, expected bicubic or bilinear", i)
+	}
+	for c := range 3 {
+		if mean[c]-mean[c] != 0 || std[c]-std[c] != 0 || std[c] <= 0 {
+			return fmt.Errorf("mean %v and std %v, expected finite numbers and a positive std", mean, std)
+		}
+	}
+	return nil
+}
+
+// BackboneRef is what an adapter knows of the backbone that it was made for.
+type BackboneRef struct {
+	Name        string     `json:"name"`
+	Fingerprint string     `json:"fingerprint"` // of architecture and source weights, 64 hex digits
+	Dim         int        `json:"dim"`
+	Depth       int        `json:"depth"`
+	Preprocess  Preprocess `json:"-"` // where an adapter's own preprocessing starts from
+}

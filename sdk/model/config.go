@@ -1,0 +1,206 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/edgeadapt/edgeadapt/sdk/internal/checkpoint"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+)
+
+// Errors that callers may test for.
+var (
+	ErrCorrupt = checkpoint.ErrCorrupt
+	ErrVersion = errors.New("written by a newer release")
+	ErrLayout  = errors.New("not a supported checkpoint") // sound, but of another layout or architecture
+)
+
+// Types that backbones share with adapters.
+type (
+	Pool          = checkpoint.Pool
+	Interpolation = checkpoint.Interpolation
+	Preprocess    = checkpoint.Preprocess
+	Ref           = checkpoint.BackboneRef
+)
+
+// Families of architecture.
+const (
+	FamilyViT    = "vit"
+	FamilyDINOv2 = "dinov2" // layer scale, and class token with mean as the default features
+)
+
+// Resample is the rule by which a position grid is brought to another size.
+type Resample string
+
+// The rules; both take half-pixel centres and repeat the border.
+const (
+	ResampleBicubic   Resample = "bicubic"           // cubic convolution with a = -0.75, as DINOv2 does
+	ResampleAntialias Resample = "bicubic-antialias" // a = -0.5, widened where the grid shrinks, as timm does
+)
+
+// Config describes a backbone's architecture and how images become its input.
+type Config struct {
+	Name         string     `json:"name"` // family, size and patch, such as dinov2-s14
+	Family       string     `json:"family"`
+	Patch        int        `json:"patch"` // side in pixels
+	Dim          int        `json:"dim"`
+	Depth        int        `json:"depth"` // blocks
+	Heads        int        `json:"heads"`
+	Hidden       int        `json:"hidden"` // width of the MLP
+	LayerNormEps float32    `json:"layer_norm_eps"`
+	LayerScale   bool       `json:"layer_scale"`
+	Grid         [2]int     `json:"grid"` // rows and columns of the learned positions
+	Resample     Resample   `json:"resample"`
+	Pool         Pool       `json:"pool"`     // of the features unless an adapter says otherwise
+	HasHead      bool       `json:"has_head"` // the checkpoint's own classifier is kept
+	Preprocess   Preprocess `json:"preprocess"`
+
+	Fingerprint string `json:"-"` // of architecture and source weights; empty before quantising
+}
+
+// PrefixTokens is the number of tokens before those of the patches: the class token.
+func (c Config) PrefixTokens() int { return 1 }
+
+// ImageSize is the height and width in pixels that the learned positions were made for.
+func (c Config) ImageSize() (height, width int) { return c.Grid[0] * c.Patch, c.Grid[1] * c.Patch }
+
+// Ref is what an adapter for this backbone has to know.
+func (c Config) Ref() Ref {
+	return Ref{Name: c.Name, Fingerprint: c.Fingerprint, Dim: c.Dim, Depth: c.Depth, Preprocess: c.Preprocess}
+}
+
+// Limits on what a file may ask for, far above every published ViT.
+const (
+	maxPatch  = 128
+	maxDim    = 1 << 14
+	maxHidden = 1 << 16
+	maxDepth  = 256
+	maxGrid   = 1 << 10
+)
+
+func (c Config) validate() error {
+	for _, v := range []struct {
+		name       string
+		value, max int
+	}{
+		{"patch", c.Patch, maxPatch}, {"dim", c.Dim, maxDim}, {"depth", c.Depth, maxDepth}, {"heads", c.Heads, maxDim},
+		{"hidden", c.Hidden, maxHidden}, {"grid rows", c.Grid[0], maxGrid}, {"grid columns", c.Grid[1], maxGrid},
+	} {
+		if v.value < 1 || v.value > v.max {
+			return fmt.Errorf("%s is %d, expected 1 to %d", v.name, v.value, v.max)
+		}
+	}
+	if c.Dim%c.Heads != 0 {
+		return fmt.Errorf("dim %d is no multiple of %d heads", c.Dim, c.Heads)
+	}
+	if c.Family != FamilyViT && c.Family != FamilyDINOv2 {
+		return fmt.Errorf("family %q, expected vit or dinov2", c.Family)
+	}
+	if c.Resample != ResampleBicubic && c.Resample != ResampleAntialias {
+		return fmt.Errorf("resample %q, expected bicubic or bicubic-antialias", c.Resample)
+	}
+	if !(c.LayerNormEps > 0 && c.LayerNormEps < 1) {
+		return fmt.Errorf("layer norm eps is %g, expected a small positive number", c.LayerNormEps)
+	}
+	if err := c.Pool.Check(); err != nil {
+		return err
+	}
+	return c.Preprocess.Check()
+}
+
+// sizeNames are the usual letters for the widths of the ViT paper and DINOv2.
+var sizeNames = map[int]string{192: "ti", 384: "s", 768: "b", 1024: "l", 1280: "h", 1536: "g"}
+
+func (c Config) autoName() string {
+	size := sizeNames[c.Dim]
+	if size == "" {
+		size = fmt.Sprintf("d%d-p", c.Dim)
+	}
+	return fmt.Sprintf("%s-%s%d", c.Family, size, c.Patch)
+}
+
+// spec is a tensor that a backbone has, by its canonical (timm) name.
+type spec struct {
+	name   string
+	shape  tensor.Shape // an extent of 0 may be anything
+	linear bool         // a weight matrix that quantisation applies to
+}
+
+const (
+	clsToken   = "cls_token"
+	posEmbed   = "pos_embed"
+	patchProj  = "patch_embed.proj"
+	headWeight = "head.weight"
+	headBias   = "head.bias"
+)
+
+// layers are a block's linear layers.
+var layers = []string{"attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"}
+
+func blockName(i int, leaf string) string { return fmt.Sprintf("blocks.%d.%s", i, leaf) }
+
+// layerShape is the [out, in] of a block's linear layer.
+func (c Config) layerShape(layer string) (rows, cols int) {
+	switch layer {
+	case "attn.qkv":
+		return 3 * c.Dim, c.Dim
+	case "mlp.fc1":
+		return c.Hidden, c.Dim
+	case "mlp.fc2":
+		return c.Dim, c.Hidden
+	}
+	return c.Dim, c.Dim
+}
+
+// specs lists every tensor of the architecture, in the order of files and fingerprints.
+func (c Config) specs() []spec {
+	list := []spec{
+		{name: patchProj + ".weight", shape: tensor.Shape{c.Dim, 3, c.Patch, c.Patch}},
+		{name: patchProj + ".bias", shape: tensor.Shape{c.Dim}},
+		{name: clsToken, shape: tensor.Shape{1, 1, c.Dim}},
+		{name: posEmbed, shape: tensor.Shape{1, c.PrefixTokens() + c.Grid[0]*c.Grid[1], c.Dim}},
+	}
+	vector := func(names ...string) {
+		for _, n := range names {
+			list = append(list, spec{name: n, shape: tensor.Shape{c.Dim}})
+		}
+	}
+	for i := range c.Depth {
+		vector(blockName(i, "norm1.weight"), blockName(i, "norm1.bias"), blockName(i, "norm2.weight"), blockName(i, "norm2.bias"))
+		if c.LayerScale {
+			vector(blockName(i, "ls1.gamma"), blockName(i, "ls2.gamma"))
+		}
+		for _, layer := range layers {
+			rows, cols := c.layerShape(layer)
+			list = append(list,
+				spec{name: blockName(i, layer) + ".weight", shape: tensor.Shape{rows, cols}, linear: true},
+				spec{name: blockName(i, layer) + ".bias", shape: tensor.Shape{rows}})
+		}
+	}
+	vector("norm.weight", "norm.bias")
+	if c.HasHead {
+		list = append(list, spec{name: headWeight, shape: tensor.Shape{0, c.Dim}}, spec{name: headBias, shape: tensor.Shape{0}})
+	}
+	return list
+}
+
+// fits reports whether a tensor of this shape can be s.
+func (s spec) fits(shape tensor.Shape) bool {
+	if len(shape) != len(s.shape) {
+		return false
+	}
+	for i, d := range s.shape {
+		if shape[i] < 1 || d != 0 && shape[i] != d {
+			return false
+		}
+	}
+	return true
+}
+
+// want prints the expected shape.
+func (s spec) want() string {
+	if s.shape[0] == 0 {
+		return fmt.Sprintf("[classes%s", tensor.Shape(s.shape).String()[2:])
+	}
+	return s.shape.String()
+}

@@ -1,0 +1,77 @@
+package model
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"math"
+
+	"github.com/pkg/errors"
+
+	"github.com/edgeadapt/edgeadapt/quant"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+)
+
+// Quantize stores the linear layers of src in the given scheme. Patch embedding, positions, norms, biases, layer scale
+// and the checkpoint's own head stay as exact as they were: float16 where the source is float16, else float32. The
+// result shares no memory with src. It returns ErrCorrupt, with the tensor's name, for a weight that is no finite number.
+// Cost: one pass over the weights, with one tensor at a time in float32.
+func Quantize(src *Source, scheme quant.Scheme) (*Backbone, error) {
+	if _, err := quant.ParseScheme(string(scheme)); err != nil {
+		return nil, err
+	}
+	b := &Backbone{config: src.config, scheme: scheme, linear: map[string]quant.Matrix{}, float: map[string]param{}}
+	print := newFingerprint(src.config)
+	for _, s := range src.config.specs() {
+		t, half, err := src.read(s.name)
+		if err != nil {
+			return nil, err
+		}
+		print.add(s.name, t)
+		if !s.linear {
+			b.float[s.name] = newParam(t, half)
+			continue
+		}
+		m, err := quant.Quantize(scheme, t.Data, t.Shape[0], t.Shape[1])
+		if err != nil {
+			return nil, errors.WithMessagef(err, "tensor %q", s.name)
+		}
+		b.linear[s.name] = m
+	}
+	b.config.Fingerprint = print.sum()
+	if err := b.checkHead(); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// fingerprint is SHA-256 over an architecture and its source weights as float32, in canonical names and order. So it is
+// the same for every scheme, key layout and exact storage type of one checkpoint. The checkpoint's own head is no part
+// of it: adapters do not see that.
+type fingerprint struct {
+	h   hash.Hash
+	buf []byte
+}
+
+func newFingerprint(c Config) *fingerprint {
+	f := &fingerprint{h: sha256.New()}
+	fmt.Fprintf(f.h, "edgeadapt backbone 1\nfamily %s patch %d dim %d depth %d heads %d hidden %d eps %08x layer scale %t grid %d %d resample %s\n",
+		c.Family, c.Patch, c.Dim, c.Depth, c.Heads, c.Hidden, math.Float32bits(c.LayerNormEps), c.LayerScale, c.Grid[0], c.Grid[1], c.Resample)
+	return f
+}
+
+func (f *fingerprint) add(name string, t tensor.Tensor) {
+	if name == headWeight || name == headBias {
+		return
+	}
+	fmt.Fprintf(f.h, "%s %v\n", name, t.Shape)
+	f.buf = f.buf[:0]
+	for _, v := range t.Data {
+		f.buf = binary.LittleEndian.AppendUint32(f.buf, math.Float32bits(v))
+	}
+	f.h.Write(f.buf)
+}
+
+func (f *fingerprint) sum() string { return hex.EncodeToString(f.h.Sum(nil)) }
