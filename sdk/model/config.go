@@ -11,7 +11,7 @@ import (
 // Errors that callers may test for.
 var (
 	ErrCorrupt = checkpoint.ErrCorrupt
-	ErrVersion = errors.New("written by a newer release")
+	ErrVersion = checkpoint.ErrVersion
 	ErrLayout  = errors.New("not a supported checkpoint") // sound, but of another layout or architecture
 )
 

@@ -15,8 +15,8 @@ import (
 
 // Metadata of a backbone file; FORMATS.md describes it.
 const (
-	metaKind        = "edgeadapt"
-	metaVersion     = "version"
+	metaKind        = checkpoint.MetaKind
+	metaVersion     = checkpoint.MetaVersion
 	metaConfig      = "config"
 	metaScheme      = "scheme"
 	metaFingerprint = "fingerprint"
@@ -110,11 +110,8 @@ func ReadBackboneAt(r io.ReaderAt, size int64) (*Backbone, error) {
 // decode checks the file and takes its tensors. On success the Backbone owns f.
 func decode(f *checkpoint.File) (*Backbone, error) {
 	meta := f.Metadata()
-	if meta[metaKind] != kindBackbone {
-		return nil, fmt.Errorf("metadata %q is %q, expected %q: %w", metaKind, meta[metaKind], kindBackbone, ErrCorrupt)
-	}
-	if v := meta[metaVersion]; v != formatVersion {
-		return nil, fmt.Errorf("format version %q, this release reads %q: %w", v, formatVersion, ErrVersion)
+	if err := f.CheckKind(kindBackbone, formatVersion); err != nil {
+		return nil, err
 	}
 	b := &Backbone{linear: map[string]quant.Matrix{}, float: map[string]param{}, file: f}
 	if err := json.Unmarshal([]byte(meta[metaConfig]), &b.config); err != nil {

@@ -1,6 +1,9 @@
 package checkpoint
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // What backbone files and adapter files both have to say is defined once, here. Packages model and adapter, which do not
 // know each other, export these types under their own names.
@@ -75,4 +78,24 @@ type BackboneRef struct {
 	Dim         int        `json:"dim"`
 	Depth       int        `json:"depth"`
 	Preprocess  Preprocess `json:"-"` // where an adapter's own preprocessing starts from
+}
+
+// Metadata that every file of ours has: what it is, and in which version of its format.
+const (
+	MetaKind    = "edgeadapt"
+	MetaVersion = "version"
+)
+
+// ErrVersion says that a file is of a format that this release does not know.
+var ErrVersion = errors.New("unknown format version")
+
+// CheckKind makes sure that f is a file of ours, of the wanted kind and format version.
+func (f *File) CheckKind(kind, version string) error {
+	if got := f.metadata[MetaKind]; got != kind {
+		return corrupt("metadata %q is %q, expected %q", MetaKind, got, kind)
+	}
+	if got := f.metadata[MetaVersion]; got != version {
+		return fmt.Errorf("format version %q, this release reads %q: %w", got, version, ErrVersion)
+	}
+	return nil
 }

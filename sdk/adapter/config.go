@@ -1,0 +1,220 @@
+package adapter
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/edgeadapt/edgeadapt/sdk/internal/checkpoint"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+)
+
+// Errors that callers may test for.
+var (
+	ErrCorrupt      = checkpoint.ErrCorrupt
+	ErrVersion      = checkpoint.ErrVersion
+	ErrConfig       = errors.New("invalid adapter configuration")
+	ErrIncompatible = errors.New("adapter was made for another backbone")
+	ErrUnsupported  = errors.New("unsupported adapter option")
+)
+
+// Types that adapters share with backbones.
+type (
+	Pool          = checkpoint.Pool
+	Interpolation = checkpoint.Interpolation
+	Ref           = checkpoint.BackboneRef
+)
+
+// The poolings; see checkpoint.Pool.
+const (
+	PoolCLS     = checkpoint.PoolCLS
+	PoolMean    = checkpoint.PoolMean
+	PoolCLSMean = checkpoint.PoolCLSMean
+)
+
+// Method is how a task adapts the backbone.
+type Method string
+
+// The methods: AdaptMLP branches and a head, or a head alone.
+const (
+	AdaptFormer Method = "adaptformer"
+	Linear      Method = "linear"
+)
+
+// Fit is how an image becomes a square.
+type Fit string
+
+// The fits: the whole image resized to the square; or the short side scaled by the backbone's ratio of resizing to
+// cropping and the centre cut out.
+const (
+	Squash Fit = "squash"
+	Crop   Fit = "crop"
+)
+
+// Task is the kind of answer.
+type Task string
+
+// The tasks: exactly one label an image (softmax), or any number (sigmoid each).
+const (
+	SingleLabel Task = "single-label"
+	MultiLabel  Task = "multi-label"
+)
+
+// Config says what an adapter is and how images become its input.
+type Config struct {
+	Name        string `json:"name,omitempty"`
+	Description string `json:"description,omitempty"`
+
+	Method     Method  `json:"method"`
+	Blocks     []int   `json:"blocks,omitempty"`     // with a branch, ascending, counted from 0; none for Linear
+	Bottleneck int     `json:"bottleneck,omitempty"` // r, 1 to 256
+	Scale      float32 `json:"scale,omitempty"`      // s, on the branch's output
+	Dropout    float32 `json:"dropout,omitempty"`    // after the ReLU, in training only
+
+	Pool     Pool     `json:"pool"`
+	HeadNorm bool     `json:"head_norm"` // BatchNorm without affine before the head's linear layer
+	Task     Task     `json:"task"`
+	Labels   []string `json:"labels"`
+
+	Size          int           `json:"size"` // side of the square input in pixels
+	Fit           Fit           `json:"fit"`
+	Interpolation Interpolation `json:"interpolation"`
+	Mean          [3]float32    `json:"mean"`
+	Std           [3]float32    `json:"std"`
+}
+
+// clone copies c with its slices.
+func (c Config) clone() Config {
+	c.Blocks, c.Labels = slices.Clone(c.Blocks), slices.Clone(c.Labels)
+	return c
+}
+
+// MaxBottleneck is the widest branch.
+const MaxBottleneck = 256
+
+// Validate checks c on its own; a backbone of depth blocks must be able to carry it. It returns ErrConfig.
+func (c Config) Validate(depth int) error {
+	if err := c.check(depth); err != nil {
+		return fmt.Errorf("%v: %w", err, ErrConfig)
+	}
+	return nil
+}
+
+func (c Config) check(depth int) error {
+	if err := c.checkBranches(depth); err != nil {
+		return err
+	}
+	if err := c.checkLabels(); err != nil {
+		return err
+	}
+	if c.Task != SingleLabel && c.Task != MultiLabel {
+		return fmt.Errorf("task %q, expected single-label or multi-label", c.Task)
+	}
+	if c.Size < 1 || c.Size > checkpoint.MaxSide {
+		return fmt.Errorf("size %d, expected 1 to %d pixels", c.Size, checkpoint.MaxSide)
+	}
+	if c.Fit != Squash && c.Fit != Crop {
+		return fmt.Errorf("fit %q, expected squash or crop", c.Fit)
+	}
+	if err := c.Pool.Check(); err != nil {
+		return err
+	}
+	return checkpoint.CheckNormalisation(c.Interpolation, c.Mean, c.Std)
+}
+
+func (c Config) checkBranches(depth int) error {
+	switch c.Method {
+	case Linear:
+		if len(c.Blocks) > 0 {
+			return fmt.Errorf("method linear with branches in blocks %v", c.Blocks)
+		}
+		return nil
+	case AdaptFormer:
+	default:
+		return fmt.Errorf("method %q, expected adaptformer or linear", c.Method)
+	}
+	if len(c.Blocks) == 0 {
+		return errors.New("no blocks, expected at least one")
+	}
+	for i, b := range c.Blocks {
+		if b < 0 || b >= depth || i > 0 && b <= c.Blocks[i-1] {
+			return fmt.Errorf("blocks %v, expected ascending numbers from 0 to %d", c.Blocks, depth-1)
+		}
+	}
+	if c.Bottleneck < 1 || c.Bottleneck > MaxBottleneck {
+		return fmt.Errorf("bottleneck %d, expected 1 to %d", c.Bottleneck, MaxBottleneck)
+	}
+	if c.Scale-c.Scale != 0 {
+		return fmt.Errorf("scale %g, expected a finite number", c.Scale)
+	}
+	if !(c.Dropout >= 0 && c.Dropout < 1) {
+		return fmt.Errorf("dropout %g, expected at least 0 and below 1", c.Dropout)
+	}
+	return nil
+}
+
+func (c Config) checkLabels() error {
+	if len(c.Labels) == 0 {
+		return errors.New("no labels, expected at least one")
+	}
+	seen := make(map[string]bool, len(c.Labels))
+	for i, l := range c.Labels {
+		if l == "" || seen[l] {
+			return fmt.Errorf("label %d is %q, expected distinct names", i, l)
+		}
+		seen[l] = true
+	}
+	return nil
+}
+
+// FeatureWidth is the width of the pooled vector for tokens of width dim.
+func (c Config) FeatureWidth(dim int) int {
+	if c.Pool == PoolCLSMean {
+		return 2 * dim
+	}
+	return dim
+}
+
+// spec is a tensor that an adapter has.
+type spec struct {
+	name  string
+	shape tensor.Shape
+}
+
+const (
+	runningMean  = "head.0.running_mean"
+	runningVar   = "head.0.running_var"
+	fcNormWeight = "fc_norm.weight"
+	fcNormBias   = "fc_norm.bias"
+)
+
+// branchName is the prefix of a block's branch, as the authors have it.
+func branchName(block int) string { return fmt.Sprintf("blocks.%d.adaptmlp.", block) }
+
+// headName is the prefix of the head's linear layer: with a BatchNorm it is the second of a sequence.
+func (c Config) headName() string {
+	if c.HeadNorm {
+		return "head.1."
+	}
+	return "head."
+}
+
+// specs lists the adapter's tensors in the order of its file.
+func (c Config) specs(dim int) []spec {
+	var list []spec
+	for _, i := range c.Blocks {
+		p := branchName(i)
+		list = append(list,
+			spec{p + "down_proj.weight", tensor.Shape{c.Bottleneck, dim}}, spec{p + "down_proj.bias", tensor.Shape{c.Bottleneck}},
+			spec{p + "up_proj.weight", tensor.Shape{dim, c.Bottleneck}}, spec{p + "up_proj.bias", tensor.Shape{dim}})
+	}
+	if c.Pool == PoolMean {
+		list = append(list, spec{fcNormWeight, tensor.Shape{dim}}, spec{fcNormBias, tensor.Shape{dim}})
+	}
+	width, classes := c.FeatureWidth(dim), len(c.Labels)
+	if c.HeadNorm {
+		list = append(list, spec{runningMean, tensor.Shape{width}}, spec{runningVar, tensor.Shape{width}})
+	}
+	return append(list,
+		spec{c.headName() + "weight", tensor.Shape{classes, width}}, spec{c.headName() + "bias", tensor.Shape{classes}})
+}
