@@ -40,7 +40,7 @@ const (
 
 // Config describes a backbone's architecture and how images become its input.
 type Config struct {
-	Name         string     `json:"name"` // family, size and patch, such as dinov2-s14
+	Name         string     `json:"name"` // size and patch, such as vit-s14
 	Family       string     `json:"family"`
 	Patch        int        `json:"patch"` // side in pixels
 	Dim          int        `json:"dim"`
@@ -116,7 +116,7 @@ func (c Config) autoName() string {
 	if size == "" {
 		size = fmt.Sprintf("d%d-p", c.Dim)
 	}
-	return fmt.Sprintf("%s-%s%d", c.Family, size, c.Patch)
+	return fmt.Sprintf("vit-%s%d", size, c.Patch)
 }
 
 // spec is a tensor that a backbone has, by its canonical (timm) name.
