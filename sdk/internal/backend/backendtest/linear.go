@@ -1,0 +1,94 @@
+package backendtest
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/edgeadapt/edgeadapt/quant"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/golden"
+)
+
+var schemes = []quant.Scheme{quant.F32, quant.F16, quant.Q8C}
+
+// linearSizes are m, n, k, and r of the adapter: a single one, primes, a tile of 64 and its neighbours.
+var linearSizes = []struct{ m, n, k, r int }{{1, 1, 1, 1}, {7, 37, 5, 7}, {65, 63, 64, 16}, {37, 130, 197, 64}}
+
+// linear is one frozen layer with its epilogue.
+func linear(scheme quant.Scheme, e backend.Epilogue, m, n, k, r int, scale float32) func(g *graph) {
+	return func(g *graph) {
+		x, f := g.items("x", m, m, k), g.frozen("w", scheme, n, k)
+		switch e {
+		case backend.EpiNone:
+			g.read("y", g.Linear(x, f))
+		case backend.EpiResidual:
+			g.read("y", g.LinearResidual(x, f, g.items("residual", m, m, n)))
+		case backend.EpiGELU:
+			y, derivative := g.LinearGELU(x, f, true)
+			g.read("y", y)
+			g.read("gelu'", derivative)
+		case backend.EpiResidualAdapter:
+			b := backend.Branch{Hidden: g.items("hidden", m, m, r), Up: g.param("up", n, r), UpBias: g.param("up bias", n), Scale: scale}
+			g.read("y", g.LinearResidualAdapter(x, f, g.items("residual", m, m, n), b))
+		}
+	}
+}
+
+func testLinear(t *testing.T, s suite) {
+	epilogues := []string{"plain", "residual", "gelu", "adapter"}
+	for _, scheme := range schemes {
+		for e, word := range epilogues {
+			for _, c := range linearSizes {
+				s.check(t, fmt.Sprintf("%s %s %dx%dx%d r %d", scheme, word, c.m, c.n, c.k, c.r),
+					linear(scheme, backend.Epilogue(e), c.m, c.n, c.k, c.r, 0.1))
+			}
+			s.independent(t, fmt.Sprintf("%s %s", scheme, word), 70, func(g *graph, n int) {
+				linear(scheme, backend.Epilogue(e), n, 65, 67, 7, 0.1)(g)
+			})
+		}
+	}
+	s.check(t, "gelu without its derivative", func(g *graph) {
+		y, _ := g.LinearGELU(g.items("x", 7, 7, 5), g.frozen("w", quant.F32, 37, 5), false)
+		g.read("y", y)
+	})
+	s.rejects(t, "no residual", linear(quant.F32, backend.EpiResidual, 7, 37, 5, 7, 0), linear(quant.F32, backend.EpiNone, 7, 37, 5, 7, 0))
+	s.rejects(t, "another adapter scale", linear(quant.Q8C, backend.EpiResidualAdapter, 7, 37, 5, 7, 0.1), linear(quant.Q8C, backend.EpiResidualAdapter, 7, 37, 5, 7, 0.101))
+	s.rejects(t, "q8c as if f32", linear(quant.Q8C, backend.EpiNone, 7, 37, 197, 7, 0), linear(quant.F32, backend.EpiNone, 7, 37, 197, 7, 0))
+	t.Run("rejects tanh gelu", func(t *testing.T) { s.rejectsTanh(t) })
+}
+
+// rejectsTanh holds the device's GELU against the tanh approximation of its own sums, 4.7e-4 away at the worst.
+func (s suite) rejectsTanh(t *testing.T) {
+	sums := run(t, s.be, 0, linear(quant.F32, backend.EpiNone, 37, 63, 64, 1, 0)).tensors["y"]
+	gelu := run(t, s.be, 0, linear(quant.F32, backend.EpiGELU, 37, 63, 64, 1, 0)).tensors["y"]
+	for i, v := range sums.Data {
+		x := float64(v)
+		sums.Data[i] = float32(0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x))))
+	}
+	if w := golden.RelMax(gelu.Data, sums); w.Error < 2*float64(s.tol) {
+		t.Errorf("tanh-GELU differs by %.3g only, the tolerance is %.3g", w.Error, s.tol)
+	}
+}
+
+func testLinearBackward(t *testing.T, s suite) {
+	backward := func(scheme quant.Scheme, m, n, k int, gelu bool) func(g *graph) {
+		return func(g *graph) {
+			var d backend.Value
+			if gelu {
+				d = g.items("gelu'", m, m, k)
+			}
+			g.read("dx", g.LinearBackward(g.items("dy", m, m, n), g.frozen("w", scheme, n, k), d))
+		}
+	}
+	for _, scheme := range schemes {
+		for _, c := range linearSizes {
+			name := fmt.Sprintf("%s %dx%dx%d", scheme, c.m, c.n, c.k)
+			s.check(t, name, backward(scheme, c.m, c.n, c.k, false))
+			s.check(t, name+" gelu", backward(scheme, c.m, c.n, c.k, true))
+		}
+	}
+	s.rejects(t, "no gelu'", backward(quant.Q8C, 7, 37, 5, true), backward(quant.Q8C, 7, 37, 5, false))
+	// Equal row scales hide a missing scale; those of frozen differ, so f32 of the same weights is as far as rounding.
+	s.rejects(t, "q8c as if f32", backward(quant.Q8C, 7, 37, 197, false), backward(quant.F32, 7, 37, 197, false))
+}
