@@ -71,13 +71,13 @@ func hfSource(canonical string) []string {
 
 // findLayout recognises a checkpoint by its keys.
 func findLayout(f *checkpoint.File) (layout, error) {
+	if f.Metadata()[metaKind] == kindBackbone {
+		return layout{}, fmt.Errorf("%s: is a backbone file already: %w", f.Path(), ErrLayout)
+	}
 	for _, l := range layouts {
 		if f.Has(l.prefix + l.marker) {
 			return l, nil
 		}
-	}
-	if f.Has("blocks.0.attn.qkv.weight_scale") || f.Metadata()[metaKind] == kindBackbone {
-		return layout{}, fmt.Errorf("%s: is a backbone file already: %w", f.Path(), ErrLayout)
 	}
 	return layout{}, fmt.Errorf("%s: keys %s; expected those of a timm ViT or of Dinov2Model: %w", f.Path(), listed(f.Names()), ErrLayout)
 }
