@@ -19,10 +19,7 @@ type Adapter struct {
 
 // build checks that tensors are what config needs, drops all others, and makes an Adapter that shares their data.
 func build(config Config, backbone Ref, tensors map[string]tensor.Tensor, record json.RawMessage) (*Adapter, error) {
-	if backbone.Dim < 1 || backbone.Depth < 1 {
-		return nil, fmt.Errorf("backbone of width %d and depth %d, expected positive numbers: %w", backbone.Dim, backbone.Depth, ErrConfig)
-	}
-	if err := config.Validate(backbone.Depth); err != nil {
+	if err := checkFor(config, backbone); err != nil {
 		return nil, err
 	}
 	a := &Adapter{config: config.clone(), backbone: backbone, tensors: map[string]tensor.Tensor{}, record: record}
@@ -37,6 +34,16 @@ func build(config Config, backbone Ref, tensors map[string]tensor.Tensor, record
 		a.tensors[s.name] = t
 	}
 	return a, nil
+}
+
+// maxExtent bounds the width and depth of a backbone, far above every published ViT.
+const maxExtent = 1 << 14
+
+func checkFor(config Config, backbone Ref) error {
+	if backbone.Dim < 1 || backbone.Depth < 1 || backbone.Dim > maxExtent || backbone.Depth > maxExtent {
+		return fmt.Errorf("backbone of width %d and depth %d, expected 1 to %d: %w", backbone.Dim, backbone.Depth, maxExtent, ErrConfig)
+	}
+	return config.Validate(backbone.Depth)
 }
 
 // check compares a tensor with what the configuration needs of it.

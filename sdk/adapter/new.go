@@ -17,11 +17,11 @@ const headStd = 0.01
 // a = sqrt 5), up-projections and all biases zero, running statistics 0 and 1, head weights normal.
 // The same configuration, backbone and seed give the same bits; a tensor does not depend on which others there are.
 func New(c Config, backbone Ref, seed uint64) (*Adapter, error) {
-	if err := c.Validate(backbone.Depth); err != nil {
+	if err := checkFor(c, backbone); err != nil {
 		return nil, err
 	}
 	tensors := map[string]tensor.Tensor{}
-	for _, s := range c.specs(max(backbone.Dim, 1)) {
+	for _, s := range c.specs(backbone.Dim) {
 		t := tensor.New(s.shape...)
 		s.fill(t.Data, stream(seed, s.name))
 		tensors[s.name] = t
