@@ -1,0 +1,74 @@
+package nn
+
+import (
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+)
+
+// block is one pre-norm transformer block. Layer scale, where the family has it, is folded into proj and fc2.
+type block struct {
+	norm1, norm2        backend.Norm
+	qkv, proj, fc1, fc2 backend.Frozen
+}
+
+// blockState is what a block's forward pass leaves for its backward pass.
+type blockState struct {
+	x, mid           backend.Value // the block's input; after the attention residual
+	stats1, stats2   backend.NormStats
+	qkv, o, lse      backend.Value
+	dgelu            backend.Value
+	hidden           backend.Value // of the branch, None without one
+	down, up, upBias backend.Value
+}
+
+// forward records
+//
+//	x' = x + Attn(LN1(x))
+//	y  = x' + MLP(LN2(x')) + s (dropout(ReLU(x' Wdown + bdown)) Wup + bup)
+//
+// x, y [B T, D]. The branch reads x' without LayerNorm, as the AdaptFormer authors' code does and unlike the paper's
+// formula; it is absent where br is nil. With train it keeps what backward needs.
+func (b *block) forward(r *backend.Recorder, x backend.Value, h backend.Heads, br *branch, train bool) (backend.Value, blockState) {
+	s := blockState{x: x}
+	var n1, n2, z backend.Value
+	n1, s.stats1 = r.LayerNorm(x, b.norm1)
+	s.qkv = r.Linear(n1, b.qkv)
+	s.o, s.lse = r.Attention(s.qkv, h)
+	s.mid = r.LinearResidual(s.o, b.proj, x)
+	n2, s.stats2 = r.LayerNorm(s.mid, b.norm2)
+	z, s.dgelu = r.LinearGELU(n2, b.fc1, train)
+	if br == nil {
+		return r.LinearResidual(z, b.fc2, s.mid), s
+	}
+	s.down, s.up, s.upBias = br.down(r), br.up(r), br.upBias(r)
+	s.hidden = r.AdaptDown(s.mid, s.down, br.downBias(r), br.dropout)
+	return r.LinearResidualAdapter(z, b.fc2, s.mid,
+		backend.Branch{Hidden: s.hidden, Up: s.up, UpBias: s.upBias, Scale: br.scale}), s
+}
+
+// backwardBranch records the gradients of the branch's own parameters from g = dL/dy and returns the gradient at its
+// hidden sums:
+//
+//	dh = s (g Wup) where h > 0;  dWup = s gᵀ h;  dbup = s Σ g;  dWdown = dhᵀ x';  dbdown = Σ dh
+func (b *block) backwardBranch(r *backend.Recorder, s blockState, br *branch, g backend.Value) backend.Value {
+	dh := r.AdaptDownBackward(g, s.up, s.hidden, br.scale/(1-br.dropout.P))
+	r.WeightGrad(g, s.hidden, br.upGrad(r), br.scale)
+	r.BiasGrad(g, br.upBiasGrad(r), br.scale)
+	r.WeightGrad(dh, s.mid, br.downGrad(r), 1)
+	r.BiasGrad(dh, br.downBiasGrad(r), 1)
+	return dh
+}
+
+// backward records dL/dx from g = dL/dy, in place of g; dh is what backwardBranch returned, None without a branch.
+// The frozen weights have no gradient.
+func (b *block) backward(r *backend.Recorder, s blockState, h backend.Heads, g, dh backend.Value) backend.Value {
+	dz := r.LinearBackward(g, b.fc2, s.dgelu)
+	dn2 := r.LinearBackward(dz, b.fc1, backend.None)
+	if dh != backend.None {
+		g = r.MatMul(dh, s.down, g)
+	}
+	g = r.LayerNormBackward(s.mid, b.norm2, s.stats2, dn2, g)
+	do := r.LinearBackward(g, b.proj, backend.None)
+	dqkv := r.AttentionBackward(s.qkv, s.o, s.lse, do, h)
+	dn1 := r.LinearBackward(dqkv, b.qkv, backend.None)
+	return r.LayerNormBackward(s.x, b.norm1, s.stats1, dn1, g)
+}

@@ -1,0 +1,253 @@
+package nn
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+	"github.com/pkg/errors"
+)
+
+// StepConfig says what a training step computes.
+type StepConfig struct {
+	Batch, Height, Width int
+	Dropout              bool // as the task's configuration says; off for comparisons with a reference
+	Momentum             float32
+	WeightDecay          float32
+	// Gradients keeps the gradients of the logits, the features and every block's input for reading, carries the
+	// backward pass down to the image tokens and updates nothing: for comparisons with a reference.
+	Gradients bool
+}
+
+// Optimizer is the state of a training run beside the task's parameters: gradients and velocities, one element each
+// for every parameter.
+type Optimizer struct {
+	grads, velocity backend.Buffer
+	resources
+}
+
+// NewOptimizer makes the state for t, all zero.
+func NewOptimizer(v *ViT, t *Task) (*Optimizer, error) {
+	o := &Optimizer{resources: resources{be: v.be}}
+	o.grads = o.floats("gradients", make([]float32, t.Size()))
+	o.velocity = o.floats("velocities", make([]float32, t.Size()))
+	if o.err != nil {
+		o.Close()
+		return nil, o.err
+	}
+	return o, nil
+}
+
+// Step is a compiled training step: forward, loss, backward and optimiser in one run on the device. What comes in
+// depends on the task: the tokens that enter the lowest block with a branch, since blocks below it never change; the
+// pooled features where there is no branch; images where Gradients asks for the whole way.
+// One goroutine at a time.
+type Step struct {
+	task *Task
+	opt  *Optimizer
+	from Entry
+	exec backend.Executable
+
+	input, target, lr, key backend.Value // lr and key are None where the Program has no use for them
+	loss, logits           backend.Value
+	shape                  tensor.Shape // of input
+	multi                  bool         // labels are flags
+
+	taps   map[string]backend.Value
+	shapes map[string]tensor.Shape
+
+	losses, scores []float32 // what the last Run gave
+	rate           [1]float32
+	keys           [1]int32
+}
+
+// NewStep records and compiles a training step for t.
+func (v *ViT) NewStep(t *Task, o *Optimizer, c StepConfig) (*Step, error) {
+	s := &Step{task: t, opt: o, from: t.Entry(v.cfg.Depth), multi: t.cfg.Task == adapter.MultiLabel,
+		losses: make([]float32, c.Batch), scores: make([]float32, c.Batch*len(t.cfg.Labels)),
+		taps: map[string]backend.Value{}, shapes: map[string]tensor.Shape{}}
+	if c.Gradients {
+		s.from = Images
+	}
+	fc := ForwardConfig{Batch: c.Batch, Height: c.Height, Width: c.Width, From: s.from, Task: t}
+	p := newPass(v, fc)
+	p.grads = o.grads
+	r := p.r
+	if c.Dropout && t.cfg.Dropout > 0 && len(t.cfg.Blocks) > 0 {
+		s.key = r.InputInts("dropout key", 1)
+		p.key = s.key
+	}
+	s.input = p.input()
+	features := p.run(s.input)
+	dlogits, dfeatures := s.head(p, features, c)
+	if dfeatures != backend.None {
+		p.backward(s, dfeatures, c)
+	}
+	if c.Gradients {
+		s.keep(p, "dlogits", dlogits)
+		s.keep(p, "dfeatures", dfeatures)
+	} else {
+		s.lr = r.Input("learning rate", 1)
+		whole := func(name string, b backend.Buffer) backend.Value { return r.Param(name, b, 0, t.layout.size) }
+		r.SGD(whole("parameters", t.params), whole("gradients", o.grads), whole("velocities", o.velocity), s.lr, c.Momentum, c.WeightDecay)
+	}
+	prog, err := r.Finish()
+	if err != nil {
+		return nil, err
+	}
+	s.shape = prog.Shape(s.input)
+	for name, tap := range s.taps {
+		s.shapes[name] = p.imageShape(prog.Shape(tap))
+	}
+	s.exec, err = v.be.Compile(prog)
+	return s, err
+}
+
+// head records the head, the loss and their gradients.
+func (s *Step) head(p *pass, features backend.Value, c StepConfig) (dlogits, dfeatures backend.Value) {
+	r, t := p.r, s.task
+	logits, state := t.head(r, features, true)
+	if s.multi {
+		s.target = r.Input("target", c.Batch, len(t.cfg.Labels))
+		s.loss, dlogits = r.BinaryCrossEntropy(logits, s.target, 1/float32(c.Batch*len(t.cfg.Labels)))
+	} else {
+		s.target = r.InputInts("target", c.Batch)
+		s.loss, dlogits = r.CrossEntropy(logits, s.target, 1/float32(c.Batch))
+	}
+	r.Output(s.loss, "loss")
+	s.logits = r.Output(logits, "logits_train")
+	dfeatures = t.headBackward(r, state, dlogits, p.grads, s.from != Features)
+	s.taps["logits_train"] = s.logits
+	return dlogits, dfeatures
+}
+
+// backward records the way from the features down to the lowest block with a branch, where it stops: nothing below is
+// trained. With Gradients it goes on to the tokens that enter block 0.
+func (p *pass) backward(s *Step, dfeatures backend.Value, c StepConfig) {
+	r, v, prefix := p.r, p.v, p.v.cfg.PrefixTokens()
+	var g backend.Value
+	if p.c.Task.cfg.Pool == adapter.PoolMean {
+		d := r.LayerNormBackward(p.pooled, *p.c.Task.fcNorm, p.final, dfeatures, backend.None)
+		g = r.PoolBackward(d, p.last, backend.PoolMean, p.c.Batch, prefix)
+	} else {
+		d := r.PoolBackward(dfeatures, p.last, poolMode(p.c.Task.cfg.Pool), p.c.Batch, prefix)
+		g = r.LayerNormBackward(p.last, v.norm, p.final, d, backend.None)
+	}
+	lowest := p.c.Task.firstBlock(v.cfg.Depth)
+	for i := v.cfg.Depth - 1; i >= p.c.From.block(v.cfg.Depth); i-- {
+		dh := backend.None
+		if br := p.c.Task.branchAt(i); br != nil {
+			br.grads, br.dropout.P = p.grads, p.dropoutP()
+			dh = v.blocks[i].backwardBranch(r, p.states[i], br, g)
+		}
+		if i == lowest && !c.Gradients {
+			return
+		}
+		g = v.blocks[i].backward(r, p.states[i], p.heads, g, dh)
+		if c.Gradients {
+			s.keep(p, fmt.Sprintf("dblock_input.%d", i), g)
+		}
+	}
+}
+
+// dropoutP is the dropout that the forward pass applied.
+func (p *pass) dropoutP() float32 {
+	if p.key == backend.None {
+		return 0
+	}
+	return p.c.Task.cfg.Dropout
+}
+
+// keep makes a copy of v readable: gradients are updated in place on their way down.
+func (s *Step) keep(p *pass, name string, v backend.Value) {
+	if v != backend.None {
+		s.taps[name] = p.r.Output(p.r.Scale(v, 1), name)
+	}
+}
+
+// Targets are a batch's labels: Classes [B] for single-label tasks, Flags [B, classes] of 0 and 1 for multi-label ones.
+type Targets struct {
+	Classes []int32
+	Flags   []float32
+}
+
+// Run performs one step at learning rate lr. It returns the batch's mean loss before the update and the logits
+// [B, classes] of the forward pass, valid until the next Run. key chooses the dropout masks; a run is repeatable if
+// its keys are.
+func (s *Step) Run(ctx context.Context, input []float32, y Targets, lr float32, key int32) (loss float64, logits []float32, err error) {
+	if err := s.write(input, y, lr, key); err != nil {
+		return 0, nil, err
+	}
+	if err := s.exec.Run(ctx); err != nil {
+		return 0, nil, err
+	}
+	if err := s.exec.ReadFloats(s.loss, s.losses); err != nil {
+		return 0, nil, err
+	}
+	for _, l := range s.losses {
+		loss += float64(l)
+	}
+	return loss, s.scores, s.exec.ReadFloats(s.logits, s.scores)
+}
+
+func (s *Step) write(input []float32, y Targets, lr float32, key int32) error {
+	if err := s.exec.WriteFloats(s.input, input); err != nil {
+		return err
+	}
+	if s.lr != backend.None {
+		s.rate[0] = lr
+		if err := s.exec.WriteFloats(s.lr, s.rate[:]); err != nil {
+			return err
+		}
+	}
+	if s.key != backend.None {
+		s.keys[0] = key
+		if err := s.exec.WriteInts(s.key, s.keys[:]); err != nil {
+			return err
+		}
+	}
+	if s.multi {
+		return s.exec.WriteFloats(s.target, y.Flags)
+	}
+	for _, class := range y.Classes {
+		if class < 0 || int(class) >= len(s.task.cfg.Labels) {
+			return errors.Errorf("target %d, expected 0 to %d", class, len(s.task.cfg.Labels)-1)
+		}
+	}
+	return s.exec.WriteInts(s.target, y.Classes)
+}
+
+// Gradient reads what the last Run left, by the reference's names: "logits_train" or "grad." and a task tensor; with
+// Gradients also "dlogits", "dfeatures" and "dblock_input.N".
+func (s *Step) Gradient(name string) (tensor.Tensor, error) {
+	if t, ok := s.taps[name]; ok {
+		x := tensor.New(s.shapes[name]...)
+		return x, s.exec.ReadFloats(t, x.Data)
+	}
+	if rest, ok := cutGrad(name); ok {
+		if shape, ok := s.task.layout.shapes[rest]; ok {
+			x := tensor.New(shape...)
+			return x, s.opt.grads.Read(s.task.layout.at[rest], x.Data)
+		}
+	}
+	return tensor.Tensor{}, errors.WithMessagef(ErrTap, "%q", name)
+}
+
+func cutGrad(name string) (string, bool) {
+	const p = "grad."
+	if len(name) > len(p) && name[:len(p)] == p {
+		return name[len(p):], true
+	}
+	return "", false
+}
+
+// InputShape is what Run takes.
+func (s *Step) InputShape() tensor.Shape { return s.shape }
+
+// Bytes is the device memory that the step holds.
+func (s *Step) Bytes() int64 { return s.exec.Bytes() }
+
+// Close frees it.
+func (s *Step) Close() error { return s.exec.Close() }

@@ -1,0 +1,141 @@
+package nn
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/edgeadapt/edgeadapt/quant"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/model"
+	"github.com/pkg/errors"
+)
+
+// ViT is a frozen backbone resident on one device. Immutable, safe for concurrent use.
+// Whoever made it closes it, after every Task, Forward and Step made from it.
+type ViT struct {
+	be   backend.Backend
+	host *model.Backbone
+	cfg  model.Config
+
+	patch, patchBias, prefix backend.Buffer
+	blocks                   []block
+	norm                     backend.Norm
+	head, headBias           backend.Buffer // the checkpoint's own classifier, nil where it has none
+	classes                  int            // of head
+
+	mu        sync.Mutex
+	positions map[[2]int]backend.Buffer // by patch grid
+
+	resources
+}
+
+// resources are the device objects that a value owns, closed in reverse.
+type resources struct {
+	be    backend.Backend
+	owned []interface{ Close() error }
+	err   error
+}
+
+// Close frees the device memory. Idempotent.
+func (s *resources) Close() error {
+	var first error
+	for i := len(s.owned) - 1; i >= 0; i-- {
+		if err := s.owned[i].Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	s.owned = nil
+	return first
+}
+
+// floats makes a resident buffer filled with data. After the first failure it makes nothing: the caller checks err once.
+func (s *resources) floats(name string, data []float32) backend.Buffer {
+	if s.err != nil {
+		return nil
+	}
+	b, err := s.be.NewBuffer(name, len(data))
+	if err == nil {
+		s.owned = append(s.owned, b)
+		err = b.Write(0, data)
+	}
+	if err != nil {
+		s.err = errors.WithMessage(err, name)
+		return nil
+	}
+	return b
+}
+
+func (s *resources) frozen(name string, m quant.Matrix, bias []float32) backend.Frozen {
+	if s.err != nil {
+		return backend.Frozen{}
+	}
+	w, err := s.be.NewWeight(name, m)
+	if err != nil {
+		s.err = errors.WithMessage(err, name)
+		return backend.Frozen{}
+	}
+	s.owned = append(s.owned, w)
+	return backend.Frozen{W: w, Bias: s.floats(name+".bias", bias)}
+}
+
+// NewViT makes the frozen weights of b resident on be. The cost is one upload of the quantised weights; b may be
+// shared by several devices.
+func NewViT(be backend.Backend, b *model.Backbone) (*ViT, error) {
+	c := b.Config()
+	v := &ViT{be: be, host: b, cfg: c, positions: map[[2]int]backend.Buffer{}, resources: resources{be: be}}
+	norm := func(name string) backend.Norm {
+		return backend.Norm{Gamma: v.floats(name+".weight", b.Float(name+".weight")),
+			Beta: v.floats(name+".bias", b.Float(name+".bias")), Eps: c.LayerNormEps}
+	}
+	v.patch = v.floats("patch_embed.proj.weight", b.Float("patch_embed.proj.weight"))
+	v.patchBias = v.floats("patch_embed.proj.bias", b.Float("patch_embed.proj.bias"))
+	v.prefix = v.floats("prefix", b.Prefix())
+	for i := range c.Depth {
+		at := func(layer string) backend.Frozen {
+			name := fmt.Sprintf("blocks.%d.%s", i, layer)
+			m, bias := b.Linear(i, layer)
+			return v.frozen(name, m, bias)
+		}
+		v.blocks = append(v.blocks, block{
+			norm1: norm(fmt.Sprintf("blocks.%d.norm1", i)), norm2: norm(fmt.Sprintf("blocks.%d.norm2", i)),
+			qkv: at("attn.qkv"), proj: at("attn.proj"), fc1: at("mlp.fc1"), fc2: at("mlp.fc2")})
+	}
+	v.norm = norm("norm")
+	if w := b.Float("head.weight"); w != nil {
+		v.head, v.headBias = v.floats("head.weight", w), v.floats("head.bias", b.Float("head.bias"))
+		v.classes = len(b.Float("head.bias"))
+	}
+	if v.err != nil {
+		v.Close()
+		return nil, v.err
+	}
+	return v, nil
+}
+
+// Config is the architecture.
+func (v *ViT) Config() model.Config { return v.cfg }
+
+// Backend is the device that holds the weights.
+func (v *ViT) Backend() backend.Backend { return v.be }
+
+// Tokens is the number of tokens of an image of the given size in pixels: prefix tokens and patches.
+func (v *ViT) Tokens(height, width int) int {
+	return v.cfg.PrefixTokens() + height/v.cfg.Patch*(width/v.cfg.Patch)
+}
+
+// positionsFor returns the patch positions resampled to a grid, uploading them at first use.
+func (v *ViT) positionsFor(gh, gw int) (backend.Buffer, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	key := [2]int{gh, gw}
+	if b := v.positions[key]; b != nil {
+		return b, nil
+	}
+	b := v.floats(fmt.Sprintf("pos_embed.%dx%d", gh, gw), v.host.Positions(gh, gw).Data)
+	if err := v.err; err != nil {
+		v.err = nil // a later, smaller request may still fit
+		return nil, err
+	}
+	v.positions[key] = b
+	return b, nil
+}
