@@ -1,0 +1,161 @@
+package data
+
+import (
+	"bytes"
+	"image"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"os"
+
+	"github.com/pkg/errors"
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/webp"
+)
+
+// DefaultMaxPixels is the largest picture that is decoded unless a Decoder says otherwise.
+const DefaultMaxPixels = 100_000_000
+
+const (
+	maxSide      = 65535     // JPEG's own limit; it also bounds the memory of the resize filters
+	maxFileBytes = 256 << 20 // far above any sensible picture of DefaultMaxPixels
+)
+
+// Decoder reads pictures. The zero value is ready. Safe for concurrent use.
+type Decoder struct {
+	MaxPixels int // larger pictures are refused before their pixels are decoded; 0 means DefaultMaxPixels
+}
+
+// Decode reads a JPEG, PNG, WebP, GIF (its first frame) or BMP file with a zero Decoder.
+func Decode(r io.Reader) (*RGB, error) { return Decoder{}.Decode(r) }
+
+// Decode reads a JPEG, PNG, WebP, GIF (its first frame) or BMP file to its end. EXIF orientation is applied, alpha is
+// dropped, 16-bit values lose their low byte, gray and palettes are expanded. Errors of the file are ErrImage, those of
+// r are r's.
+func (d Decoder) Decode(r io.Reader) (*RGB, error) {
+	file, err := io.ReadAll(io.LimitReader(r, maxFileBytes+1))
+	if err != nil {
+		return nil, errors.Wrap(err, "read picture")
+	}
+	if len(file) > maxFileBytes {
+		return nil, imageError("file above %d bytes", maxFileBytes)
+	}
+	return d.decode(file)
+}
+
+// DecodeFile reads the picture file at path as Decode does.
+func (d Decoder) DecodeFile(path string) (*RGB, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Wrap(err, "picture file")
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
+		return nil, imageError("%s is no regular file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, errors.Wrap(err, "picture file")
+	}
+	defer file.Close()
+	m, err := d.Decode(file)
+	return m, errors.WithMessage(err, path)
+}
+
+// format is one kind of picture file.
+type format struct {
+	name   string
+	magic  string // the first bytes; ? stands for any
+	config func(io.Reader) (image.Config, error)
+	decode func(io.Reader) (image.Image, error)
+	exif   func(file []byte) []byte // the TIFF block within file, or nil
+	chroma *chromaRule
+}
+
+var formats = []format{
+	{"JPEG", "\xff\xd8\xff", jpeg.DecodeConfig, jpeg.Decode, jpegExif, &jfif},
+	{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, pngExif, &jfif},
+	{"WebP", "RIFF????WEBP", webp.DecodeConfig, webp.Decode, webpExif, &vp8},
+	{"GIF", "GIF8?a", gif.DecodeConfig, gif.Decode, nil, &jfif},
+	{"BMP", "BM", bmp.DecodeConfig, bmp.Decode, nil, &jfif},
+}
+
+// sniff finds the format of a file by its first bytes, nil if it is none of ours.
+func sniff(head []byte) *format {
+	for i := range formats {
+		if matches(formats[i].magic, head) {
+			return &formats[i]
+		}
+	}
+	return nil
+}
+
+func matches(magic string, head []byte) bool {
+	if len(head) < len(magic) {
+		return false
+	}
+	for i := range len(magic) {
+		if magic[i] != '?' && magic[i] != head[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (d Decoder) decode(file []byte) (m *RGB, err error) {
+	f := sniff(file)
+	if f == nil {
+		return nil, imageError("%d bytes that start with %q, expected JPEG, PNG, WebP, GIF or BMP", len(file), file[:min(len(file), 8)])
+	}
+	// The decoders are not ours, and their input is anybody's: a panic in one is that file's error, not the program's end.
+	defer func() {
+		if p := recover(); p != nil {
+			m, err = nil, imageError("%s: decoder panicked: %v", f.name, p)
+		}
+	}()
+	c, err := f.config(bytes.NewReader(file))
+	if err != nil {
+		return nil, imageError("%s header: %v", f.name, err)
+	}
+	limit := d.MaxPixels
+	if limit <= 0 {
+		limit = DefaultMaxPixels
+	}
+	if err := checkSize(c.Width, c.Height, limit); err != nil {
+		return nil, errors.WithMessage(err, f.name)
+	}
+	img, err := f.decode(bytes.NewReader(file))
+	if err != nil {
+		return nil, imageError("%s, %dx%d: %v", f.name, c.Width, c.Height, err)
+	}
+	return f.finish(file, img, c)
+}
+
+// finish converts what a decoder returned and turns it upright.
+func (f *format) finish(file []byte, img image.Image, c image.Config) (*RGB, error) {
+	full := image.Rect(0, 0, c.Width, c.Height)
+	if !img.Bounds().In(full) {
+		return nil, imageError("%s: pixels at %v in a picture of %dx%d", f.name, img.Bounds(), c.Width, c.Height)
+	}
+	m, err := convert(img, f.chroma)
+	if err != nil {
+		return nil, errors.WithMessage(err, f.name)
+	}
+	if img.Bounds() != full { // a GIF's frame may be smaller than its picture; the rest is black
+		m = m.region(-img.Bounds().Min.X, -img.Bounds().Min.Y, c.Width, c.Height)
+	}
+	if f.exif != nil {
+		m = m.orient(orientation(f.exif(file)))
+	}
+	return m, nil
+}
+
+func checkSize(w, h, limit int) error {
+	if w < 1 || h < 1 {
+		return imageError("%dx%d pixels", w, h)
+	}
+	if w > maxSide || h > maxSide || int64(w)*int64(h) > int64(limit) {
+		return imageError("%dx%d pixels, at most %d and %d a side are read", w, h, limit, maxSide)
+	}
+	return nil
+}

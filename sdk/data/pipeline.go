@@ -1,0 +1,91 @@
+package data
+
+import (
+	"fmt"
+
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+	"github.com/pkg/errors"
+)
+
+// Fit says how a picture of any proportions becomes a square.
+type Fit string
+
+// Squash resizes the whole picture to the square. Crop scales the short side and cuts out the centre.
+const (
+	Squash Fit = "squash"
+	Crop   Fit = "crop"
+)
+
+// MaxSize bounds the sides that a Pipeline makes, in pixels.
+const MaxSize = 8192
+
+// Pipeline is how pictures become input tensors. It is a plain value; Apply is safe for concurrent use.
+type Pipeline struct {
+	Fit           Fit
+	Size          int // side of the result, pixels
+	Resize        int // Crop only: what the short side is scaled to; below Size the rest is padded with black
+	Interpolation Interpolation
+	Mean, Std     [3]float32 // per channel, of values scaled to 0..1
+}
+
+// Check reports what keeps p from being used.
+func (p Pipeline) Check() error {
+	if p.Fit != Squash && p.Fit != Crop {
+		return fmt.Errorf("fit %q, expected %s or %s", p.Fit, Squash, Crop)
+	}
+	if p.Size < 1 || p.Size > MaxSize {
+		return fmt.Errorf("size %d, expected 1 to %d", p.Size, MaxSize)
+	}
+	if p.Fit == Crop && (p.Resize < 1 || p.Resize > MaxSize) {
+		return fmt.Errorf("resize %d, expected 1 to %d", p.Resize, MaxSize)
+	}
+	if _, ok := p.Interpolation.kernel(); !ok {
+		return fmt.Errorf("interpolation %q, expected %s or %s", p.Interpolation, Bicubic, Bilinear)
+	}
+	for c := range 3 {
+		if p.Mean[c]-p.Mean[c] != 0 || p.Std[c]-p.Std[c] != 0 || p.Std[c] <= 0 {
+			return fmt.Errorf("mean %v and std %v, expected finite numbers and a positive std", p.Mean, p.Std)
+		}
+	}
+	return nil
+}
+
+// Apply makes the tensor [3, Size, Size] of m, which is left as it is.
+func (p Pipeline) Apply(m *RGB) (tensor.Tensor, error) {
+	if err := p.Check(); err != nil {
+		return tensor.Tensor{}, errors.Wrap(err, "preprocessing")
+	}
+	if err := m.check(); err != nil {
+		return tensor.Tensor{}, err
+	}
+	o := window{width: p.Size, height: p.Size, w: p.Size, h: p.Size}
+	if p.Fit == Crop {
+		o.width, o.height = shortTo(m.Width, m.Height, p.Resize)
+		o.x, o.y = cropStart(o.width, p.Size), cropStart(o.height, p.Size)
+	}
+	square, err := m.resize(o, p.Interpolation)
+	if err != nil {
+		return tensor.Tensor{}, err
+	}
+	return square.Normalize(p.Mean, p.Std)
+}
+
+// Normalize makes the tensor [3, Height, Width] of (v/255 - mean) / std, each step rounded to float32.
+func (m *RGB) Normalize(mean, std [3]float32) (tensor.Tensor, error) {
+	if err := m.check(); err != nil {
+		return tensor.Tensor{}, err
+	}
+	t := tensor.New(3, m.Height, m.Width)
+	n := m.Height * m.Width
+	for c := range 3 {
+		var table [256]float32
+		for v := range table {
+			table[v] = (float32(v)/255 - mean[c]) / std[c]
+		}
+		out := t.Data[c*n : (c+1)*n]
+		for i := range out {
+			out[i] = table[m.Pix[3*i+c]]
+		}
+	}
+	return t, nil
+}
