@@ -15,10 +15,61 @@ type Row struct {
 // Spec lists values of specialisation constants.
 type Spec []uint32
 
-// variants is the table: the rows of a kernel stand together, best first, and the last one needs nothing.
+// variants is the table: the rows of a kernel stand together, best first, and the last one needs nothing. A kernel is
+// named after its operator's word; behind it stand what decides its bindings and, for frozen weights, their scheme.
 var variants = []Row{
 	// kernel   source        define  tile      needs  why
 	{"axpy", "axpy.comp", "", Spec{64}, 0, "every Vulkan 1.1 device; also the smoke test of a driver"},
+	{"linear_q8c", "linear.comp", "Q8C", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_f16", "linear.comp", "F16", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_f32", "linear.comp", "F32", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_residual_q8c", "linear.comp", "RESIDUAL Q8C", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_residual_f16", "linear.comp", "RESIDUAL F16", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_residual_f32", "linear.comp", "RESIDUAL F32", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_gelu_q8c", "linear.comp", "GELU Q8C", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_gelu_f16", "linear.comp", "GELU F16", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_gelu_f32", "linear.comp", "GELU F32", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_gelu_train_q8c", "linear.comp", "GELU_TRAIN Q8C", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_gelu_train_f16", "linear.comp", "GELU_TRAIN F16", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_gelu_train_f32", "linear.comp", "GELU_TRAIN F32", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_residual_adapter_q8c", "linear.comp", "ADAPTER Q8C", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_residual_adapter_f16", "linear.comp", "ADAPTER F16", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_residual_adapter_f32", "linear.comp", "ADAPTER F32", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
+	{"linear_bwd_x_q8c", "linear_bwd_x.comp", "Q8C", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"linear_bwd_x_f16", "linear_bwd_x.comp", "F16", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"linear_bwd_x_f32", "linear_bwd_x.comp", "F32", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"linear_bwd_x_gelu_q8c", "linear_bwd_x.comp", "GELU Q8C", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"linear_bwd_x_gelu_f16", "linear_bwd_x.comp", "GELU F16", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"linear_bwd_x_gelu_f32", "linear_bwd_x.comp", "GELU F32", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"affine", "affine.comp", "", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"adaptdown", "affine.comp", "RELU", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"adaptdown_dropout", "affine.comp", "RELU DROPOUT", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"matmul", "matmul.comp", "", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"matmul_base", "matmul.comp", "BASE", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"adaptdown_bwd_x", "matmul.comp", "MASK", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"weightgrad", "weightgrad.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"biasgrad", "biasgrad.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"reduce", "reduce.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"layernorm", "layernorm.comp", "", Spec{32}, 0, "one group a row; 32 lanes are a subgroup on most GPUs"},
+	{"layernorm_bwd_x", "layernorm_bwd_x.comp", "", Spec{32}, 0, "every Vulkan 1.1 device"},
+	{"layernorm_bwd_x_base", "layernorm_bwd_x.comp", "BASE", Spec{32}, 0, "every Vulkan 1.1 device"},
+	{"attention", "attention.comp", "", Spec{64}, 0, "one query a thread, no shared memory"},
+	{"attentionprobs", "attentionprobs.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"attention_delta", "attention_delta.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"attention_bwd_dq", "attention_bwd_x.comp", "DQ", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"attention_bwd_dk", "attention_bwd_x.comp", "DK", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"attention_bwd_dv", "attention_bwd_x.comp", "DV", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"patchembed", "patchembed.comp", "", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"pool", "pool.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"pool_bwd_x", "pool_bwd_x.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"batchnorm", "batchnorm.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"batchnorm_train", "batchnorm.comp", "TRAIN", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"batchnorm_bwd_x", "batchnorm_bwd_x.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"crossentropy", "crossentropy.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"binarycrossentropy", "binarycrossentropy.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"sgd", "sgd.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"add", "elementwise.comp", "ADD", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"scale", "elementwise.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 }
 
 // Rows is the variants table, for the generator and for tests.

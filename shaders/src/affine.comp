@@ -1,0 +1,57 @@
+// Float layer with both operands contiguous in the summed axis:
+//
+//   affine      y = x wt + bias
+//   ADAPTDOWN   y = dropout(ReLU(x wt + bias)), masks by Philox2x32 (include/philox.glsl)
+//
+// x [M, K]; w [N, K]; bias [N]; y [M, N]; key [1]. One thread computes ROWS x 4 outputs; sums are float32 in
+// increasing k. Reference: sdk/internal/ref/matmul.go, adaptdown.go.
+#version 450
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_GOOGLE_include_directive : require
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const uint WORKGROUP = 64;
+layout(constant_id = 1) const uint ROWS = 4;
+layout(constant_id = 2) const bool WIDE = false; // K is a multiple of 4
+
+layout(std430, set = 0, binding = 0) readonly buffer X { vec4 x[]; };
+layout(std430, set = 0, binding = 1) readonly buffer W { vec4 w[]; };
+layout(std430, set = 0, binding = 2) readonly buffer Bias { float bias[]; };
+#if defined(DROPOUT)
+layout(std430, set = 0, binding = 3) readonly buffer Key { uint key[]; };
+layout(std430, set = 0, binding = 4) writeonly buffer Y { float y[]; };
+layout(push_constant) uniform Push { uint M, N, K, stream, dropBelow; float keepScale; };
+#else
+layout(std430, set = 0, binding = 3) writeonly buffer Y { float y[]; };
+layout(push_constant) uniform Push { uint M, N, K; };
+#endif
+
+#include "load.glsl"
+#include "philox.glsl"
+
+void main() {
+    uint quads = (N + 3u) / 4u, id = flatIndex(), n0 = id % quads * 4u, m0 = id / quads * ROWS;
+    if (m0 >= M) return;
+    float acc[ROWS][4];
+    [[unroll]] for (uint i = 0; i < ROWS; i++) [[unroll]] for (uint c = 0; c < 4; c++) acc[i][c] = 0.0;
+    for (uint k = 0; k < K; k += 4u) {
+        vec4 b[4];
+        [[unroll]] for (uint c = 0; c < 4; c++) b[c] = LOAD4(w, min(n0 + c, N - 1u) * K + k, K - k);
+        [[unroll]] for (uint i = 0; i < ROWS; i++) {
+            vec4 a = LOAD4(x, min(m0 + i, M - 1u) * K + k, K - k);
+            [[unroll]] for (uint c = 0; c < 4; c++) acc[i][c] = dot4(a, b[c], acc[i][c]);
+        }
+    }
+    [[unroll]] for (uint i = 0; i < ROWS; i++) [[unroll]] for (uint c = 0; c < 4; c++) {
+        uint m = m0 + i, n = n0 + c;
+        if (m >= M || n >= N) continue;
+        float v = acc[i][c] + bias[n];
+#if defined(RELU)
+        v = max(v, 0.0);
+#endif
+#if defined(DROPOUT)
+        v = philox(m * N + n, stream, key[0]) < dropBelow ? 0.0 : v * keepScale;
+#endif
+        y[m * N + n] = v;
+    }
+}

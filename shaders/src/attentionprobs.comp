@@ -1,0 +1,25 @@
+// Attention probabilities for inspection: p = exp(q kt scale - lse), [B, H, T, T]. One thread computes one element.
+// Reference: sdk/internal/ref/attention.go.
+#version 450
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_GOOGLE_include_directive : require
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const uint WORKGROUP = 64;
+
+layout(std430, set = 0, binding = 0) readonly buffer QKV { vec4 qkv[]; };
+layout(std430, set = 0, binding = 1) readonly buffer LSE { float lse[]; };
+layout(std430, set = 0, binding = 2) writeonly buffer P { float p[]; };
+
+#include "heads.glsl"
+
+void main() {
+    uint id = flatIndex(), u = id % T, row = id / T, t = row % T, head = row / T % H, image = row / (T * H);
+    if (image >= B) return;
+    vec4 q[QUADS], k[QUADS];
+    float s;
+    LOADHEAD(q, qkv, qkvAt(0u, image, head, t))
+    LOADHEAD(k, qkv, qkvAt(1u, image, head, u))
+    DOTHEAD(s, q, k)
+    p[id] = exp(s * scale - lse[row]);
+}

@@ -1,0 +1,24 @@
+// Column sums, cut into slices of the summed axis: part[z] = sum over rows m of slice z of dy[m].
+//
+// dy [M, N]; part [slices, N]. reduce.comp adds the slices in order. One thread computes one column of one slice.
+// Reference: sdk/internal/ref/matmul.go.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const uint WORKGROUP = 64;
+
+layout(std430, set = 0, binding = 0) readonly buffer DY { float dy[]; };
+layout(std430, set = 0, binding = 1) writeonly buffer Part { float part[]; };
+layout(push_constant) uniform Push { uint M, N, slices; };
+
+#include "load.glsl"
+
+void main() {
+    uint id = flatIndex(), n = id % N, z = id / N;
+    if (z >= slices) return;
+    uint rows = (M + slices - 1u) / slices, end = min((z + 1u) * rows, M);
+    float sum = 0.0;
+    for (uint m = z * rows; m < end; m++) sum += dy[m * N + n];
+    part[z * N + n] = sum;
+}

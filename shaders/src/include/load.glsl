@@ -1,0 +1,21 @@
+// Reading buffers that are declared as vec4 at any element, so that one declaration serves both wide and odd sizes.
+
+// Element i of a vec4 buffer.
+#define ELEM(buf, i) (buf[(i) >> 2][(i) & 3u])
+
+// Elements at .. at+3 of a vec4 buffer, those from left on as zero. WIDE, a specialisation constant, promises that at
+// and left are multiples of 4 and left is not 0: one load.
+#define LOAD4(buf, at, left) (WIDE ? buf[(at) >> 2] : vec4( \
+    (left) > 0u ? ELEM(buf, (at)) : 0.0, (left) > 1u ? ELEM(buf, (at) + 1u) : 0.0, \
+    (left) > 2u ? ELEM(buf, (at) + 2u) : 0.0, (left) > 3u ? ELEM(buf, (at) + 3u) : 0.0))
+
+// s + a . b in increasing index order, one rounding per step.
+float dot4(vec4 a, vec4 b, float s) {
+    s = fma(a.x, b.x, s);
+    s = fma(a.y, b.y, s);
+    s = fma(a.z, b.z, s);
+    return fma(a.w, b.w, s);
+}
+
+// The flat index of this invocation; grids wider than 65535 groups are folded into y.
+uint flatIndex() { return gl_GlobalInvocationID.x + gl_GlobalInvocationID.y * gl_NumWorkGroups.x * gl_WorkGroupSize.x; }
