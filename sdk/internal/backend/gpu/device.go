@@ -1,0 +1,205 @@
+//go:build linux && !android && cgo && !novulkan
+
+package gpu
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/edgeadapt/edgeadapt/quant"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/shaders"
+	"github.com/edgeadapt/edgeadapt/vulkan"
+	"github.com/pkg/errors"
+)
+
+// device is a Vulkan device as a Backend.
+type device struct {
+	inst *vulkan.Instance
+	dev  *vulkan.Device
+	info backend.Info
+	opt  Options
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// Devices lists the Vulkan devices of this machine, in the order of their numbers.
+func Devices() ([]backend.Info, error) {
+	inst, err := vulkan.Open(vulkan.Options{})
+	if err != nil {
+		return nil, translate(err)
+	}
+	defer inst.Close()
+	var list []backend.Info
+	for _, d := range inst.Devices() {
+		list = append(list, describe(d))
+	}
+	return list, nil
+}
+
+func describe(d vulkan.DeviceInfo) backend.Info {
+	return backend.Info{ID: fmt.Sprintf("vulkan:%d", d.Index), Name: d.Name, Kind: d.Kind, UUID: d.UUID, Driver: d.DriverVersion, Memory: d.Memory}
+}
+
+// Open opens the device with the given number ("vulkan:0") or UUID.
+// It returns ErrNoDevice where there is no such device, naming those that there are.
+func Open(id string, o Options) (backend.Backend, error) {
+	inst, err := vulkan.Open(vulkan.Options{Validation: o.Validation, OnMessage: o.OnMessage})
+	if err != nil {
+		return nil, translate(err)
+	}
+	all := inst.Devices()
+	at := slices.IndexFunc(all, func(d vulkan.DeviceInfo) bool {
+		return describe(d).ID == id || strings.EqualFold(d.UUID, id)
+	})
+	if at < 0 {
+		inst.Close()
+		var have []string
+		for _, d := range all {
+			have = append(have, describe(d).ID)
+		}
+		return nil, errors.WithMessagef(backend.ErrNoDevice, "%q, this machine has %s", id, strings.Join(have, ", "))
+	}
+	dev, err := inst.OpenDevice(all[at].Index, vulkan.DeviceOptions{RobustAccess: o.RobustAccess, CacheDir: o.CacheDir})
+	if err != nil {
+		inst.Close()
+		return nil, translate(err)
+	}
+	return &device{inst: inst, dev: dev, info: describe(all[at]), opt: o}, nil
+}
+
+// translate adds the backend's sentinel to an error of package vulkan, so that callers need to know only one set.
+func translate(err error) error {
+	for _, pair := range []struct{ from, to error }{
+		{vulkan.ErrNoVulkan, backend.ErrNoDevice}, {vulkan.ErrClosed, backend.ErrClosed},
+		{vulkan.ErrOutOfMemory, backend.ErrOutOfMemory}, {vulkan.ErrDeviceLost, backend.ErrDeviceLost},
+	} {
+		if errors.Is(err, pair.from) {
+			return &translated{err, pair.to}
+		}
+	}
+	return err
+}
+
+// translated is an error that is also one of the backend's sentinels.
+type translated struct{ error, also error }
+
+func (e *translated) Unwrap() []error { return []error{e.error, e.also} }
+
+// Info implements backend.Backend.
+func (d *device) Info() backend.Info { return d.info }
+
+// MemoryInUse implements backend.Backend.
+func (d *device) MemoryInUse() int64 { return d.dev.MemoryInUse() }
+
+// Close implements backend.Backend.
+func (d *device) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	err := d.dev.Close()
+	if e := d.inst.Close(); err == nil {
+		err = e
+	}
+	return translate(err)
+}
+
+// kernel finds the variant of a kernel for this device, or the one that an option pins.
+func (d *device) kernel(name string, spec []uint32) (*vulkan.Kernel, error) {
+	pick := name
+	for _, pin := range d.opt.Pin {
+		if strings.HasPrefix(pin, name+"/") {
+			pick = pin
+		}
+	}
+	k, err := shaders.Pick(pick, d.dev.Info().Features)
+	if err != nil {
+		return nil, err
+	}
+	return d.dev.NewKernel(k, spec)
+}
+
+// NewBuffer implements backend.Backend.
+func (d *device) NewBuffer(name string, n int) (backend.Buffer, error) {
+	buf, err := d.dev.NewBuffer(name, 4*pad(n), vulkan.DeviceLocal)
+	if err != nil {
+		return nil, translate(err)
+	}
+	b := &buffer{buf: buf, n: n}
+	if err := buf.Write(0, make([]byte, 4*pad(n))); err != nil {
+		buf.Close()
+		return nil, translate(err)
+	}
+	return b, nil
+}
+
+// pad rounds elements up so that whole vec4 loads at the end stay inside.
+func pad(n int) int { return (n + 3) &^ 3 }
+
+// buffer is resident float32 memory.
+type buffer struct {
+	buf *vulkan.Buffer
+	n   int
+}
+
+func (b *buffer) Len() int { return b.n }
+
+func (b *buffer) Write(offset int, src []float32) error {
+	if offset < 0 || offset+len(src) > b.n {
+		return errors.Errorf("write of %d elements at %d into a buffer of %d", len(src), offset, b.n)
+	}
+	return translate(b.buf.Write(4*offset, bytesOf(src)))
+}
+
+func (b *buffer) Read(offset int, dst []float32) error {
+	if offset < 0 || offset+len(dst) > b.n {
+		return errors.Errorf("read of %d elements at %d from a buffer of %d", len(dst), offset, b.n)
+	}
+	return translate(b.buf.Read(4*offset, bytesOf(dst)))
+}
+
+func (b *buffer) Close() error { return translate(b.buf.Close()) }
+
+// weight is a frozen matrix in panels; see quant.Matrix.Panels.
+type weight struct {
+	buf        *vulkan.Buffer
+	rows, cols int
+	scheme     quant.Scheme
+}
+
+// NewWeight implements backend.Backend.
+func (d *device) NewWeight(name string, m quant.Matrix) (backend.Weight, error) {
+	panels := m.Panels()
+	buf, err := d.dev.NewBuffer(name, len(panels), vulkan.DeviceLocal)
+	if err != nil {
+		return nil, translate(err)
+	}
+	if err := buf.Write(0, panels); err != nil {
+		buf.Close()
+		return nil, translate(err)
+	}
+	return &weight{buf: buf, rows: m.Rows, cols: m.Cols, scheme: m.Scheme}, nil
+}
+
+func (w *weight) Rows() int    { return w.rows }
+func (w *weight) Cols() int    { return w.cols }
+func (w *weight) Close() error { return translate(w.buf.Close()) }
+
+func (w *weight) whole() vulkan.Range { return vulkan.Range{Buffer: w.buf, Size: w.buf.Size()} }
+
+// perWord is the number of weights in 128 bits.
+func (w *weight) perWord() int {
+	switch w.scheme {
+	case quant.Q8C:
+		return 16
+	case quant.F16:
+		return 8
+	}
+	return 4
+}

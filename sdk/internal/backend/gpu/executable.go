@@ -1,0 +1,187 @@
+//go:build linux && !android && cgo && !novulkan
+
+package gpu
+
+import (
+	"context"
+	"math"
+	"sync"
+	"unsafe"
+
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/vulkan"
+	"github.com/pkg/errors"
+)
+
+// executable is a Program as one recording, with its own memory for inputs and temporaries.
+type executable struct {
+	d      *device
+	p      *backend.Program
+	places []vulkan.Range // by Value
+	owned  []*vulkan.Buffer
+	bytes  int64
+	rec    *vulkan.Recording
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// Compile implements backend.Backend.
+func (d *device) Compile(p *backend.Program) (backend.Executable, error) {
+	e := &executable{d: d, p: p, places: make([]vulkan.Range, p.Values()+1)}
+	if err := e.prepare(); err != nil {
+		e.Close()
+		return nil, translate(err)
+	}
+	return e, nil
+}
+
+func (e *executable) prepare() error {
+	limit := int(min(e.d.dev.Info().Limits.MaxStorageBufferRange, math.MaxInt32))
+	layout, err := backend.Plan(e.p, backend.ParamAlign, limit/4)
+	if err != nil {
+		return err
+	}
+	arenas := make([]*vulkan.Buffer, len(layout.Size))
+	for i, n := range layout.Size {
+		if arenas[i], err = e.buffer("activations", 4*n, vulkan.DeviceLocal); err != nil {
+			return err
+		}
+	}
+	for v := backend.Value(1); int(v) <= e.p.Values(); v++ {
+		if err := e.place(v, layout, arenas); err != nil {
+			return err
+		}
+	}
+	r := &recording{e: e, rec: e.d.dev.NewRecorder()}
+	if err := r.reserve(); err != nil {
+		return err
+	}
+	for _, op := range e.p.Ops() {
+		if err := r.op(op); err != nil {
+			return errors.WithMessage(err, op.Name())
+		}
+	}
+	e.rec, err = r.rec.Finish()
+	return err
+}
+
+// buffer makes memory that lives as long as e.
+func (e *executable) buffer(name string, bytes int, m vulkan.Memory) (*vulkan.Buffer, error) {
+	b, err := e.d.dev.NewBuffer(name, bytes, m)
+	if err == nil {
+		e.owned = append(e.owned, b)
+		e.bytes += int64(bytes)
+	}
+	return b, err
+}
+
+// place decides where v lives.
+func (e *executable) place(v backend.Value, l backend.Layout, arenas []*vulkan.Buffer) error {
+	info := e.p.Info(v)
+	size := 4 * pad(info.Shape.Elems())
+	switch info.Kind {
+	case backend.Param:
+		b, ok := info.Buffer.(*buffer)
+		if !ok {
+			return errors.Errorf("parameter %s belongs to another device", info.Name)
+		}
+		e.places[v] = vulkan.Range{Buffer: b.buf, Offset: 4 * info.Offset, Size: size}
+	case backend.Input:
+		b, err := e.buffer(info.Name, size, vulkan.HostVisible)
+		if err != nil {
+			return err
+		}
+		e.places[v] = vulkan.Range{Buffer: b, Size: size}
+	default:
+		if l.Arena[v] >= 0 {
+			e.places[v] = vulkan.Range{Buffer: arenas[l.Arena[v]], Offset: 4 * l.Offset[v], Size: size}
+		}
+	}
+	return nil
+}
+
+// WriteFloats implements backend.Executable.
+func (e *executable) WriteFloats(v backend.Value, src []float32) error {
+	return e.write(v, backend.F32, len(src), bytesOf(src))
+}
+
+// WriteInts implements backend.Executable.
+func (e *executable) WriteInts(v backend.Value, src []int32) error {
+	return e.write(v, backend.I32, len(src), bytesOf(src))
+}
+
+func (e *executable) write(v backend.Value, t backend.DType, n int, data []byte) error {
+	if err := e.check(v, n); err != nil {
+		return err
+	}
+	if info := e.p.Info(v); info.Kind != backend.Input || info.Type != t {
+		return errors.Errorf("%s is not an input of this type", info.Name)
+	}
+	return translate(e.places[v].Buffer.Write(e.places[v].Offset, data))
+}
+
+// ReadFloats implements backend.Executable.
+func (e *executable) ReadFloats(v backend.Value, dst []float32) error {
+	if err := e.check(v, len(dst)); err != nil {
+		return err
+	}
+	if info := e.p.Info(v); !info.Output {
+		return errors.Errorf("%s is not an output", info.Name)
+	}
+	return translate(e.places[v].Buffer.Read(e.places[v].Offset, bytesOf(dst)))
+}
+
+func (e *executable) check(v backend.Value, n int) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return errors.WithMessage(backend.ErrClosed, "executable")
+	}
+	if v <= backend.None || int(v) > e.p.Values() {
+		return errors.Errorf("value %d is none of the program's", v)
+	}
+	if info := e.p.Info(v); info.Shape.Elems() != n {
+		return errors.Errorf("%s has %d elements, got %d", info.Name, info.Shape.Elems(), n)
+	}
+	return nil
+}
+
+// Run implements backend.Executable.
+func (e *executable) Run(ctx context.Context) error {
+	e.mu.Lock()
+	closed := e.closed
+	e.mu.Unlock()
+	if closed {
+		return errors.WithMessage(backend.ErrClosed, "executable")
+	}
+	return translate(e.rec.Run(ctx))
+}
+
+// Bytes implements backend.Executable.
+func (e *executable) Bytes() int64 { return e.bytes }
+
+// Close implements backend.Executable.
+func (e *executable) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil
+	}
+	e.closed = true
+	var first error
+	if e.rec != nil {
+		first = e.rec.Close()
+	}
+	for _, b := range e.owned {
+		if err := b.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return translate(first)
+}
+
+// bytesOf sees 32-bit numbers as bytes. Vulkan devices and Go agree on the byte order on every machine that has both.
+func bytesOf[T float32 | int32](x []T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
+}

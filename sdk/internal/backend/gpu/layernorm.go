@@ -1,0 +1,30 @@
+//go:build linux && !android && cgo && !novulkan
+
+package gpu
+
+import "github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+
+func (r *recording) layerNorm(o *backend.LayerNorm) error {
+	m, d := r.matrix(o.X)
+	return r.groups("layernorm", m, []uint32{rowLanes}, push(m, d, o.Eps), r.values(o.X, o.Gamma, o.Beta, o.Y, o.Mean, o.Rstd))
+}
+
+func (r *recording) layerNormBackward(o *backend.LayerNormBackward) error {
+	m, d := r.matrix(o.X)
+	name := "layernorm_bwd_x"
+	if o.Base != backend.None {
+		name = "layernorm_bwd_x_base"
+		if err := r.copyBase(o.DX, o.Base); err != nil {
+			return err
+		}
+	}
+	return r.groups(name, m, []uint32{rowLanes}, push(m, d), r.values(o.X, o.Gamma, o.Mean, o.Rstd, o.DY, o.DX))
+}
+
+// copyBase prepares an operator that adds to its output in place: base goes there first, if it is not there already.
+func (r *recording) copyBase(out, base backend.Value) error {
+	if out == base {
+		return nil
+	}
+	return r.scale(&backend.Scale{Factor: 1, X: base, Y: out})
+}

@@ -1,0 +1,59 @@
+//go:build linux && !android && cgo && !novulkan
+
+package gpu
+
+import (
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/pkg/errors"
+)
+
+func (r *recording) linear(o *backend.Linear) error {
+	w, ok := o.W.(*weight)
+	if !ok {
+		return errors.New("weight belongs to another device")
+	}
+	m, k := r.matrix(o.X)
+	name, radapt := "linear", 0
+	bindings := append(r.values(o.X), w.whole())
+	bindings = append(bindings, r.values(o.Bias)...)
+	switch o.Epilogue {
+	case backend.EpiNone:
+		bindings = append(bindings, r.values(o.Y)...)
+	case backend.EpiResidual:
+		name = "linear_residual"
+		bindings = append(bindings, r.values(o.Residual, o.Y)...)
+	case backend.EpiGELU:
+		name = "linear_gelu"
+		bindings = append(bindings, r.values(o.Y)...)
+		if o.DGELU != backend.None {
+			name = "linear_gelu_train"
+			bindings = append(bindings, r.values(o.DGELU)...)
+		}
+	case backend.EpiResidualAdapter:
+		name = "linear_residual_adapter"
+		_, radapt = r.matrix(o.Hidden)
+		bindings = append(bindings, r.values(o.Residual, o.Hidden, o.Up, o.UpBias, o.Y)...)
+	default:
+		return errors.Errorf("unknown epilogue %d", o.Epilogue)
+	}
+	quads := ceil(w.rows, 64) * 16
+	return r.threads(name+"_"+string(w.scheme), quads*ceil(m, tileRows), []uint32{tileRows, flag(k%w.perWord() == 0)},
+		push(m, w.rows, k, radapt, o.AdapterScale), bindings)
+}
+
+func (r *recording) linearBackward(o *backend.LinearBackward) error {
+	w, ok := o.W.(*weight)
+	if !ok {
+		return errors.New("weight belongs to another device")
+	}
+	m, n := r.matrix(o.DY)
+	name := "linear_bwd_x"
+	bindings := append(r.values(o.DY), w.whole())
+	if o.DGELU != backend.None {
+		name = "linear_bwd_x_gelu"
+		bindings = append(bindings, r.values(o.DGELU)...)
+	}
+	bindings = append(bindings, r.values(o.DX)...)
+	return r.threads(name+"_"+string(w.scheme), ceil(w.cols, w.perWord())*ceil(m, tileRows), []uint32{tileRows, flag(n%4 == 0)},
+		push(m, n, w.cols), bindings)
+}

@@ -1,0 +1,10 @@
+package gpu
+
+// Options configure Open.
+type Options struct {
+	Validation   bool                        // Vulkan's validation layers, where they are installed
+	OnMessage    func(severity, text string) // receives what the layers say; may be called from any goroutine
+	CacheDir     string                      // where compiled pipelines are kept; empty for nowhere
+	RobustAccess bool                        // bounds-checked buffer access, for tests
+	Pin          []string                    // kernel variants to use, as "linear_q8c/TEXEL", for tests
+}

@@ -1,0 +1,171 @@
+//go:build linux && !android && cgo && !novulkan
+
+package gpu
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/vulkan"
+	"github.com/pkg/errors"
+)
+
+// recording turns operators into dispatches.
+type recording struct {
+	e       *executable
+	rec     *vulkan.Recorder
+	scratch vulkan.Range // partial sums of the operator at hand
+}
+
+// op records one operator: one case each, one file a word.
+func (r *recording) op(op backend.Op) error {
+	switch o := op.(type) {
+	case *backend.PatchEmbed:
+		return r.patchEmbed(o)
+	case *backend.LayerNorm:
+		return r.layerNorm(o)
+	case *backend.LayerNormBackward:
+		return r.layerNormBackward(o)
+	case *backend.Linear:
+		return r.linear(o)
+	case *backend.LinearBackward:
+		return r.linearBackward(o)
+	case *backend.Attention:
+		return r.attention(o)
+	case *backend.AttentionProbs:
+		return r.attentionProbs(o)
+	case *backend.AttentionBackward:
+		return r.attentionBackward(o)
+	case *backend.AdaptDown:
+		return r.adaptDown(o)
+	case *backend.AdaptDownBackward:
+		return r.adaptDownBackward(o)
+	case *backend.Affine:
+		return r.affine(o)
+	case *backend.MatMul:
+		return r.matMul(o)
+	case *backend.WeightGrad:
+		return r.weightGrad(o)
+	case *backend.BiasGrad:
+		return r.biasGrad(o)
+	case *backend.Pool:
+		return r.pool(o)
+	case *backend.PoolBackward:
+		return r.poolBackward(o)
+	case *backend.BatchNorm:
+		return r.batchNorm(o)
+	case *backend.BatchNormBackward:
+		return r.batchNormBackward(o)
+	case *backend.CrossEntropy:
+		return r.crossEntropy(o)
+	case *backend.BinaryCrossEntropy:
+		return r.binaryCrossEntropy(o)
+	case *backend.SGD:
+		return r.sgd(o)
+	case *backend.Add:
+		return r.add(o)
+	case *backend.Scale:
+		return r.scale(o)
+	}
+	return errors.Errorf("no kernel for %T", op)
+}
+
+// reserve makes the scratch memory that the most demanding operator needs. One piece serves all: the recorder sees
+// that they share it and keeps them apart.
+func (r *recording) reserve() error {
+	need := 0
+	for _, op := range r.e.p.Ops() {
+		switch o := op.(type) {
+		case *backend.WeightGrad:
+			n, k := r.matrix(o.DW)
+			need = max(need, slices(r.rows(o.DY))*n*k)
+		case *backend.BiasGrad:
+			m, n := r.matrix(o.DY)
+			need = max(need, slices(m)*n)
+		}
+	}
+	if need == 0 {
+		return nil
+	}
+	b, err := r.e.buffer("partial sums", 4*pad(need), vulkan.DeviceLocal)
+	r.scratch = vulkan.Range{Buffer: b, Size: 4 * pad(need)}
+	return err
+}
+
+// partial is the first n elements of the scratch memory.
+func (r *recording) partial(n int) vulkan.Range {
+	return vulkan.Range{Buffer: r.scratch.Buffer, Size: 4 * pad(n)}
+}
+
+// values are the places of operands, in the order of a kernel's bindings.
+func (r *recording) values(vs ...backend.Value) []vulkan.Range {
+	out := make([]vulkan.Range, len(vs))
+	for i, v := range vs {
+		out[i] = r.e.places[v]
+	}
+	return out
+}
+
+// matrix is the extents of a rank-2 value.
+func (r *recording) matrix(v backend.Value) (rows, cols int) {
+	s := r.e.p.Shape(v)
+	return s[0], s[1]
+}
+
+func (r *recording) rows(v backend.Value) int  { return r.e.p.Shape(v)[0] }
+func (r *recording) elems(v backend.Value) int { return r.e.p.Shape(v).Elems() }
+
+// Tile of the base variants; the table in package shaders says why.
+const (
+	workgroup = 64
+	rowLanes  = 32 // threads that share a row
+	tileRows  = 4  // rows of outputs a thread computes
+)
+
+// threads dispatches a kernel of one-dimensional groups over n threads.
+func (r *recording) threads(name string, n int, spec []uint32, push []byte, bindings []vulkan.Range) error {
+	return r.groups(name, ceil(n, workgroup), append([]uint32{workgroup}, spec...), push, bindings)
+}
+
+// maxGroups is how many groups Vulkan guarantees along one axis; more are folded into a second one.
+const maxGroups = 65535
+
+func (r *recording) groups(name string, n int, spec []uint32, push []byte, bindings []vulkan.Range) error {
+	k, err := r.e.d.kernel(name, spec)
+	if err != nil {
+		return err
+	}
+	x := min(n, maxGroups)
+	r.rec.Dispatch(k, bindings, push, uint32(x), uint32(ceil(n, x)), 1)
+	return nil
+}
+
+func ceil(n, by int) int { return (n + by - 1) / by }
+
+// flag is a boolean specialisation constant.
+func flag(ok bool) uint32 {
+	if ok {
+		return 1
+	}
+	return 0
+}
+
+// push lays out push constants: integers as uint32, floats as float32, in the order of the shader's block.
+func push(fields ...any) []byte {
+	out := make([]byte, 0, 4*len(fields))
+	for _, f := range fields {
+		switch v := f.(type) {
+		case int:
+			out = binary.LittleEndian.AppendUint32(out, uint32(v))
+		case uint32:
+			out = binary.LittleEndian.AppendUint32(out, v)
+		case float32:
+			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+		}
+	}
+	return out
+}
+
+// slices is the number of parts into which a sum over m rows is cut: it depends on m alone, so that the bits do too.
+func slices(m int) int { return min(32, ceil(m, 128)) }
