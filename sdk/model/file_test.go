@@ -68,8 +68,8 @@ func TestBackboneRoundTrip(t *testing.T) {
 					t.Errorf("%s: tensors differ", scheme)
 				}
 			}
-			if opened.Close() != nil || opened.Close() != nil || parsed.Close() != nil {
-				t.Error("close")
+			if err := errors.Join(opened.Close(), opened.Close(), parsed.Close()); err != nil {
+				t.Errorf("close: %v", err)
 			}
 		}
 	}

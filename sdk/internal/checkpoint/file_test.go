@@ -120,8 +120,8 @@ func readers(t *testing.T, data []byte) map[string]*File {
 			t.Fatalf("%s: %v", name, err)
 		}
 		t.Cleanup(func() {
-			if f.Close() != nil || f.Close() != nil {
-				t.Errorf("%s: close twice", name)
+			if err := errors.Join(f.Close(), f.Close()); err != nil {
+				t.Errorf("%s: close twice: %v", name, err)
 			}
 		})
 		files[name] = f
