@@ -1,0 +1,70 @@
+// Package simd holds the inner loops of the CPU backend, once for each instruction set: the GEMM microkernel, the
+// widening of frozen weights, and the row kernels of softmax, GELU and LayerNorm.
+//
+// A kernel gives the same bits for the same numbers wherever they lie: no result depends on an address, on a
+// neighbour or on the number of threads. Instruction sets may differ from one another in the last bits.
+package simd
+
+import (
+	"errors"
+	"fmt"
+)
+
+//go:generate go run ./internal/gen -out kernels_amd64.s -stubs kernels_amd64.go -pkg simd
+
+// ErrUnsupported says that this processor lacks the instruction set, or that there is none of that name.
+var ErrUnsupported = errors.New("unsupported instruction set")
+
+// Set is the kernels of one instruction set. Slices of one call have equal lengths where not said otherwise; source
+// and destination must not overlap unless they are the same. Safe for concurrent use.
+type Set struct {
+	Name string // "portable", "avx2", "avx512" or "neon"
+	// MR and NR are the GEMM tile: its most rows, and its columns.
+	MR, NR int
+
+	// Gemm computes one tile of c = a b, or c += a b, with m <= MR rows, NR columns and a sum over k terms:
+	//
+	//	c[i cs + j] = Σ a[i ars + l aks] b[l bs + j]      l increasing, one chain of multiply-adds
+	//
+	// The result for a row depends on that row alone, and a sum cut in two by accumulate has the bits of one.
+	Gemm func(m, k int, a []float32, ars, aks int, b []float32, bs int, c []float32, cs int, accumulate bool)
+	// WidenInt8 is dst = src ⊙ scale over rows of NR elements; scale is one row.
+	WidenInt8 func(dst []float32, src []int8, scale []float32)
+	// WidenHalf is WidenInt8 for IEEE halves.
+	WidenHalf func(dst []float32, src []uint16, scale []float32)
+	// Transpose writes src [rows, cols] as dst[j ldd + i] = src[i lds + j].
+	Transpose func(dst []float32, ldd int, src []float32, lds, rows, cols int)
+
+	Add       func(dst, src []float32)                // dst += src
+	Mul       func(dst, src []float32)                // dst *= src
+	Axpy      func(dst, src []float32, alpha float32) // dst += alpha src
+	Scale     func(dst []float32, alpha float32)      // dst *= alpha
+	Sum       func(x []float32) float32               // Σ x
+	Dot       func(x, y []float32) float32            // Σ x y
+	Squares   func(x []float32, mean float32) float32 // Σ (x - mean)²
+	Largest   func(x []float32) float32               // max x; x has an element
+	GELU      func(x []float32)                       // x = GELU(x)
+	GELUGrad  func(x, d []float32)                    // d = GELU'(x), then x = GELU(x)
+	ExpSum    func(x []float32, scale, shift float32) float32
+	Normalize func(y, x, gamma, beta []float32, mean, rstd float32) // y = (x - mean) rstd ⊙ gamma + beta
+	NormSums  func(x, gamma, dy []float32, mean, rstd float32) (u, ux float32)
+	NormGrad  func(dx, x, gamma, dy []float32, mean, rstd, u, ux float32)
+}
+
+// All lists the sets that this processor runs, best first; the last is portable.
+func All() []*Set { return append(native(), portable()) }
+
+// Choose returns the set called name, or the best one for an empty name. It returns ErrUnsupported where that is
+// none of All.
+func Choose(name string) (*Set, error) {
+	sets := All()
+	if name == "" {
+		return sets[0], nil
+	}
+	for _, s := range sets {
+		if s.Name == name {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("%q: %w", name, ErrUnsupported)
+}
