@@ -1,0 +1,130 @@
+package tune
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/pkg/errors"
+)
+
+// ErrConfig says that a setting is out of its range.
+var ErrConfig = errors.New("invalid tuning configuration")
+
+// Config says how to tune. Default gives the recipe; change what you need.
+type Config struct {
+	Method     adapter.Method
+	Blocks     []int   // blocks that get a branch, counted from 0; nil for all
+	Bottleneck int     // r, 1 to 256
+	Scale      float32 // s, of the branch
+	Dropout    float32 // in the branch, while training
+	Pool       adapter.Pool
+	Size       int // side of the square input in pixels, a multiple of the patch
+	Fit        adapter.Fit
+
+	Epochs int     // of the adapter, or of the probe where Method is Linear; 0 chooses by the number of images
+	LR     float64 // peak learning rate of the same; 0 chooses by the batch
+	Batch  int
+	Warmup float64 // share of the epochs with a rising rate
+
+	ProbeEpochs int     // of the linear probe
+	ProbeLR     float64 // 0 chooses by the batch
+
+	Val  float64 // share of each class held out to choose the epoch; 0 trains on all and keeps the last
+	Seed uint64
+
+	CacheBytes int64 // tokens beyond this are cached in a temporary file instead of memory
+	Workers    int   // image decoders; 0 for one per processor
+
+	Name, Description string // for the adapter file
+}
+
+// Default is the recipe: AdaptMLP of 64 in every block, scale 0.1, SGD with momentum 0.9 and a cosine schedule.
+func Default() Config {
+	return Config{Method: adapter.AdaptFormer, Bottleneck: 64, Scale: 0.1, Dropout: 0.1, Size: 112, Fit: adapter.Squash,
+		Batch: 32, Warmup: 0.2, ProbeEpochs: 60, Val: 0.15, CacheBytes: 1 << 30}
+}
+
+const momentum = 0.9
+
+// Rates per 32 images of a batch, found on three image sets with this backbone; see RATIONALE.
+const (
+	adapterRate = 0.05
+	probeRate   = 0.1
+)
+
+// minSteps is how many optimiser steps a run of unstated length should have, within 15 to 60 epochs.
+const minSteps = 300
+
+// complete fills what is left open, given the backbone's depth and patch and the number of training images.
+func (c Config) complete(depth, patch, images int, pool adapter.Pool) (Config, error) {
+	if c.Pool == "" {
+		c.Pool = pool
+	}
+	if c.Blocks == nil {
+		for i := range depth {
+			c.Blocks = append(c.Blocks, i)
+		}
+	}
+	c.Blocks = slices.Compact(slices.Sorted(slices.Values(c.Blocks)))
+	if c.Method == adapter.Linear {
+		c.Blocks = nil
+		if c.Epochs > 0 {
+			c.ProbeEpochs = c.Epochs
+		}
+		if c.LR > 0 {
+			c.ProbeLR = c.LR
+		}
+	}
+	if err := c.validate(depth, patch); err != nil {
+		return c, err
+	}
+	c.Batch = min(c.Batch, images)
+	if c.LR == 0 {
+		c.LR = adapterRate * float64(c.Batch) / 32
+	}
+	if c.ProbeLR == 0 {
+		c.ProbeLR = probeRate * float64(c.Batch) / 32
+	}
+	if c.Epochs == 0 {
+		c.Epochs = min(60, max(15, minSteps*c.Batch/images))
+	}
+	return c, nil
+}
+
+func (c Config) validate(depth, patch int) error {
+	for _, rule := range []struct {
+		ok   bool
+		text string
+	}{
+		{c.Method == adapter.AdaptFormer || c.Method == adapter.Linear, fmt.Sprintf("method %q, expected adaptformer or linear", c.Method)},
+		{c.Method == adapter.Linear || len(c.Blocks) > 0, "no blocks, expected at least one"},
+		{len(c.Blocks) == 0 || c.Blocks[0] >= 0 && c.Blocks[len(c.Blocks)-1] < depth,
+			fmt.Sprintf("blocks reach outside 1 to %d, the backbone's depth", depth)},
+		{c.Bottleneck >= 1 && c.Bottleneck <= 256, fmt.Sprintf("bottleneck %d, expected 1 to 256", c.Bottleneck)},
+		{finite(float64(c.Scale)), fmt.Sprintf("scale %g, expected a finite number", c.Scale)},
+		{c.Dropout >= 0 && c.Dropout < 1, fmt.Sprintf("dropout %g, expected at least 0 and below 1", c.Dropout)},
+		{c.Pool == adapter.PoolCLS || c.Pool == adapter.PoolMean || c.Pool == adapter.PoolCLSMean,
+			fmt.Sprintf("pool %q, expected cls, mean or cls_mean", c.Pool)},
+		{c.Size >= patch && c.Size%patch == 0 && c.Size <= maxSize,
+			fmt.Sprintf("size %d, expected a multiple of the patch %d, up to %d", c.Size, patch, maxSize)},
+		{c.Fit == adapter.Squash || c.Fit == adapter.Crop, fmt.Sprintf("fit %q, expected squash or crop", c.Fit)},
+		{c.Epochs >= 0 && c.Epochs <= 100000, fmt.Sprintf("%d epochs, expected 1 to 100000", c.Epochs)},
+		{c.ProbeEpochs >= 1 && c.ProbeEpochs <= 100000, fmt.Sprintf("%d probe epochs, expected 1 to 100000", c.ProbeEpochs)},
+		{c.LR >= 0 && finite(c.LR), fmt.Sprintf("learning rate %g, expected a positive number", c.LR)},
+		{c.ProbeLR >= 0 && finite(c.ProbeLR), fmt.Sprintf("probe learning rate %g, expected a positive number", c.ProbeLR)},
+		{c.Batch >= 2 && c.Batch <= 4096, fmt.Sprintf("batch %d, expected 2 to 4096", c.Batch)},
+		{c.Warmup >= 0 && c.Warmup < 1, fmt.Sprintf("warm-up %g, expected a share at least 0 and below 1", c.Warmup)},
+		{c.Val >= 0 && c.Val < 1, fmt.Sprintf("validation share %g, expected at least 0 and below 1", c.Val)},
+	} {
+		if !rule.ok {
+			return errors.WithMessage(ErrConfig, rule.text)
+		}
+	}
+	return nil
+}
+
+// maxSize bounds the input side: a 2048-pixel image has over 20,000 tokens, and attention grows with their square.
+const maxSize = 2048
+
+func finite(x float64) bool { return x-x == 0 }

@@ -1,0 +1,123 @@
+package tune
+
+import (
+	"time"
+
+	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/edgeadapt/edgeadapt/sdk/data"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+	"github.com/edgeadapt/edgeadapt/sdk/model"
+)
+
+// Pipeline is how images become input tensors for an adapter beside a backbone. With Crop the backbone's own ratio of
+// resizing to cropping is kept.
+func Pipeline(c adapter.Config, mc model.Config) data.Pipeline {
+	p := mc.Preprocess
+	return data.Pipeline{Fit: data.Fit(c.Fit), Size: c.Size, Resize: (p.Resize*c.Size + p.Crop/2) / p.Crop,
+		Interpolation: data.Interpolation(c.Interpolation), Mean: c.Mean, Std: c.Std}
+}
+
+// encoder runs images through the frozen network.
+type encoder struct {
+	r       *run
+	fwd     *nn.Forward
+	taps    []string // features, and the input of the lowest adapted block where there is one
+	input   []float32
+	out     [][]float32 // by tap, a batch
+	total   int
+	done    int
+	began   time.Time
+	skipped []data.Skipped
+}
+
+func (r *run) newEncoder(total int) (*encoder, error) {
+	taps := []string{nn.TapFeatures}
+	if r.cfg.Method != adapter.Linear {
+		taps = append(taps, nn.BlockInput(r.cfg.Blocks[0]))
+	}
+	batch := min(r.cfg.Batch, max(total, 1))
+	fwd, err := r.v.NewForward(nn.ForwardConfig{Batch: batch, Height: r.cfg.Size, Width: r.cfg.Size, Pool: r.cfg.Pool, Taps: taps})
+	if err != nil {
+		return nil, err
+	}
+	e := &encoder{r: r, fwd: fwd, taps: taps, input: make([]float32, fwd.InputShape().Elems()), total: total, began: time.Now()}
+	for _, t := range taps {
+		e.out = append(e.out, make([]float32, fwd.Shape(t).Elems()))
+	}
+	return e, nil
+}
+
+func (e *encoder) close() { e.fwd.Close() }
+
+// encode decodes and encodes items in order.
+func (e *encoder) encode(items []data.Item) (s set, err error) {
+	batch := e.fwd.InputShape()[0]
+	caches := make([]*cache, len(e.taps))
+	defer func() {
+		if err != nil {
+			for _, c := range caches {
+				c.Close()
+			}
+		}
+	}()
+	for i := range e.taps {
+		if caches[i], err = newCache(len(items), len(e.out[i])/batch, e.r.cfg.CacheBytes); err != nil {
+			return s, err
+		}
+	}
+	filled := 0
+	flush := func() error {
+		n := filled
+		filled = 0
+		return e.flush(n, caches)
+	}
+	pipe := Pipeline(e.r.adapterConfig(nil, nil), e.r.v.Config())
+	skipped, err := data.Load(e.r.ctx, items, pipe, e.r.cfg.Workers, func(i int, t tensor.Tensor) error {
+		copy(e.input[filled*len(t.Data):], t.Data)
+		s.labels = append(s.labels, int32(items[i].Label))
+		if filled++; filled == batch {
+			return flush()
+		}
+		return nil
+	})
+	if err == nil && filled > 0 {
+		err = flush()
+	}
+	if err != nil {
+		return s, err
+	}
+	e.skipped = append(e.skipped, skipped...)
+	s.features = caches[0]
+	if len(caches) > 1 {
+		s.tokens = caches[1]
+	}
+	return s, nil
+}
+
+// flush runs n images of the batch and appends their rows.
+func (e *encoder) flush(n int, caches []*cache) error {
+	err := e.fwd.Run(e.r.ctx, e.input, func(f *nn.Forward) error {
+		for i, t := range e.taps {
+			if err := f.Read(t, e.out[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, c := range caches {
+		for k := range n {
+			if err := c.add(e.out[i][k*c.width : (k+1)*c.width]); err != nil {
+				return err
+			}
+		}
+	}
+	e.done += n
+	elapsed := time.Since(e.began)
+	e.r.progress(Event{Phase: Encode, Step: e.done, Steps: e.total, ImagesPerSec: float64(e.done) / elapsed.Seconds(),
+		ETA: time.Duration(float64(elapsed) / float64(e.done) * float64(e.total-e.done))})
+	return nil
+}

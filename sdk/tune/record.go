@@ -1,0 +1,36 @@
+package tune
+
+import "github.com/edgeadapt/edgeadapt/sdk/adapter"
+
+// Record is what an adapter file says about the run that made it, as JSON.
+type Record struct {
+	Recipe      string   `json:"recipe"`
+	Device      string   `json:"device"`
+	Driver      string   `json:"driver"`
+	Seed        uint64   `json:"seed"`
+	DataDigest  string   `json:"data_digest"`
+	TrainImages int      `json:"train_images"`
+	ValImages   int      `json:"val_images"`
+	Epochs      int      `json:"epochs"`
+	BestEpoch   int      `json:"best_epoch"`
+	LR          float64  `json:"lr"`
+	Batch       int      `json:"batch"`
+	Warmup      float64  `json:"warmup"`
+	Momentum    float64  `json:"momentum"`
+	ProbeEpochs int      `json:"probe_epochs"`
+	ProbeLR     float64  `json:"probe_lr"`
+	ProbeTop1   *float64 `json:"probe_val_top1,omitempty"`
+	Top1        *float64 `json:"val_top1,omitempty"`
+}
+
+func (r *run) record() Record {
+	info := r.v.Backend().Info()
+	recipe := "linear probe, SGD"
+	if r.cfg.Method == adapter.AdaptFormer {
+		recipe = "linear probe, then AdaptMLP and head, SGD, cosine"
+	}
+	return Record{Recipe: recipe, Device: info.Name, Driver: info.Driver, Seed: r.cfg.Seed, DataDigest: r.rep.DataDigest,
+		TrainImages: r.rep.Train, ValImages: r.rep.Val, Epochs: r.rep.Epochs, BestEpoch: r.rep.BestEpoch, LR: r.rep.LR, Batch: r.rep.Batch,
+		Warmup: r.cfg.Warmup, Momentum: momentum, ProbeEpochs: r.cfg.ProbeEpochs, ProbeLR: r.cfg.ProbeLR,
+		ProbeTop1: r.rep.ProbeTop1, Top1: r.rep.Top1}
+}

@@ -1,0 +1,67 @@
+package tune
+
+import (
+	"time"
+
+	"github.com/edgeadapt/edgeadapt/sdk/data"
+)
+
+// Phase is a part of a run.
+type Phase string
+
+// The parts, in order.
+const (
+	Encode  Phase = "encode"  // images through the frozen network
+	Probe   Phase = "probe"   // the linear head on the frozen features
+	Adapter Phase = "adapter" // branches and head
+)
+
+// Event is one sign of progress. Events come from one goroutine, in order; a slow receiver slows the run.
+type Event struct {
+	Phase        Phase
+	Epoch        int // counted from 1; 0 while encoding
+	Epochs       int
+	Step, Steps  int     // images while encoding, optimiser steps of the whole phase otherwise
+	Loss         float64 // mean over the epoch so far
+	Accuracy     float64 // on the training images of the epoch so far
+	ImagesPerSec float64
+	ETA          time.Duration // of the phase
+	Done         *EpochStat    // set on the last event of an epoch
+}
+
+// EpochStat is what one epoch did. Val figures are NaN-free: without a validation split they are nil.
+type EpochStat struct {
+	Phase    Phase    `json:"phase"`
+	Epoch    int      `json:"epoch"`
+	Loss     float64  `json:"loss"`
+	Accuracy float64  `json:"accuracy"`
+	ValLoss  *float64 `json:"val_loss,omitempty"`
+	ValTop1  *float64 `json:"val_top1,omitempty"`
+	LR       float64  `json:"lr"` // at the epoch's end
+	Seconds  float64  `json:"seconds"`
+}
+
+// Report is the record of a run.
+type Report struct {
+	Backbone   string         `json:"backbone"`
+	Device     string         `json:"device"`
+	Method     string         `json:"method"`
+	Classes    []string       `json:"classes"`
+	Train      int            `json:"train_images"`
+	Val        int            `json:"val_images"`
+	Skipped    []data.Skipped `json:"skipped,omitempty"`
+	Warnings   []string       `json:"warnings,omitempty"`
+	Parameters int            `json:"trained_parameters"`
+	Epochs     int            `json:"epochs"`
+	LR         float64        `json:"lr"`
+	Batch      int            `json:"batch"`
+	Seed       uint64         `json:"seed"`
+	DataDigest string         `json:"data_digest"`
+	ProbeTop1  *float64       `json:"probe_val_top1,omitempty"`
+	Top1       *float64       `json:"val_top1,omitempty"` // of the result
+	BestEpoch  int            `json:"best_epoch"`         // 0: the probe did best and is the result
+	History    []EpochStat    `json:"history"`
+	Seconds    float64        `json:"seconds"`
+	// ImagesPerSec is the training speed of the adapter phase.
+	ImagesPerSec float64 `json:"images_per_s"`
+}

@@ -1,0 +1,441 @@
+package tune
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/edgeadapt/edgeadapt/sdk/data"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+	"github.com/pkg/errors"
+)
+
+// run is one tuning run.
+type run struct {
+	ctx      context.Context
+	v        *nn.ViT
+	cfg      Config
+	progress func(Event)
+
+	train, val set
+	rep        *Report
+}
+
+// set is a part of the data as the trainer sees it: what enters the lowest adapted block, and the pooled features.
+type set struct {
+	tokens, features *cache // tokens is nil for a linear probe
+	labels           []int32
+}
+
+// ErrDiverged says that the loss left the range of numbers.
+var ErrDiverged = errors.New("training diverged")
+
+// Run tunes an adapter for the images of ds on v's device and returns it with the record of the run. The adapter is
+// made only when the run has finished: a cancelled ctx returns its error and nothing else. progress may be nil.
+//
+// Images that cannot be read are skipped and listed in the report; a class that has none left is an error. The same
+// configuration, data, backbone, device and driver give the same bits.
+func Run(ctx context.Context, v *nn.ViT, ds *data.Dataset, cfg Config, progress func(Event)) (*adapter.Adapter, *Report, error) {
+	start := time.Now()
+	mc := v.Config()
+	cfg, err := cfg.complete(mc.Depth, mc.Patch, len(ds.Items), mc.Pool)
+	if err != nil {
+		return nil, nil, err
+	}
+	digest, err := ds.Digest()
+	if err != nil {
+		return nil, nil, err
+	}
+	if progress == nil {
+		progress = func(Event) {}
+	}
+	r := &run{ctx: ctx, v: v, cfg: cfg, progress: progress,
+		rep: &Report{Backbone: mc.Name, Device: v.Backend().Info().Name, Method: string(cfg.Method), Classes: ds.Classes,
+			Seed: cfg.Seed, DataDigest: digest}}
+	defer r.close()
+	if err := r.encode(ds); err != nil {
+		return nil, nil, err
+	}
+	a, err := r.fitAll(ds.Classes)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.rep.Seconds = time.Since(start).Seconds()
+	a, err = a.WithRecord(r.record())
+	return a, r.rep, err
+}
+
+func (r *run) close() {
+	for _, s := range []set{r.train, r.val} {
+		s.tokens.Close()
+		s.features.Close()
+	}
+}
+
+// encode splits the data, decodes every image and runs it through the frozen network once.
+func (r *run) encode(ds *data.Dataset) error {
+	train, val, warnings := ds.StratifiedSplit(r.cfg.Val, r.cfg.Seed)
+	r.rep.Warnings = warnings
+	enc, err := r.newEncoder(len(train) + len(val))
+	if err != nil {
+		return err
+	}
+	defer enc.close()
+	if r.train, err = enc.encode(train); err != nil {
+		return err
+	}
+	if r.val, err = enc.encode(val); err != nil {
+		return err
+	}
+	r.rep.Skipped = enc.skipped
+	r.rep.Train, r.rep.Val = len(r.train.labels), len(r.val.labels)
+	return r.checkClasses(ds.Classes)
+}
+
+// checkClasses makes sure that every class has a readable training image.
+func (r *run) checkClasses(classes []string) error {
+	count := make([]int, len(classes))
+	for _, l := range r.train.labels {
+		count[l]++
+	}
+	for i, n := range count {
+		if n == 0 {
+			return errors.WithMessagef(data.ErrDataset, "class %q has no readable training image (%d images skipped)", classes[i], len(r.rep.Skipped))
+		}
+	}
+	r.cfg.Batch = min(r.cfg.Batch, len(r.train.labels))
+	return nil
+}
+
+// fitAll fits the probe and, unless the method is linear, the adapter.
+func (r *run) fitAll(classes []string) (*adapter.Adapter, error) {
+	probe, err := r.start(nil, classes)
+	if err != nil {
+		return nil, err
+	}
+	probe, bar, err := r.fit(Probe, probe, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.rep.ProbeTop1, r.rep.Top1 = bar.top1, bar.top1
+	r.rep.Parameters = probe.Parameters()
+	if r.cfg.Method == adapter.Linear {
+		r.rep.BestEpoch, r.rep.Epochs, r.rep.LR, r.rep.Batch = bar.epoch, r.cfg.ProbeEpochs, r.cfg.ProbeLR, r.cfg.Batch
+		return probe, nil
+	}
+	a, err := r.start(r.cfg.Blocks, classes)
+	if err != nil {
+		return nil, err
+	}
+	if a, err = a.WithTensors(headOf(probe)); err != nil {
+		return nil, err
+	}
+	r.rep.Parameters, r.rep.Epochs, r.rep.LR, r.rep.Batch = a.Parameters(), r.cfg.Epochs, r.cfg.LR, r.cfg.Batch
+	bar.epoch = 0
+	a, best, err := r.fit(Adapter, a, &bar)
+	if err != nil {
+		return nil, err
+	}
+	r.rep.Top1, r.rep.BestEpoch = best.top1, best.epoch
+	if best.epoch == 0 {
+		return probe, nil // the branches never helped: the file need not carry them
+	}
+	return a, nil
+}
+
+// start makes the adapter that a phase begins with: zero-start branches in the given blocks and a fresh head.
+func (r *run) start(blocks []int, classes []string) (*adapter.Adapter, error) {
+	return adapter.New(r.adapterConfig(blocks, classes), r.v.Config().Ref(), r.cfg.Seed)
+}
+
+func (r *run) adapterConfig(blocks []int, classes []string) adapter.Config {
+	p := r.v.Config().Preprocess
+	c := adapter.Config{Method: adapter.Linear, Pool: r.cfg.Pool, Size: r.cfg.Size, Fit: r.cfg.Fit, Interpolation: p.Interpolation,
+		Mean: p.Mean, Std: p.Std, Labels: slices.Clone(classes), Task: adapter.SingleLabel, HeadNorm: true,
+		Name: r.cfg.Name, Description: r.cfg.Description}
+	if len(blocks) > 0 {
+		c.Method, c.Blocks, c.Bottleneck, c.Scale, c.Dropout = adapter.AdaptFormer, blocks, r.cfg.Bottleneck, r.cfg.Scale, r.cfg.Dropout
+	}
+	return c
+}
+
+// headOf is the part of a probe that an adapter starts from.
+func headOf(a *adapter.Adapter) map[string]tensor.Tensor {
+	head := map[string]tensor.Tensor{}
+	for _, name := range []string{"head.0.running_mean", "head.0.running_var", "head.1.weight", "head.1.bias"} {
+		head[name] = a.Tensor(name)
+	}
+	return head
+}
+
+// score is how good the parameters after an epoch are.
+type score struct {
+	epoch      int
+	top1, loss *float64 // on the validation split, nil without one
+}
+
+// better orders epochs: higher accuracy, then lower loss; without a validation split the later one.
+func (s score) better(than score) bool {
+	if s.top1 == nil || than.top1 == nil {
+		return true
+	}
+	if *s.top1 != *than.top1 {
+		return *s.top1 > *than.top1
+	}
+	return *s.loss < *than.loss
+}
+
+// fit trains from a's values and returns the adapter of the best epoch with its score. bar, if there is one, is the
+// score to beat, with which a itself wins if no epoch is better.
+func (r *run) fit(phase Phase, a *adapter.Adapter, bar *score) (*adapter.Adapter, score, error) {
+	t, err := r.newTrainer(phase, a)
+	if err != nil {
+		return nil, score{}, err
+	}
+	defer t.close()
+	best, kept := score{}, map[string]tensor.Tensor(nil)
+	if bar != nil {
+		best = *bar
+	}
+	for epoch := 1; epoch <= t.epochs; epoch++ {
+		stat, err := t.epoch(epoch)
+		if err != nil {
+			return nil, score{}, err
+		}
+		r.rep.History = append(r.rep.History, stat)
+		now := score{epoch: epoch, top1: stat.ValTop1, loss: stat.ValLoss}
+		if kept == nil && bar == nil || now.better(best) {
+			best = now
+			if kept, err = t.task.Tensors(); err != nil {
+				return nil, score{}, err
+			}
+		}
+	}
+	if phase == Adapter {
+		r.rep.ImagesPerSec = t.speed()
+	}
+	if kept == nil {
+		return a, best, nil
+	}
+	a, err = a.WithTensors(kept)
+	return a, best, err
+}
+
+// trainer runs the epochs of one phase.
+type trainer struct {
+	r            *run
+	phase        Phase
+	task         *nn.Task
+	opt          *nn.Optimizer
+	step         *nn.Step
+	eval         *nn.Forward
+	epochs       int
+	rate, warmup float64
+	batch        int
+	input        []float32
+	labels       []int32
+	scores       []float32
+	done         int // steps
+	began        time.Time
+}
+
+func (r *run) newTrainer(phase Phase, a *adapter.Adapter) (t *trainer, err error) {
+	t = &trainer{r: r, phase: phase, epochs: r.cfg.Epochs, rate: r.cfg.LR, batch: r.cfg.Batch, began: time.Now()}
+	if phase == Probe {
+		t.epochs, t.rate = r.cfg.ProbeEpochs, r.cfg.ProbeLR
+	}
+	t.warmup = r.cfg.Warmup * float64(t.epochs)
+	defer func() {
+		if err != nil {
+			t.close()
+		}
+	}()
+	if t.task, err = nn.NewTask(r.v, a); err != nil {
+		return t, err
+	}
+	if t.opt, err = nn.NewOptimizer(r.v, t.task); err != nil {
+		return t, err
+	}
+	t.step, err = r.v.NewStep(t.task, t.opt, nn.StepConfig{Batch: t.batch, Height: r.cfg.Size, Width: r.cfg.Size, Dropout: true, Momentum: momentum})
+	if err != nil {
+		return t, err
+	}
+	t.eval, err = r.v.NewForward(nn.ForwardConfig{Batch: t.batch, Height: r.cfg.Size, Width: r.cfg.Size,
+		From: t.task.Entry(r.v.Config().Depth), Task: t.task, Taps: []string{nn.TapLogits}})
+	if err != nil {
+		return t, err
+	}
+	t.input = make([]float32, t.batch*t.inputs(r.train).width)
+	t.labels = make([]int32, t.batch)
+	t.scores = make([]float32, t.batch*len(a.Config().Labels))
+	return t, nil
+}
+
+func (t *trainer) close() {
+	if t.eval != nil {
+		t.eval.Close()
+	}
+	if t.step != nil {
+		t.step.Close()
+	}
+	if t.opt != nil {
+		t.opt.Close()
+	}
+	if t.task != nil {
+		t.task.Close()
+	}
+}
+
+// inputs is what enters the step of this phase.
+func (t *trainer) inputs(s set) *cache {
+	if t.phase == Probe {
+		return s.features
+	}
+	return s.tokens
+}
+
+// speed is training images a second so far, validation included.
+func (t *trainer) speed() float64 { return float64(t.done*t.batch) / time.Since(t.began).Seconds() }
+
+// epoch trains on a fresh order of the images, an incomplete last batch left out, and scores the validation split.
+func (t *trainer) epoch(epoch int) (EpochStat, error) {
+	began := time.Now()
+	order := data.Shuffle(len(t.r.train.labels), t.r.cfg.Seed, epoch+t.salt())
+	steps := len(order) / t.batch
+	stat := EpochStat{Phase: t.phase, Epoch: epoch}
+	var loss float64
+	correct := 0
+	for s := range steps {
+		at := float64(t.done) / float64(steps)
+		stat.LR = rate(at, t.rate, t.warmup, float64(t.epochs))
+		l, hits, err := t.train(order[s*t.batch:(s+1)*t.batch], stat.LR)
+		if err != nil {
+			return stat, err
+		}
+		if math.IsNaN(l) || math.IsInf(l, 0) {
+			return stat, errors.WithMessagef(ErrDiverged, "%s: loss %g in epoch %d at learning rate %.3g, try a lower one", t.phase, l, epoch, stat.LR)
+		}
+		t.done++
+		loss += l
+		correct += hits
+		stat.Loss, stat.Accuracy = loss/float64(s+1), float64(correct)/float64((s+1)*t.batch)
+		if s < steps-1 {
+			t.report(stat, steps, nil)
+		}
+	}
+	if len(t.r.val.labels) > 0 {
+		top1, valLoss, err := t.score(t.r.val)
+		if err != nil {
+			return stat, err
+		}
+		stat.ValTop1, stat.ValLoss = &top1, &valLoss
+	}
+	stat.Seconds = time.Since(began).Seconds()
+	t.report(stat, steps, &stat)
+	return stat, nil
+}
+
+// salt keeps the orders of the two phases apart.
+func (t *trainer) salt() int {
+	if t.phase == Probe {
+		return 1 << 20
+	}
+	return 0
+}
+
+func (t *trainer) report(stat EpochStat, steps int, done *EpochStat) {
+	total := steps * t.epochs
+	eta := time.Duration(float64(time.Since(t.began)) / float64(t.done) * float64(total-t.done))
+	t.r.progress(Event{Phase: t.phase, Epoch: stat.Epoch, Epochs: t.epochs, Step: t.done, Steps: total, Loss: stat.Loss,
+		Accuracy: stat.Accuracy, ImagesPerSec: t.speed(), ETA: eta, Done: done})
+}
+
+// train takes one step on the images ids and returns the loss and the number of right guesses before it.
+func (t *trainer) train(ids []int, lr float64) (loss float64, correct int, err error) {
+	if err := t.inputs(t.r.train).gather(ids, t.input); err != nil {
+		return 0, 0, err
+	}
+	for k, i := range ids {
+		t.labels[k] = t.r.train.labels[i]
+	}
+	loss, logits, err := t.step.Run(t.r.ctx, t.input, nn.Targets{Classes: t.labels}, float32(lr), dropoutKey(t.r.cfg.Seed, t.done))
+	if err != nil {
+		return 0, 0, err
+	}
+	classes := len(logits) / t.batch
+	for k, label := range t.labels {
+		if argmax(logits[k*classes:(k+1)*classes]) == int(label) {
+			correct++
+		}
+	}
+	return loss, correct, nil
+}
+
+// score is the accuracy and mean loss on a set, with running statistics and without dropout.
+func (t *trainer) score(s set) (top1, loss float64, err error) {
+	n, correct := len(s.labels), 0
+	classes := len(t.scores) / t.batch
+	ids := make([]int, 0, t.batch)
+	for from := 0; from < n; from += t.batch {
+		ids = ids[:0]
+		for i := from; i < min(from+t.batch, n); i++ {
+			ids = append(ids, i)
+		}
+		if err := t.inputs(s).gather(ids, t.input); err != nil {
+			return 0, 0, err
+		}
+		err := t.eval.Run(t.r.ctx, t.input, func(f *nn.Forward) error { return f.Read(nn.TapLogits, t.scores) })
+		if err != nil {
+			return 0, 0, err
+		}
+		for k, i := range ids {
+			z := t.scores[k*classes : (k+1)*classes]
+			if argmax(z) == int(s.labels[i]) {
+				correct++
+			}
+			loss += crossEntropy(z, int(s.labels[i]))
+		}
+	}
+	return float64(correct) / float64(n), loss / float64(n), nil
+}
+
+// dropoutKey is the key of a step's dropout masks: splitmix64's finaliser over seed and step.
+func dropoutKey(seed uint64, step int) int32 {
+	z := seed + uint64(step+1)*0x9E3779B97F4A7C15
+	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+	z = (z ^ z>>27) * 0x94D049BB133111EB
+	return int32(uint32(z ^ z>>31))
+}
+
+// argmax is the index of the largest score; of equal ones the lowest.
+func argmax(z []float32) int {
+	best := 0
+	for i, v := range z {
+		if v > z[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+func crossEntropy(z []float32, label int) float64 {
+	top := float64(slices.Max(z))
+	var sum float64
+	for _, v := range z {
+		sum += math.Exp(float64(v) - top)
+	}
+	return top + math.Log(sum) - float64(z[label])
+}
+
+// String is one line for a log.
+func (s EpochStat) String() string {
+	text := fmt.Sprintf("%-7s epoch %3d  loss %.4f  train %.1f%%", s.Phase, s.Epoch, s.Loss, 100*s.Accuracy)
+	if s.ValTop1 != nil {
+		text += fmt.Sprintf("  val %.1f%% (loss %.4f)", 100**s.ValTop1, *s.ValLoss)
+	}
+	return text + fmt.Sprintf("  %.1fs", s.Seconds)
+}
