@@ -46,20 +46,24 @@ func (d Decoder) Decode(r io.Reader) (*RGB, error) {
 
 // DecodeFile reads the picture file at path as Decode does.
 func (d Decoder) DecodeFile(path string) (*RGB, error) {
+	m, err := d.decodeFile(path)
+	return m, errors.WithMessage(err, path)
+}
+
+func (d Decoder) decodeFile(path string) (*RGB, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, errors.Wrap(err, "picture file")
+		return nil, errors.WithStack(err)
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
-		return nil, imageError("%s is no regular file", path)
+		return nil, imageError("not a regular file")
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, errors.Wrap(err, "picture file")
+		return nil, errors.WithStack(err)
 	}
 	defer file.Close()
-	m, err := d.Decode(file)
-	return m, errors.WithMessage(err, path)
+	return d.Decode(file)
 }
 
 // format is one kind of picture file.

@@ -45,45 +45,47 @@ func bicubic(x float64) float64 {
 
 // taps are the weighted source pixels of consecutive output pixels along one axis.
 type taps struct {
-	first   []int32 // first source pixel
+	first   []int32 // first source pixel, counted from the lowest that any output reads
 	count   []int32
 	weights []int32 // [outputs][width], weightBits of fraction, count used in each row
 	width   int
-}
-
-// span is the range of source pixels that all outputs together read.
-func (t *taps) span() (lo, hi int) {
-	n := len(t.first)
-	return int(t.first[0]), int(t.first[n-1] + t.count[n-1]) // both ends grow with the output
 }
 
 func (t *taps) row(i int) (first int, weights []int32) {
 	return int(t.first[i]), t.weights[i*t.width:][:t.count[i]]
 }
 
-// newTaps computes the outputs from..from+n of an axis that shrinks or grows from in to out pixels. Weights are made in
-// float64, normalised, and rounded away from zero at one half.
-func newTaps(k kernel, in, out, from, n int) *taps {
+// newTaps computes the outputs from..from+n of an axis that shrinks or grows from in to out pixels, and the range lo..hi
+// of source pixels that they read. Where in equals out there is nothing to filter, and t is nil. Weights are made in
+// float64, normalised, and rounded to the nearest.
+func newTaps(k kernel, in, out, from, n int) (t *taps, lo, hi int) {
+	if in == out {
+		return nil, from, from + n
+	}
 	scale := float64(in) / float64(out)
 	stretch := max(scale, 1)
-	support := k.support * stretch
-	t := &taps{first: make([]int32, n), count: make([]int32, n), width: min(int(math.Ceil(support))*2+1, in)}
+	support := float64(k.support * stretch)
+	reach := func(i int) (center float64, lo, hi int) { // both ends grow with i
+		center = float64((float64(from+i) + 0.5) * scale)
+		return center, max(int(center-support+0.5), 0), min(int(center+support+0.5), in)
+	}
+	_, lo, _ = reach(0)
+	_, _, hi = reach(n - 1)
+	t = &taps{first: make([]int32, n), count: make([]int32, n), width: min(int(math.Ceil(support))*2+1, in)}
 	t.weights = make([]int32, n*t.width)
 	w := make([]float64, t.width)
 	for i := range n {
-		center := float64((float64(from+i) + 0.5) * scale)
-		lo := max(int(center-support+0.5), 0)
-		hi := min(int(center+support+0.5), in)
+		center, first, end := reach(i)
 		var sum float64
-		for x := range hi - lo {
-			w[x] = k.at(math.Abs((float64(x+lo) - center + 0.5) * (1 / stretch)))
+		for x := range end - first {
+			w[x] = k.at(math.Abs((float64(x+first) - center + 0.5) * (1 / stretch)))
 			sum += w[x]
 		}
-		t.first[i], t.count[i] = int32(lo), int32(hi-lo)
+		t.first[i], t.count[i] = int32(first-lo), int32(end-first)
 		row := t.weights[i*t.width:]
-		for x, v := range w[:hi-lo] {
+		for x, v := range w[:end-first] {
 			row[x] = int32(math.Round(v / sum * (1 << weightBits)))
 		}
 	}
-	return t
+	return t, lo, hi
 }

@@ -87,8 +87,12 @@ func fromAny(img image.Image) *RGB {
 	return out
 }
 
-// straight is a colour without its alpha, 8 bits a channel.
+// straight is a colour without its alpha, 8 bits a channel. Colours that are not premultiplied are taken as they are: the
+// way through premultiplied ones would lose them.
 func straight(c color.Color) (r, g, b uint8) {
+	if n, ok := c.(color.NRGBA); ok {
+		return n.R, n.G, n.B
+	}
 	n := color.NRGBA64Model.Convert(c).(color.NRGBA64)
 	return uint8(n.R >> 8), uint8(n.G >> 8), uint8(n.B >> 8)
 }

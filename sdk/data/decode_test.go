@@ -1,0 +1,254 @@
+package data
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+func readTestFile(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// withSize rewrites the size that a PNG's header states.
+func withSize(png []byte, w, h uint32) []byte {
+	out := bytes.Clone(png)
+	binary.BigEndian.PutUint32(out[16:], w)
+	binary.BigEndian.PutUint32(out[20:], h)
+	binary.BigEndian.PutUint32(out[29:], crc32.ChecksumIEEE(out[12:29]))
+	return out
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	png, jpg := readTestFile(t, "preprocess/rgb.png"), readTestFile(t, "preprocess/photo444.jpg")
+	webp, gif, bmp := readTestFile(t, "extra/lossy_37x23.webp"), readTestFile(t, "extra/palette.gif"), readTestFile(t, "extra/rgb.bmp")
+	for _, c := range []struct {
+		name string
+		file []byte
+		says string
+	}{
+		{"empty", nil, "0 bytes"},
+		{"text", []byte("hello"), `"hello", expected JPEG`},
+		{"cut JPEG", jpg[:len(jpg)/2], "JPEG"},
+		{"cut PNG", png[:len(png)/2], "PNG"},
+		{"cut WebP", webp[:len(webp)/2], "WebP"},
+		{"cut GIF", gif[:len(gif)/2], "GIF"},
+		{"cut BMP", bmp[:len(bmp)/2], "BMP"},
+		{"PNG that claims more rows", withSize(png, 53, 4000), "PNG"},
+		{"PNG of no width", withSize(png, 0, 7), "PNG"},
+		{"PNG above the limit", withSize(png, 20000, 20000), "20000x20000"},
+		{"PNG of one endless row", withSize(png, 80_000_000, 1), "80000000x1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Decode(bytes.NewReader(c.file))
+			if !errors.Is(err, ErrImage) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want ErrImage that says %q", err, c.says)
+			}
+		})
+	}
+	if _, err := Decode(iotest.ErrReader(io.ErrClosedPipe)); !errors.Is(err, io.ErrClosedPipe) || errors.Is(err, ErrImage) {
+		t.Errorf("a reader's error came back as %v", err)
+	}
+}
+
+func TestPixelLimit(t *testing.T) {
+	file := readTestFile(t, "preprocess/rgb.png")
+	m, err := Decode(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := m.Width * m.Height
+	if _, err := (Decoder{MaxPixels: n}).Decode(bytes.NewReader(file)); err != nil {
+		t.Error(err)
+	}
+	if _, err := (Decoder{MaxPixels: n - 1}).Decode(bytes.NewReader(file)); !errors.Is(err, ErrImage) {
+		t.Errorf("one pixel above the limit: %v", err)
+	}
+}
+
+// generic hides a picture's type, so that it is read pixel by pixel.
+type generic struct{ image.Image }
+
+// TestFromImage: every memory layout, cut out of a larger picture, gives what reading pixel by pixel gives.
+func TestFromImage(t *testing.T) {
+	r := image.Rect(-3, 2, 14, 13)
+	inner := image.Rect(1, 5, 8, 12)
+	palette := color.Palette{color.White, color.NRGBA{200, 100, 50, 128}, color.RGBA{1, 2, 3, 255}}
+	type settable interface {
+		image.Image
+		Set(x, y int, c color.Color)
+		SubImage(image.Rectangle) image.Image
+	}
+	for name, m := range map[string]settable{
+		"gray": image.NewGray(r), "gray16": image.NewGray16(r), "rgba": image.NewRGBA(r), "rgba64": image.NewRGBA64(r),
+		"nrgba": image.NewNRGBA(r), "nrgba64": image.NewNRGBA64(r), "paletted": image.NewPaletted(r, palette),
+	} {
+		for y := r.Min.Y; y < r.Max.Y; y++ {
+			for x := r.Min.X; x < r.Max.X; x++ {
+				m.Set(x, y, color.NRGBA64{uint16(x * 4001), uint16(y * 5003), uint16(x * y * 97), uint16(x*3000 + 20000)})
+			}
+		}
+		sub := m.SubImage(inner)
+		got, err := FromImage(sub)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := FromImage(generic{sub})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if worst, _ := distance(t, got, want); worst != 0 {
+			t.Errorf("%s differs by up to %d", name, worst)
+		}
+	}
+}
+
+// TestAlphaIsDropped: the stored colour counts, however transparent.
+func TestAlphaIsDropped(t *testing.T) {
+	m := image.NewNRGBA(image.Rect(0, 0, 1, 1))
+	m.SetNRGBA(0, 0, color.NRGBA{200, 100, 50, 3})
+	got, err := FromImage(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []uint8{200, 100, 50}; !slices.Equal(got.Pix, want) {
+		t.Errorf("got %v, want %v", got.Pix, want)
+	}
+}
+
+// TestYCbCrCut: a cut at an odd place shares chroma samples with its neighbours, so away from its edges it equals the
+// same cut of the converted whole.
+func TestYCbCrCut(t *testing.T) {
+	for _, ratio := range []image.YCbCrSubsampleRatio{image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422,
+		image.YCbCrSubsampleRatio420, image.YCbCrSubsampleRatio440, image.YCbCrSubsampleRatio411, image.YCbCrSubsampleRatio410} {
+		m := image.NewYCbCr(image.Rect(0, 0, 29, 23), ratio)
+		for _, plane := range [][]uint8{m.Y, m.Cb, m.Cr} {
+			for i := range plane {
+				plane[i] = uint8(i * 37)
+			}
+		}
+		whole, err := FromImage(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part, err := FromImage(m.SubImage(image.Rect(5, 3, 24, 20)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const edge = 4
+		got := part.region(edge, edge, 19-2*edge, 17-2*edge)
+		if worst, _ := distance(t, got, whole.region(5+edge, 3+edge, 19-2*edge, 17-2*edge)); worst != 0 {
+			t.Errorf("%v differs by up to %d", ratio, worst)
+		}
+	}
+}
+
+func TestFromImageRefuses(t *testing.T) {
+	short := image.NewYCbCr(image.Rect(0, 0, 8, 8), image.YCbCrSubsampleRatio420)
+	short.Cb = short.Cb[:15]
+	for name, m := range map[string]image.Image{
+		"nil": nil, "empty": image.NewGray(image.Rect(0, 0, 0, 3)), "endless": image.NewUniform(color.Black),
+		"short pixels": &image.RGBA{Pix: make([]uint8, 63), Stride: 16, Rect: image.Rect(0, 0, 4, 4)},
+		"rows overlap": &image.Gray{Pix: make([]uint8, 64), Stride: 3, Rect: image.Rect(0, 0, 4, 4)},
+		"short chroma": short,
+	} {
+		if _, err := FromImage(m); !errors.Is(err, ErrImage) {
+			t.Errorf("%s: got %v, want ErrImage", name, err)
+		}
+	}
+}
+
+// tiffBlock is an image directory whose only entry is the orientation.
+func tiffBlock(order binary.AppendByteOrder, kind uint16, value uint32) []byte {
+	b := []byte("II*\x00")
+	if order == binary.AppendByteOrder(binary.BigEndian) {
+		b = []byte("MM\x00*")
+	}
+	b = order.AppendUint32(b, 8)
+	b = order.AppendUint16(b, 1)
+	b = order.AppendUint16(b, 0x0112)
+	b = order.AppendUint16(b, kind)
+	b = order.AppendUint32(b, 1)
+	if kind == 3 {
+		return append(order.AppendUint16(b, uint16(value)), 0, 0)
+	}
+	return order.AppendUint32(b, value)
+}
+
+func TestOrientation(t *testing.T) {
+	le, be := binary.LittleEndian, binary.BigEndian
+	for _, c := range []struct {
+		name string
+		tiff []byte
+		want int
+	}{
+		{"little endian", tiffBlock(le, 3, 6), 6}, {"big endian", tiffBlock(be, 3, 8), 8}, {"long", tiffBlock(be, 4, 3), 3},
+		{"zero", tiffBlock(le, 3, 0), 1}, {"nine", tiffBlock(le, 3, 9), 1}, {"text", tiffBlock(le, 2, 6), 1},
+		{"none", nil, 1}, {"cut", tiffBlock(le, 3, 6)[:20], 1}, {"directory outside", []byte("II*\x00\xff\xff\xff\xff"), 1},
+	} {
+		if got := orientation(c.tiff); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func FuzzOrientation(f *testing.F) {
+	f.Add(tiffBlock(binary.LittleEndian, 3, 6))
+	f.Add(tiffBlock(binary.BigEndian, 4, 3))
+	f.Add(readTestFile(f, "preprocess/exif.jpg"))
+	f.Add(readTestFile(f, "extra/orient5.png"))
+	f.Add(readTestFile(f, "extra/orient6.webp"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, block := range [][]byte{b, jpegExif(b), pngExif(b), webpExif(b)} {
+			if o := orientation(block); o < 1 || o > 8 {
+				t.Fatalf("orientation %d", o)
+			}
+		}
+	})
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, pattern := range []string{"preprocess/*.*g", "extra/*"} {
+		paths, _ := filepath.Glob(filepath.Join("testdata", pattern))
+		for _, path := range paths {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(b)
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := Decoder{MaxPixels: 1 << 16}.Decode(bytes.NewReader(b))
+		if err != nil {
+			if !errors.Is(err, ErrImage) {
+				t.Fatalf("%v is not ErrImage", err)
+			}
+			if strings.Contains(err.Error(), "panicked") {
+				t.Logf("contained: %v", err)
+			}
+			return
+		}
+		if err := m.check(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := smallPipeline.Apply(m); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,68 @@
+package data
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+)
+
+// Shuffle is the order of n items in an epoch: a permutation of 0..n-1 that depends on its arguments only, on every
+// machine and with every release.
+func Shuffle(n int, seed uint64, epoch int) []int { return permutation(n, seed, 2*uint64(epoch)) }
+
+// StratifiedSplit takes a fraction of each class out for validation: round(fraction * images), at least one and never the
+// last one. A class with a single image stays in train and is named in warnings. Both lists keep the dataset's order. A
+// class's share depends on seed, its label and its number of images only. A fraction that is not above 0 takes nothing.
+func (d *Dataset) StratifiedSplit(fraction float64, seed uint64) (train, val []Item, warnings []string) {
+	if !(fraction > 0) {
+		return slices.Clone(d.Items), nil, nil
+	}
+	byClass := make([][]int, len(d.Classes))
+	for i, item := range d.Items {
+		byClass[item.Label] = append(byClass[item.Label], i)
+	}
+	held := make([]bool, len(d.Items))
+	for label, members := range byClass {
+		n := len(members)
+		if n == 1 {
+			warnings = append(warnings, fmt.Sprintf("class %q has one image, which is used for training only", d.Classes[label]))
+		}
+		take := min(max(int(math.Round(min(fraction, 1)*float64(n))), 1), n-1)
+		for _, k := range permutation(n, seed, 2*uint64(label)+1)[:max(take, 0)] {
+			held[members[k]] = true
+		}
+	}
+	for i, item := range d.Items {
+		if held[i] {
+			val = append(val, item)
+		} else {
+			train = append(train, item)
+		}
+	}
+	return train, val, warnings
+}
+
+// permutation is Fisher-Yates over a PCG of its own per stream: even streams are epochs, odd ones classes. The standard
+// library fixes PCG's output but not how it draws from a range, so that is done here.
+func permutation(n int, seed, stream uint64) []int {
+	src := rand.NewPCG(seed, mix(stream))
+	p := make([]int, max(n, 0))
+	for i := range p {
+		p[i] = i
+	}
+	for i := len(p) - 1; i > 0; i-- {
+		j, _ := bits.Mul64(src.Uint64(), uint64(i)+1) // a bias below n/2^64
+		p[i], p[j] = p[j], p[i]
+	}
+	return p
+}
+
+// mix is splitmix64's output function: neighbouring streams start far apart.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
