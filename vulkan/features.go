@@ -1,0 +1,173 @@
+//go:build linux && !android && cgo && !novulkan
+
+package vulkan
+
+/*
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"unsafe"
+
+	vk "github.com/vulkan-go/vulkan"
+
+	"github.com/edgeadapt/edgeadapt/shaders"
+)
+
+// DeviceInfo describes a device.
+type DeviceInfo struct {
+	Index         int // as OpenDevice takes it
+	Name          string
+	Kind          string // "integrated", "discrete", "software", "virtual" or "other"
+	UUID          string // 32 hexadecimal digits; stable across drivers' restarts
+	VendorID      uint32
+	DeviceID      uint32
+	DriverVersion string // the driver's own name and version where it tells them
+	APIVersion    string // "1.3.239"
+	Memory        int64  // bytes of the largest device-local heap
+	SubgroupSize  int
+	Limits        Limits
+	// Features are those worth using; Supported adds those that work but gain nothing, such as dot products that the
+	// driver emulates. Tests pick kernels by Supported.
+	Features, Supported shaders.Feature
+}
+
+// Limits are the bounds of dispatches and bindings; sizes and alignments in bytes.
+type Limits struct {
+	StorageRange         int
+	StorageAlignment     int
+	TexelElements        int // of 16 bytes
+	TexelAlignment       int
+	PushBytes            int
+	SharedMemory         int
+	WorkgroupInvocations int
+	WorkgroupSize        [3]int
+	WorkgroupCount       [3]int
+	Bindings             int // storage buffers, and texel buffers, of one kernel
+	Allocations          int
+	NonCoherentAtom      int
+}
+
+// physicalDevice is a device before it is opened.
+type physicalDevice struct {
+	handle      vk.PhysicalDevice
+	info        DeviceInfo
+	family      uint32
+	memoryTypes []memoryFlags
+	cacheUUID   string
+	driver      uint32
+}
+
+// inspect describes a device; it is not ok if we cannot use it.
+func inspect(h vk.PhysicalDevice) (p physicalDevice, ok bool) {
+	var props vk.PhysicalDeviceProperties
+	vk.GetPhysicalDeviceProperties(h, &props)
+	props.Deref()
+	defer props.Free()
+	if props.ApiVersion < version1_1 {
+		return p, false
+	}
+	family := C.ea_compute_family(unsafe.Pointer(h))
+	if family < 0 {
+		return p, false
+	}
+	var ext C.ea_properties
+	C.ea_get_properties(unsafe.Pointer(h), &ext)
+	p = physicalDevice{handle: h, family: uint32(family), cacheUUID: hex.EncodeToString(props.PipelineCacheUUID[:]), driver: props.DriverVersion}
+	var memory int64
+	p.memoryTypes, memory = memoryTypes(h)
+	p.info = DeviceInfo{
+		Name: vk.ToString(props.DeviceName[:]), Kind: kindOf(props.DeviceType),
+		UUID:     hex.EncodeToString(C.GoBytes(unsafe.Pointer(&ext.uuid), 16)),
+		VendorID: props.VendorID, DeviceID: props.DeviceID,
+		DriverVersion: driverVersion(&ext, props.DriverVersion), APIVersion: vk.Version(props.ApiVersion).String(),
+		Memory: memory, SubgroupSize: int(ext.subgroup_size), Limits: limitsOf(&props),
+	}
+	p.info.Features, p.info.Supported = featuresOf(&ext, p.info.Kind)
+	return p, true
+}
+
+func kindOf(t vk.PhysicalDeviceType) string {
+	switch t {
+	case vk.PhysicalDeviceTypeIntegratedGpu:
+		return "integrated"
+	case vk.PhysicalDeviceTypeDiscreteGpu:
+		return "discrete"
+	case vk.PhysicalDeviceTypeVirtualGpu:
+		return "virtual"
+	case vk.PhysicalDeviceTypeCpu:
+		return "software"
+	}
+	return "other"
+}
+
+func featuresOf(ext *C.ea_properties, kind string) (worthwhile, supported shaders.Feature) {
+	const basicArithmeticClustered, computeStage = 1 | 4 | 64, 0x20
+	if ext.subgroup_operations&basicArithmeticClustered == basicArithmeticClustered && ext.subgroup_stages&computeStage != 0 {
+		supported |= shaders.SubgroupArithmetic
+		if ext.subgroup_size >= 16 { // narrower ones, all of software drivers, gain nothing over shared memory
+			worthwhile |= shaders.SubgroupArithmetic
+		}
+	}
+	if ext.dot_supported != 0 {
+		supported |= shaders.IntegerDotProduct
+	}
+	if ext.dot_accelerated != 0 {
+		worthwhile |= shaders.IntegerDotProduct
+	}
+	supported |= shaders.TexelFetch
+	if kind == "software" {
+		worthwhile |= shaders.TexelFetch
+	}
+	return worthwhile, supported
+}
+
+// driverVersion prefers the driver's own words; the packed number means something else for every vendor.
+func driverVersion(ext *C.ea_properties, packed uint32) string {
+	name, info := C.GoString(&ext.driver_name[0]), C.GoString(&ext.driver_info[0])
+	if name == "" {
+		return fmt.Sprintf("%#x", packed)
+	}
+	return strings.TrimSpace(name + " " + info)
+}
+
+func limitsOf(props *vk.PhysicalDeviceProperties) Limits {
+	l := props.Limits
+	l.Deref()
+	return Limits{
+		StorageRange: int(l.MaxStorageBufferRange), StorageAlignment: max(1, int(l.MinStorageBufferOffsetAlignment)),
+		TexelElements: int(l.MaxTexelBufferElements), TexelAlignment: max(1, int(l.MinTexelBufferOffsetAlignment)),
+		PushBytes: int(l.MaxPushConstantsSize), SharedMemory: int(l.MaxComputeSharedMemorySize),
+		WorkgroupInvocations: int(l.MaxComputeWorkGroupInvocations),
+		WorkgroupSize:        axes(l.MaxComputeWorkGroupSize), WorkgroupCount: axes(l.MaxComputeWorkGroupCount),
+		Bindings:    int(min(l.MaxPerStageDescriptorStorageBuffers, l.MaxPerStageDescriptorSampledImages)),
+		Allocations: int(l.MaxMemoryAllocationCount), NonCoherentAtom: max(1, int(l.NonCoherentAtomSize)),
+	}
+}
+
+func axes(a [3]uint32) [3]int { return [3]int{int(a[0]), int(a[1]), int(a[2])} }
+
+// memoryTypes lists the property flags of all types and the size of the largest device-local heap.
+func memoryTypes(h vk.PhysicalDevice) (types []memoryFlags, largest int64) {
+	var props vk.PhysicalDeviceMemoryProperties
+	vk.GetPhysicalDeviceMemoryProperties(h, &props)
+	props.Deref()
+	defer props.Free()
+	for i := range props.MemoryTypes[:props.MemoryTypeCount] {
+		t := props.MemoryTypes[i]
+		t.Deref()
+		types = append(types, memoryFlags(t.PropertyFlags))
+	}
+	for i := range props.MemoryHeaps[:props.MemoryHeapCount] {
+		heap := props.MemoryHeaps[i]
+		heap.Deref()
+		if heap.Flags&vk.MemoryHeapFlags(vk.MemoryHeapDeviceLocalBit) != 0 {
+			largest = max(largest, int64(heap.Size))
+		}
+	}
+	return types, largest
+}

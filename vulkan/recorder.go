@@ -1,0 +1,165 @@
+//go:build linux && !android && cgo && !novulkan
+
+package vulkan
+
+import (
+	"fmt"
+
+	"github.com/pkg/errors"
+
+	"github.com/edgeadapt/edgeadapt/shaders"
+)
+
+// Range is Size bytes of a buffer from Offset on.
+type Range struct {
+	Buffer       *Buffer
+	Offset, Size int
+}
+
+// command is a dispatch, or a copy where kernel is nil (bindings are then destination and source).
+type command struct {
+	kernel   *Kernel
+	bindings []Range
+	push     []byte
+	grid     [3]uint32
+}
+
+// Recorder collects commands. The first error sticks, and Finish returns it. One goroutine at a time.
+type Recorder struct {
+	d        *Device
+	commands []command
+	barriers []bool // whether one precedes the command
+	copies   bool
+	hazards  hazards
+	err      error
+}
+
+// NewRecorder starts an empty recording.
+func (d *Device) NewRecorder() *Recorder { return &Recorder{d: d} }
+
+// Dispatch records a run of k over a grid of x, y, z workgroups. There must be a range for each binding and exactly
+// as many bytes of push constants as the kernel declares; both are copied.
+func (r *Recorder) Dispatch(k *Kernel, bindings []Range, push []byte, x, y, z uint32) {
+	c := command{kernel: k, bindings: append([]Range(nil), bindings...), push: append([]byte(nil), push...), grid: [3]uint32{x, y, z}}
+	if r.err != nil {
+		return
+	}
+	if err := r.checkDispatch(c); err != nil {
+		r.err = errors.WithMessagef(err, "dispatch %d", len(r.commands))
+		return
+	}
+	uses := make([]use, len(bindings))
+	for i, b := range bindings {
+		uses[i] = use{b.Buffer.id, b.Offset, b.Offset + b.Size, k.desc.Bindings[i].Access&shaders.Write != 0}
+	}
+	r.add(c, uses)
+}
+
+// Copy records a copy of src to dst, of equal size and not overlapping.
+func (r *Recorder) Copy(dst, src Range) {
+	if r.err != nil {
+		return
+	}
+	if err := r.checkCopy(dst, src); err != nil {
+		r.err = errors.WithMessagef(err, "copy, command %d", len(r.commands))
+		return
+	}
+	r.copies = true
+	r.add(command{bindings: []Range{dst, src}}, []use{
+		{dst.Buffer.id, dst.Offset, dst.Offset + dst.Size, true}, {src.Buffer.id, src.Offset, src.Offset + src.Size, false}})
+}
+
+func (r *Recorder) add(c command, uses []use) {
+	r.commands = append(r.commands, c)
+	r.barriers = append(r.barriers, r.hazards.next(uses))
+}
+
+func (r *Recorder) checkDispatch(c command) error {
+	if c.kernel == nil || c.kernel.d != r.d {
+		return errors.WithMessage(ErrUsage, "no kernel, or one of another device")
+	}
+	desc := c.kernel.desc
+	if len(c.bindings) != len(desc.Bindings) {
+		return errors.WithMessagef(ErrUsage, "%s: %d bindings, expected %d", desc, len(c.bindings), len(desc.Bindings))
+	}
+	if len(c.push) != desc.PushBytes {
+		return errors.WithMessagef(ErrUsage, "%s: %d push-constant bytes, expected %d", desc, len(c.push), desc.PushBytes)
+	}
+	limits := r.d.physical.info.Limits
+	for axis, n := range c.grid {
+		if n == 0 || int64(n) > int64(limits.WorkgroupCount[axis]) {
+			return errors.WithMessagef(ErrUnsupported, "%s: grid %v, expected 1 to %v", desc, c.grid, limits.WorkgroupCount)
+		}
+	}
+	for i, b := range c.bindings {
+		err := r.checkRange(b)
+		if err == nil {
+			err = checkBinding(limits, desc.Bindings[i].Kind, b)
+		}
+		if err != nil {
+			return errors.WithMessagef(err, "%s: binding %d", desc, i)
+		}
+	}
+	return nil
+}
+
+// texelBytes is the size of a texel, and of the vectors in which kernels read storage buffers.
+const texelBytes = 16
+
+func checkBinding(l Limits, kind shaders.Kind, b Range) error {
+	align, limit := l.StorageAlignment, l.StorageRange
+	if kind != shaders.StorageBuffer {
+		align, limit = l.TexelAlignment, l.TexelElements*texelBytes
+	}
+	if b.Offset%align != 0 {
+		return errors.WithMessagef(ErrUsage, "buffer %s: offset %d is not a multiple of %d", b.Buffer.name, b.Offset, align)
+	}
+	if roundUp(b.Size, texelBytes) > limit {
+		return errors.WithMessagef(ErrUnsupported, "buffer %s: range of %d bytes, limit is %d", b.Buffer.name, b.Size, limit)
+	}
+	return nil
+}
+
+func (r *Recorder) checkRange(b Range) error {
+	switch {
+	case b.Buffer == nil || b.Buffer.d != r.d:
+		return errors.WithMessage(ErrUsage, "no buffer, or one of another device")
+	case b.Buffer.closed.Load():
+		return errors.WithMessagef(ErrClosed, "buffer %s", b.Buffer.name)
+	case b.Offset < 0 || b.Size <= 0 || b.Offset > b.Buffer.size || b.Size > b.Buffer.size-b.Offset:
+		return errors.WithMessagef(ErrUsage, "buffer %s: %d bytes at %d, size is %d", b.Buffer.name, b.Size, b.Offset, b.Buffer.size)
+	}
+	return nil
+}
+
+func (r *Recorder) checkCopy(dst, src Range) error {
+	for _, b := range []Range{dst, src} {
+		if err := r.checkRange(b); err != nil {
+			return err
+		}
+	}
+	if dst.Size != src.Size {
+		return errors.WithMessagef(ErrUsage, "%d bytes to %d bytes", src.Size, dst.Size)
+	}
+	if dst.Buffer == src.Buffer && dst.Offset < src.Offset+src.Size && src.Offset < dst.Offset+dst.Size {
+		return errors.WithMessagef(ErrUsage, "buffer %s: source and destination overlap", dst.Buffer.name)
+	}
+	return nil
+}
+
+// plan is a line per command: what precedes it, the kernel and the grid.
+func (r *Recorder) plan() []string {
+	lines := make([]string, len(r.commands))
+	for i, c := range r.commands {
+		mark := ""
+		if r.barriers[i] {
+			mark = "barrier "
+		}
+		if c.kernel == nil {
+			lines[i] = fmt.Sprintf("%scopy %d bytes", mark, c.bindings[0].Size)
+		} else {
+			lines[i] = fmt.Sprintf("%s%s %dx%dx%d", mark, c.kernel, c.grid[0], c.grid[1], c.grid[2])
+		}
+	}
+	return lines
+}
