@@ -68,11 +68,12 @@ func (h Heads) each(f func(image, head, t, index int)) {
 func Attention[T Float](o, lse, qkv []T, h Heads) {
 	sum := make([]float64, h.Dim)
 	h.each(func(image, head, t, index int) {
-		l := logSumExp(scores(h, qkv, image, head, t))
+		s := scores(h, qkv, image, head, t)
+		l := logSumExp(s)
 		clear(sum)
-		for u, p := range probs(h, qkv, l, image, head, t) {
+		for u := range s {
 			_, _, v := qkvRow(h, qkv, image, head, u)
-			addScaled(sum, p, v)
+			addScaled(sum, math.Exp(s[u]-l), v)
 		}
 		store(channels(h, o, image, head, t), sum)
 		lse[index] = T(l)

@@ -68,6 +68,17 @@ func run(t *testing.T, be backend.Backend, first int, build func(g *graph)) resu
 	return r
 }
 
+// expected is what the reference makes of a case.
+func (s suite) expected(t *testing.T, build func(g *graph)) results {
+	t.Helper()
+	g := newGraph(t, s.ref, 0)
+	build(g)
+	defer g.release()
+	exec, prog := g.compile()
+	defer exec.Close()
+	return g.once(exec, prog)
+}
+
 func (g *graph) compile() (backend.Executable, *backend.Program) {
 	g.t.Helper()
 	prog, err := g.Finish()
