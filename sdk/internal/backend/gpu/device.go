@@ -85,9 +85,10 @@ func translate(err error) error {
 }
 
 // translated is an error that is also one of the backend's sentinels.
-type translated struct{ error, also error }
+type translated struct{ cause, also error }
 
-func (e *translated) Unwrap() []error { return []error{e.error, e.also} }
+func (e *translated) Error() string   { return e.cause.Error() }
+func (e *translated) Unwrap() []error { return []error{e.cause, e.also} }
 
 // Info implements backend.Backend.
 func (d *device) Info() backend.Info { return d.info }
@@ -166,7 +167,7 @@ func (b *buffer) Read(offset int, dst []float32) error {
 
 func (b *buffer) Close() error { return translate(b.buf.Close()) }
 
-// weight is a frozen matrix in panels; see quant.Matrix.Panels.
+// weight is a frozen matrix in panels; see quant.Matrix.Pack.
 type weight struct {
 	buf        *vulkan.Buffer
 	rows, cols int
@@ -175,12 +176,15 @@ type weight struct {
 
 // NewWeight implements backend.Backend.
 func (d *device) NewWeight(name string, m quant.Matrix) (backend.Weight, error) {
-	panels := m.Panels()
-	buf, err := d.dev.NewBuffer(name, len(panels), vulkan.DeviceLocal)
+	packed, err := m.Pack()
+	if err != nil {
+		return nil, err
+	}
+	buf, err := d.dev.NewBuffer(name, 4*len(packed), vulkan.DeviceLocal)
 	if err != nil {
 		return nil, translate(err)
 	}
-	if err := buf.Write(0, panels); err != nil {
+	if err := buf.Write(0, bytesOf(packed)); err != nil {
 		buf.Close()
 		return nil, translate(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
 	"github.com/edgeadapt/edgeadapt/vulkan"
 	"github.com/pkg/errors"
 )
@@ -37,7 +38,7 @@ func (d *device) Compile(p *backend.Program) (backend.Executable, error) {
 }
 
 func (e *executable) prepare() error {
-	limit := int(min(e.d.dev.Info().Limits.MaxStorageBufferRange, math.MaxInt32))
+	limit := int(min(e.d.dev.Info().Limits.StorageRange, math.MaxInt32))
 	layout, err := backend.Plan(e.p, backend.ParamAlign, limit/4)
 	if err != nil {
 		return err
@@ -142,7 +143,7 @@ func (e *executable) check(v backend.Value, n int) error {
 		return errors.Errorf("value %d is none of the program's", v)
 	}
 	if info := e.p.Info(v); info.Shape.Elems() != n {
-		return errors.Errorf("%s has %d elements, got %d", info.Name, info.Shape.Elems(), n)
+		return errors.WithMessagef(tensor.ErrShape, "%s has %d elements, got %d", info.Name, info.Shape.Elems(), n)
 	}
 	return nil
 }
@@ -182,6 +183,6 @@ func (e *executable) Close() error {
 }
 
 // bytesOf sees 32-bit numbers as bytes. Vulkan devices and Go agree on the byte order on every machine that has both.
-func bytesOf[T float32 | int32](x []T) []byte {
+func bytesOf[T float32 | int32 | uint32](x []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
 }

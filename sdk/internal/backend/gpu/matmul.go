@@ -31,7 +31,7 @@ func (r *recording) matMul(o *backend.MatMul) error {
 func (r *recording) weightGrad(o *backend.WeightGrad) error {
 	m, n := r.matrix(o.DY)
 	_, k := r.matrix(o.X)
-	s := slices(m)
+	s := slicesOf(m)
 	part := r.partial(s * n * k)
 	err := r.threads("weightgrad", ceil(k, 4)*ceil(n, 4)*s, []uint32{flag(n%4 == 0 && k%4 == 0)}, push(m, n, k, s),
 		append(r.values(o.DY, o.X), part))
@@ -43,7 +43,7 @@ func (r *recording) weightGrad(o *backend.WeightGrad) error {
 
 func (r *recording) biasGrad(o *backend.BiasGrad) error {
 	m, n := r.matrix(o.DY)
-	s := slices(m)
+	s := slicesOf(m)
 	part := r.partial(s * n)
 	if err := r.threads("biasgrad", n*s, nil, push(m, n, s), append(r.values(o.DY), part)); err != nil {
 		return err

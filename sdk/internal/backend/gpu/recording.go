@@ -79,10 +79,10 @@ func (r *recording) reserve() error {
 		switch o := op.(type) {
 		case *backend.WeightGrad:
 			n, k := r.matrix(o.DW)
-			need = max(need, slices(r.rows(o.DY))*n*k)
+			need = max(need, slicesOf(r.rows(o.DY))*n*k)
 		case *backend.BiasGrad:
 			m, n := r.matrix(o.DY)
-			need = max(need, slices(m)*n)
+			need = max(need, slicesOf(m)*n)
 		}
 	}
 	if need == 0 {
@@ -167,5 +167,5 @@ func push(fields ...any) []byte {
 	return out
 }
 
-// slices is the number of parts into which a sum over m rows is cut: it depends on m alone, so that the bits do too.
-func slices(m int) int { return min(32, ceil(m, 128)) }
+// slicesOf is the number of parts into which a sum over m rows is cut: it depends on m alone, so that the bits do too.
+func slicesOf(m int) int { return min(32, ceil(m, 128)) }
