@@ -7,6 +7,13 @@ const CompilerVersion = "shaderc 2023.2-1, spirv-tools 2022.4+1.3.236.0-1, glsla
 
 var kernels = []Kernel{
 	{
+		Name: "axpy", Variant: "TEXEL", File: "axpy.texel.spv", Needs: TexelFetch,
+		Bindings:  []Binding{{Read, FloatTexels}, {ReadWrite, StorageBuffer}},
+		PushBytes: 8,
+		Spec:      []SpecConstant{{0, 64}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "axpy", Variant: "", File: "axpy.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {ReadWrite, StorageBuffer}},
 		PushBytes: 8,

@@ -19,6 +19,7 @@ type Spec []uint32
 // named after its operator's word; behind it stand what decides its bindings and, for frozen weights, their scheme.
 var variants = []Row{
 	// kernel   source        define  tile      needs  why
+	{"axpy", "axpy.comp", "TEXEL", Spec{64}, TexelFetch, "software drivers answer texel fetches faster"},
 	{"axpy", "axpy.comp", "", Spec{64}, 0, "every Vulkan 1.1 device; also the smoke test of a driver"},
 	{"linear_q8c", "linear.comp", "Q8C", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
 	{"linear_f16", "linear.comp", "F16", Spec{64, 4}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},

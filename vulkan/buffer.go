@@ -3,6 +3,7 @@
 package vulkan
 
 import (
+	"math"
 	"sync/atomic"
 
 	"github.com/pkg/errors"
@@ -12,8 +13,8 @@ import (
 // padBytes follow every buffer, so that a kernel's clamped tail loads, at most a few vectors wide, stay inside.
 const padBytes = 256
 
-// maxBufferBytes keeps sizes far from overflow; no device has as much.
-const maxBufferBytes = 1 << 40
+// maxBufferBytes keeps sizes far from overflow, on 32-bit platforms too; no device has as much as on others.
+const maxBufferBytes = math.MaxInt >> 2
 
 // Buffer is device memory. Safe for concurrent use, its contents apart.
 type Buffer struct {

@@ -10,6 +10,7 @@ import "C"
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strings"
 	"unsafe"
 
@@ -58,6 +59,7 @@ type physicalDevice struct {
 	info        DeviceInfo
 	family      uint32
 	memoryTypes []memoryFlags
+	memoryHeaps []int64 // bytes of the heap behind each type
 	cacheUUID   string
 	driver      uint32
 }
@@ -79,7 +81,7 @@ func inspect(h vk.PhysicalDevice) (p physicalDevice, ok bool) {
 	C.ea_get_properties(unsafe.Pointer(h), &ext)
 	p = physicalDevice{handle: h, family: uint32(family), cacheUUID: hex.EncodeToString(props.PipelineCacheUUID[:]), driver: props.DriverVersion}
 	var memory int64
-	p.memoryTypes, memory = memoryTypes(h)
+	p.memoryTypes, p.memoryHeaps, memory = memoryTypes(h)
 	p.info = DeviceInfo{
 		Name: vk.ToString(props.DeviceName[:]), Kind: kindOf(props.DeviceType),
 		UUID:     hex.EncodeToString(C.GoBytes(unsafe.Pointer(&ext.uuid), 16)),
@@ -139,35 +141,40 @@ func limitsOf(props *vk.PhysicalDeviceProperties) Limits {
 	l := props.Limits
 	l.Deref()
 	return Limits{
-		StorageRange: int(l.MaxStorageBufferRange), StorageAlignment: max(1, int(l.MinStorageBufferOffsetAlignment)),
-		TexelElements: int(l.MaxTexelBufferElements), TexelAlignment: max(1, int(l.MinTexelBufferOffsetAlignment)),
+		StorageRange: saturate(l.MaxStorageBufferRange), StorageAlignment: max(1, int(l.MinStorageBufferOffsetAlignment)),
+		TexelElements: saturate(l.MaxTexelBufferElements), TexelAlignment: max(1, int(l.MinTexelBufferOffsetAlignment)),
 		PushBytes: int(l.MaxPushConstantsSize), SharedMemory: int(l.MaxComputeSharedMemorySize),
 		WorkgroupInvocations: int(l.MaxComputeWorkGroupInvocations),
 		WorkgroupSize:        axes(l.MaxComputeWorkGroupSize), WorkgroupCount: axes(l.MaxComputeWorkGroupCount),
-		Bindings:    int(min(l.MaxPerStageDescriptorStorageBuffers, l.MaxPerStageDescriptorSampledImages)),
-		Allocations: int(l.MaxMemoryAllocationCount), NonCoherentAtom: max(1, int(l.NonCoherentAtomSize)),
+		Bindings:    saturate(min(l.MaxPerStageDescriptorStorageBuffers, l.MaxPerStageDescriptorSampledImages)),
+		Allocations: saturate(l.MaxMemoryAllocationCount), NonCoherentAtom: max(1, int(l.NonCoherentAtomSize)),
 	}
 }
 
-func axes(a [3]uint32) [3]int { return [3]int{int(a[0]), int(a[1]), int(a[2])} }
+func axes(a [3]uint32) [3]int { return [3]int{saturate(a[0]), saturate(a[1]), saturate(a[2])} }
 
-// memoryTypes lists the property flags of all types and the size of the largest device-local heap.
-func memoryTypes(h vk.PhysicalDevice) (types []memoryFlags, largest int64) {
+// saturate reads "no limit", often 2^32-1, so that an int of any platform holds it.
+func saturate(limit uint32) int { return int(min(limit, math.MaxInt32)) }
+
+// memoryTypes lists the property flags of all types, the size of the heap behind each, and the largest device-local
+// heap.
+func memoryTypes(h vk.PhysicalDevice) (types []memoryFlags, heaps []int64, largest int64) {
 	var props vk.PhysicalDeviceMemoryProperties
 	vk.GetPhysicalDeviceMemoryProperties(h, &props)
 	props.Deref()
 	defer props.Free()
-	for i := range props.MemoryTypes[:props.MemoryTypeCount] {
-		t := props.MemoryTypes[i]
-		t.Deref()
-		types = append(types, memoryFlags(t.PropertyFlags))
-	}
 	for i := range props.MemoryHeaps[:props.MemoryHeapCount] {
-		heap := props.MemoryHeaps[i]
+		heap := &props.MemoryHeaps[i]
 		heap.Deref()
 		if heap.Flags&vk.MemoryHeapFlags(vk.MemoryHeapDeviceLocalBit) != 0 {
 			largest = max(largest, int64(heap.Size))
 		}
 	}
-	return types, largest
+	for i := range props.MemoryTypes[:props.MemoryTypeCount] {
+		t := props.MemoryTypes[i]
+		t.Deref()
+		types = append(types, memoryFlags(t.PropertyFlags))
+		heaps = append(heaps, int64(props.MemoryHeaps[t.HeapIndex].Size))
+	}
+	return types, heaps, largest
 }

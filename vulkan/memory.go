@@ -57,6 +57,9 @@ func (a *allocator) take(size, align int, allowed uint32, m Memory) (allocation,
 	// Ranges of flushes must not touch a neighbour's bytes.
 	atom := p.info.Limits.NonCoherentAtom
 	align, size = max(align, atom), roundUp(size, max(align, atom))
+	if int64(size) > p.memoryHeaps[typ] { // asking the driver would be invalid use
+		return allocation{}, errors.WithMessagef(ErrOutOfMemory, "%d bytes of a heap of %d", size, p.memoryHeaps[typ])
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, b := range a.blocks {
@@ -84,6 +87,9 @@ func (a *allocator) grow(size, typ int) (*block, error) {
 		if b.typ == typ {
 			reserved += b.arena.size
 		}
+	}
+	if len(a.blocks) >= a.d.physical.info.Limits.Allocations {
+		return nil, errors.WithMessagef(ErrOutOfMemory, "%d allocations", len(a.blocks))
 	}
 	wanted := blockBytes(size, reserved)
 	b, err := a.newBlock(wanted, typ)

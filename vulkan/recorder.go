@@ -107,14 +107,14 @@ func (r *Recorder) checkDispatch(c command) error {
 const texelBytes = 16
 
 func checkBinding(l Limits, kind shaders.Kind, b Range) error {
-	align, limit := l.StorageAlignment, l.StorageRange
+	align, limit := l.StorageAlignment, int64(l.StorageRange)
 	if kind != shaders.StorageBuffer {
-		align, limit = l.TexelAlignment, l.TexelElements*texelBytes
+		align, limit = l.TexelAlignment, int64(l.TexelElements)*texelBytes
 	}
 	if b.Offset%align != 0 {
 		return errors.WithMessagef(ErrUsage, "buffer %s: offset %d is not a multiple of %d", b.Buffer.name, b.Offset, align)
 	}
-	if roundUp(b.Size, texelBytes) > limit {
+	if int64(roundUp(b.Size, texelBytes)) > limit {
 		return errors.WithMessagef(ErrUnsupported, "buffer %s: range of %d bytes, limit is %d", b.Buffer.name, b.Size, limit)
 	}
 	return nil
