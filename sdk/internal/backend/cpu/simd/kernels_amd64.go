@@ -62,6 +62,11 @@ func largestAVX2(x []float32) float32
 //go:noescape
 func expSumAVX2(x []float32, scale float32, shift float32) float32
 
+// scoreGradAVX2 is dp = p (dp - delta) scale.
+//
+//go:noescape
+func scoreGradAVX2(dp []float32, p []float32, delta float32, scale float32)
+
 // geluAVX2 is x = GELU(x).
 //
 //go:noescape
@@ -146,6 +151,11 @@ func largestAVX512(x []float32) float32
 //
 //go:noescape
 func expSumAVX512(x []float32, scale float32, shift float32) float32
+
+// scoreGradAVX512 is dp = p (dp - delta) scale.
+//
+//go:noescape
+func scoreGradAVX512(dp []float32, p []float32, delta float32, scale float32)
 
 // geluAVX512 is x = GELU(x).
 //

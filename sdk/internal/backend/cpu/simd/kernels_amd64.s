@@ -1031,6 +1031,46 @@ DATA lanesAJ<>+56(SB)/4, $0x3f800000
 DATA lanesAJ<>+60(SB)/4, $0x3f800000
 GLOBL lanesAJ<>(SB), RODATA|NOPTR, $64
 
+// func scoreGradAVX2(dp []float32, p []float32, delta float32, scale float32)
+// Requires: AVX
+TEXT ·scoreGradAVX2(SB), NOSPLIT, $0-56
+	VBROADCASTSS delta+48(FP), Y0
+	VBROADCASTSS scale+52(FP), Y1
+	MOVQ         dp_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         dp_len+8(FP), DX
+	XORQ         BX, BX
+	JMP          whole
+
+step:
+	VMOVUPS (AX)(BX*4), Y2
+	VMOVUPS (CX)(BX*4), Y3
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y3, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (AX)(BX*4)
+	ADDQ    $0x08, BX
+
+whole:
+	SUBQ       $0x08, DX
+	JGE        step
+	ADDQ       $0x08, DX
+	JZ         end
+	LEAQ       masks<>+0(SB), SI
+	MOVQ       $0x00000008, DI
+	SUBQ       DX, DI
+	VMOVDQU    (SI)(DI*4), Y2
+	VMASKMOVPS (AX)(BX*4), Y2, Y3
+	VMASKMOVPS (CX)(BX*4), Y2, Y4
+	VSUBPS     Y0, Y3, Y3
+	VMULPS     Y4, Y3, Y3
+	VMULPS     Y1, Y3, Y3
+	VMASKMOVPS Y3, Y2, (AX)(BX*4)
+
+end:
+	VZEROUPPER
+	RET
+
 // func geluAVX2(x []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·geluAVX2(SB), NOSPLIT, $0-24
@@ -1617,7 +1657,8 @@ step:
 	VMOVUPS      (DX)(DI*4), Y5
 	VMOVUPS      (CX)(DI*4), Y6
 	VMOVUPS      (AX)(DI*4), Y7
-	VFMSUB213PS  Y2, Y5, Y4
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y4, Y4
 	VSUBPS       Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VFNMADD231PS Y3, Y6, Y4
@@ -1638,7 +1679,8 @@ whole:
 	VMASKMOVPS   (DX)(DI*4), Y4, Y6
 	VMASKMOVPS   (CX)(DI*4), Y4, Y7
 	VMASKMOVPS   (AX)(DI*4), Y4, Y8
-	VFMSUB213PS  Y2, Y6, Y5
+	VMULPS       Y6, Y5, Y5
+	VSUBPS       Y2, Y5, Y5
 	VSUBPS       Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VFNMADD231PS Y3, Y7, Y5
@@ -3449,6 +3491,45 @@ end:
 	VZEROUPPER
 	RET
 
+// func scoreGradAVX512(dp []float32, p []float32, delta float32, scale float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·scoreGradAVX512(SB), NOSPLIT, $0-56
+	VBROADCASTSS delta+48(FP), Z0
+	VBROADCASTSS scale+52(FP), Z1
+	MOVQ         dp_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         dp_len+8(FP), DX
+	XORQ         BX, BX
+	JMP          whole
+
+step:
+	VMOVUPS (AX)(BX*4), Z2
+	VMOVUPS (CX)(BX*4), Z3
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z3, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS Z2, (AX)(BX*4)
+	ADDQ    $0x10, BX
+
+whole:
+	SUBQ      $0x10, DX
+	JGE       step
+	ADDQ      $0x10, DX
+	JZ        end
+	MOVL      $0x0000ffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX)(BX*4), K1, Z2
+	VMOVUPS.Z (CX)(BX*4), K1, Z3
+	VSUBPS    Z0, Z2, Z2
+	VMULPS    Z3, Z2, Z2
+	VMULPS    Z1, Z2, Z2
+	VMOVUPS   Z2, K1, (AX)(BX*4)
+
+end:
+	VZEROUPPER
+	RET
+
 // func geluAVX512(x []float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·geluAVX512(SB), NOSPLIT, $0-24
@@ -3787,7 +3868,8 @@ step:
 	VMOVUPS      (DX)(DI*4), Z5
 	VMOVUPS      (CX)(DI*4), Z6
 	VMOVUPS      (AX)(DI*4), Z7
-	VFMSUB213PS  Z2, Z5, Z4
+	VMULPS       Z5, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
 	VSUBPS       Z0, Z6, Z6
 	VMULPS       Z1, Z6, Z6
 	VFNMADD231PS Z3, Z6, Z4
@@ -3807,7 +3889,8 @@ whole:
 	VMOVUPS.Z    (DX)(DI*4), K1, Z5
 	VMOVUPS.Z    (CX)(DI*4), K1, Z6
 	VMOVUPS.Z    (AX)(DI*4), K1, Z7
-	VFMSUB213PS  Z2, Z5, Z4
+	VMULPS       Z5, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
 	VSUBPS       Z0, Z6, Z6
 	VMULPS       Z1, Z6, Z6
 	VFNMADD231PS Z3, Z6, Z4

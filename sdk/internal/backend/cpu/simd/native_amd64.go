@@ -22,7 +22,7 @@ func avx512() *Set {
 		WidenInt8: widenInt8AVX512, WidenHalf: widenHalfAVX512, Transpose: transposeAVX2,
 		Add: addAVX512, Mul: mulAVX512, Axpy: axpyAVX512, Scale: scaleAVX512,
 		Sum: sumAVX512, Dot: dotAVX512, Squares: squaresAVX512, Largest: largestAVX512,
-		GELU: geluAVX512, GELUGrad: geluGradAVX512, ExpSum: expSumAVX512,
+		GELU: geluAVX512, GELUGrad: geluGradAVX512, ExpSum: expSumAVX512, ScoreGrad: scoreGradAVX512,
 		Normalize: normalizeAVX512, NormSums: normSumsAVX512, NormGrad: normGradAVX512,
 	}
 }
@@ -34,7 +34,7 @@ func avx2() *Set {
 		WidenInt8: widenInt8AVX2, WidenHalf: widenHalfAVX2, Transpose: transposeAVX2,
 		Add: addAVX2, Mul: mulAVX2, Axpy: axpyAVX2, Scale: scaleAVX2,
 		Sum: sumAVX2, Dot: dotAVX2, Squares: squaresAVX2, Largest: largestAVX2,
-		GELU: geluAVX2, GELUGrad: geluGradAVX2, ExpSum: expSumAVX2,
+		GELU: geluAVX2, GELUGrad: geluGradAVX2, ExpSum: expSumAVX2, ScoreGrad: scoreGradAVX2,
 		Normalize: normalizeAVX2, NormSums: normSumsAVX2, NormGrad: normGradAVX2,
 	}
 }

@@ -13,7 +13,7 @@ func portable() *Set {
 		WidenInt8: widenInt8, WidenHalf: widenHalf, Transpose: transpose,
 		Add: add, Mul: mul, Axpy: axpy, Scale: scale,
 		Sum: sum, Dot: dot, Squares: squares, Largest: largest,
-		GELU: gelu, GELUGrad: geluGrad, ExpSum: expSum,
+		GELU: gelu, GELUGrad: geluGrad, ExpSum: expSum, ScoreGrad: scoreGrad,
 		Normalize: normalize, NormSums: normSums, NormGrad: normGrad,
 	}
 }
@@ -26,12 +26,15 @@ func gemm(m, k int, a []float32, ars, aks int, b []float32, bs int, c []float32,
 		if accumulate {
 			s0, s1, s2, s3 = out[0], out[1], out[2], out[3]
 		}
-		for l := range k {
-			x, v := a[i*ars+l*aks], b[l*bs:l*bs+4]
+		at, row := i*ars, b
+		for range k {
+			x, v := a[at], row[:4]
 			s0 += x * v[0]
 			s1 += x * v[1]
 			s2 += x * v[2]
 			s3 += x * v[3]
+			at += aks
+			row = row[min(bs, len(row)):]
 		}
 		out[0], out[1], out[2], out[3] = s0, s1, s2, s3
 	}
@@ -135,6 +138,12 @@ func expSum(x []float32, scale, shift float32) float32 {
 		s += float64(x[i])
 	}
 	return float32(s)
+}
+
+func scoreGrad(dp, p []float32, delta, scale float32) {
+	for i, v := range p[:len(dp)] {
+		dp[i] = v * (dp[i] - delta) * scale
+	}
 }
 
 func normalize(y, x, gamma, beta []float32, mean, rstd float32) {

@@ -35,20 +35,24 @@ type Set struct {
 	// Transpose writes src [rows, cols] as dst[j ldd + i] = src[i lds + j].
 	Transpose func(dst []float32, ldd int, src []float32, lds, rows, cols int)
 
-	Add       func(dst, src []float32)                // dst += src
-	Mul       func(dst, src []float32)                // dst *= src
-	Axpy      func(dst, src []float32, alpha float32) // dst += alpha src
-	Scale     func(dst []float32, alpha float32)      // dst *= alpha
-	Sum       func(x []float32) float32               // Σ x
-	Dot       func(x, y []float32) float32            // Σ x y
-	Squares   func(x []float32, mean float32) float32 // Σ (x - mean)²
-	Largest   func(x []float32) float32               // max x; x has an element
-	GELU      func(x []float32)                       // x = GELU(x)
-	GELUGrad  func(x, d []float32)                    // d = GELU'(x), then x = GELU(x)
+	Add      func(dst, src []float32)                // dst += src
+	Mul      func(dst, src []float32)                // dst *= src
+	Axpy     func(dst, src []float32, alpha float32) // dst += alpha src
+	Scale    func(dst []float32, alpha float32)      // dst *= alpha
+	Sum      func(x []float32) float32               // Σ x
+	Dot      func(x, y []float32) float32            // Σ x y
+	Squares  func(x []float32, mean float32) float32 // Σ (x - mean)²
+	Largest  func(x []float32) float32               // max x; x has an element
+	GELU     func(x []float32)                       // x = GELU(x)
+	GELUGrad func(x, d []float32)                    // d = GELU'(x), then x = GELU(x)
+	// ExpSum is x = exp(scale x - shift) for exponents up to 88, and returns the sum; -87 stands for all below it.
 	ExpSum    func(x []float32, scale, shift float32) float32
+	ScoreGrad func(dp, p []float32, delta, scale float32)           // dp = p (dp - delta) scale
 	Normalize func(y, x, gamma, beta []float32, mean, rstd float32) // y = (x - mean) rstd ⊙ gamma + beta
-	NormSums  func(x, gamma, dy []float32, mean, rstd float32) (u, ux float32)
-	NormGrad  func(dx, x, gamma, dy []float32, mean, rstd, u, ux float32)
+	// NormSums is, with u = gamma ⊙ dy, the sums of u and of u (x - mean) rstd.
+	NormSums func(x, gamma, dy []float32, mean, rstd float32) (u, ux float32)
+	// NormGrad is dx += rstd (gamma ⊙ dy - u - (x - mean) rstd ux).
+	NormGrad func(dx, x, gamma, dy []float32, mean, rstd, u, ux float32)
 }
 
 // All lists the sets that this processor runs, best first; the last is portable.

@@ -263,6 +263,11 @@ var rowCases = []rowCase{
 			each(x[0], func(i int) float64 { return math.Exp(0.5*x[0][i] - 1.5) })
 			return []float64{total(x[0], func(i int) float64 { return x[0][i] })}
 		}, 5e-7},
+	{"scoregrad", 1, func(s *Set, x [][]float32) []float32 { s.ScoreGrad(x[0], x[1], 0.25, 1.5); return nil },
+		func(x [][]float64) []float64 {
+			each(x[0], func(i int) float64 { return x[1][i] * (x[0][i] - 0.25) * 1.5 })
+			return nil
+		}, 3e-7},
 	{"normalize", 1, func(s *Set, x [][]float32) []float32 { s.Normalize(x[0], x[1], x[2], x[3], 0.25, 1.5); return nil },
 		func(x [][]float64) []float64 {
 			each(x[0], func(i int) float64 { return (x[1][i]-0.25)*1.5*x[2][i] + x[3][i] })

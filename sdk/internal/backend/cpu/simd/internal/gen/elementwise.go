@@ -130,7 +130,8 @@ func (v isa) layerNorm() {
 	x, gamma, dy = base("x"), base("gamma"), base("dy")
 	v.each(length("dx"), func(a access) {
 		t, g, d, out := a.load(dy), a.load(gamma), a.load(x), a.load(dx)
-		VFMSUB213PS(u, g, t) // gamma dy - u
+		VMULPS(g, t, t) // rounded, as in the mean: with rows of one element the difference is zero
+		VSUBPS(u, t, t)
 		VSUBPS(mean, d, d)
 		VMULPS(rstd, d, d)
 		VFNMADD231PS(ux, d, t)

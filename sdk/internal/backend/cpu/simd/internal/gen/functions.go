@@ -42,7 +42,7 @@ func (v isa) polynomial(c []float32, x reg.VecVirtual) reg.VecVirtual {
 	return p
 }
 
-// softmax writes the exponentials of a row of scores and their sum.
+// softmax writes the exponentials of a row of scores with their sum, and the gradient at the scores.
 func (v isa) softmax() {
 	v.function("expSum", "x []float32, scale, shift float32) float32", "x = exp(scale x - shift), at most 88; it returns the sum.")
 	scale, shift := v.broadcast("scale"), v.broadcast("shift")
@@ -57,6 +57,19 @@ func (v isa) softmax() {
 		VADDPS(e, acc, acc)
 	})
 	v.result(v.sum(acc))
+
+	v.function("scoreGrad", "dp, p []float32, delta, scale float32)", "dp = p (dp - delta) scale.")
+	delta := v.broadcast("delta")
+	scale = v.broadcast("scale")
+	dp, p := base("dp"), base("p")
+	v.each(length("dp"), func(a access) {
+		d, w := a.load(dp), a.load(p)
+		VSUBPS(delta, d, d)
+		VMULPS(w, d, d)
+		VMULPS(scale, d, d)
+		a.store(d, dp)
+	})
+	v.end()
 }
 
 // geluKernels writes GELU alone, and with its derivative.

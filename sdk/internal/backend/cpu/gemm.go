@@ -1,0 +1,146 @@
+package cpu
+
+import (
+	"unsafe"
+
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu/simd"
+)
+
+const (
+	// depth is how many terms of a sum are taken at a time, rounded down to whole panels. With it a tile's rows of A
+	// stay in the first-level cache and the panels of a task in the second: 13 and 128 KiB.
+	depth = 256
+	// groupWidth is the most columns of C in one task.
+	groupWidth = 128
+)
+
+// worker is the memory of one thread of the pool.
+type worker struct {
+	id     int
+	panels []float32 // the panels of B of one task and depth
+	block  []float32 // one NR x NR block of a weight, on its way into a panel
+	tile   []float32 // one tile of C that sticks out of the matrix
+}
+
+func newWorker(id int, set *simd.Set) *worker {
+	return &worker{id: id, panels: aligned(panelGroup(set) * depth * set.NR), block: aligned(set.NR * set.NR), tile: aligned(set.MR * set.NR)}
+}
+
+// panelGroup is the most panels of one task.
+func panelGroup(set *simd.Set) int { return max(1, groupWidth/set.NR) }
+
+// aligned makes n zeros that begin at a cache line.
+func aligned(n int) []float32 {
+	const line = 64
+	x := make([]float32, n+line/4)
+	skip := (line - int(uintptr(unsafe.Pointer(&x[0]))%line)) % line / 4
+	return x[skip : skip+n : skip+n]
+}
+
+// source gives the right-hand side of a product in panels of NR columns.
+type source interface {
+	// panel returns rows k0 to k0+k of the columns from p NR on, row by row; columns beyond the matrix are zero. It
+	// may use w.block, and dst (k NR elements) for the result. k0 is a multiple of NR.
+	panel(w *worker, dst []float32, p, k0, k int) []float32
+}
+
+// term is one product in a sum of products. Element (i, l) of A is a[i*rs + l*cs]; k is the length of the sums.
+type term struct {
+	a      []float32
+	rs, cs int
+	k      int
+	b      source
+}
+
+// gemm is C = A B, or C = A B + A' B', with an epilogue: c [m, n], ldc elements from row to row.
+type gemm struct {
+	set   *simd.Set
+	m, n  int
+	terms []term
+	c     []float32
+	ldc   int
+	// accumulate adds to what C holds.
+	accumulate bool
+	// finish, if any, is called once for each part of C, rows i to i+m and columns j to j+n, when its sums are complete.
+	finish func(i, m, j, n int)
+
+	// The split into tasks: blocks of rows by groups of panels. It has no influence on the result.
+	rows, group int
+}
+
+// compile plans the split for the pool's threads and returns the code.
+func (g *gemm) compile(p *pool) func() {
+	tasks := g.split(p.size())
+	task := g.task
+	return func() { p.run(tasks, task) }
+}
+
+// split chooses the size of a task: large ones reuse the panels that they widen, but each thread needs a few.
+func (g *gemm) split(threads int) (tasks int) {
+	const tasksPerThread = 6
+	mr, panels := g.set.MR, pieces(g.n, g.set.NR)
+	g.rows, g.group = pieces(g.m, mr)*mr, min(panelGroup(g.set), panels)
+	count := func() int { return pieces(g.m, g.rows) * pieces(panels, g.group) }
+	for threads > 1 && count() < tasksPerThread*threads {
+		if g.rows > 16*mr {
+			g.rows = pieces(g.rows/2, mr) * mr
+		} else if g.group > 1 {
+			g.group = pieces(g.group, 2)
+		} else {
+			break
+		}
+	}
+	return count()
+}
+
+func (g *gemm) task(w *worker, i int) {
+	groups := pieces(pieces(g.n, g.set.NR), g.group)
+	i0, i1 := bounds(i/groups, g.rows, g.m)
+	p0, p1 := bounds(i%groups, g.group, pieces(g.n, g.set.NR))
+	whole := depth / g.set.NR * g.set.NR
+	add := g.accumulate
+	for t := range g.terms {
+		for k0 := 0; k0 < g.terms[t].k; k0 += whole {
+			k := min(whole, g.terms[t].k-k0)
+			last := t == len(g.terms)-1 && k0+k == g.terms[t].k
+			g.slice(w, &g.terms[t], i0, i1, p0, p1, k0, k, add, last)
+			add = true
+		}
+	}
+}
+
+// slice adds k terms of the sums to the part of C that has rows i0 to i1 and panels p0 to p1.
+func (g *gemm) slice(w *worker, t *term, i0, i1, p0, p1, k0, k int, add, last bool) {
+	mr, nr := g.set.MR, g.set.NR
+	var b [groupWidth / 4][]float32 // no set has panels of fewer than four columns
+	for p := p0; p < p1; p++ {
+		b[p-p0] = t.b.panel(w, w.panels[(p-p0)*k*nr:(p-p0+1)*k*nr], p, k0, k)
+	}
+	for i := i0; i < i1; i += mr {
+		m := min(mr, i1-i)
+		a := t.a[i*t.rs+k0*t.cs:]
+		for p := p0; p < p1; p++ {
+			tile(g.set, w, m, min(nr, g.n-p*nr), k, a, t.rs, t.cs, b[p-p0], g.c[i*g.ldc+p*nr:], g.ldc, add)
+		}
+		if last && g.finish != nil {
+			g.finish(i, m, p0*nr, min(p1*nr, g.n)-p0*nr)
+		}
+	}
+}
+
+// tile is simd.Set.Gemm for a tile of n <= NR columns; b is a panel.
+func tile(set *simd.Set, w *worker, m, n, k int, a []float32, rs, cs int, b, c []float32, ldc int, add bool) {
+	if n == set.NR {
+		set.Gemm(m, k, a, rs, cs, b, set.NR, c, ldc, add)
+		return
+	}
+	if add {
+		for i := range m {
+			copy(w.tile[i*set.NR:], c[i*ldc:i*ldc+n])
+		}
+	}
+	set.Gemm(m, k, a, rs, cs, b, set.NR, w.tile, set.NR, add)
+	for i := range m {
+		copy(c[i*ldc:i*ldc+n], w.tile[i*set.NR:])
+	}
+}
