@@ -26,7 +26,7 @@ race: ## run the tests that share things between goroutines under the race detec
 
 fuzz: ## run every fuzz target for a short time
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
-	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-5s} $$p || exit 1; done; done
+	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-5s} -fuzzminimizetime 0x $$p || exit 1; done; done
 
 bench: ## run the benchmarks of the kernels
 	$(GO) test -run '^$$' -bench . ./sdk/internal/backend/...

@@ -17,7 +17,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/data"
-	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/host"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/model"
 	"github.com/edgeadapt/edgeadapt/sdk/tune"
@@ -35,7 +35,10 @@ func tinyViT(t *testing.T) *nn.ViT {
 	if err != nil {
 		t.Fatal(err)
 	}
-	be := host.New(host.Options[float32]{})
+	be, err := cpu.New(cpu.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	v, err := nn.NewViT(be, b)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/gpu/gputest"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/host"
 )
 
@@ -28,6 +30,19 @@ func reference(t *testing.T) backend.Backend {
 // forEachBackend runs f on every backend of this machine; Vulkan skips with the reason where there is none.
 func forEachBackend(t *testing.T, f func(t *testing.T, be backend.Backend, tol tolerance)) {
 	t.Run("ref", func(t *testing.T) { f(t, reference(t), refTolerance) })
+	t.Run("cpu", func(t *testing.T) {
+		be, err := cpu.New(cpu.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { closeBackend(t, be) })
+		f(t, be, cpuTolerance)
+	})
+	t.Run("vulkan", func(t *testing.T) {
+		be := gputest.Open(t)
+		t.Cleanup(func() { closeBackend(t, be) })
+		f(t, be, gpuTolerance)
+	})
 }
 
 // closeBackend also checks that everything made from be was freed.

@@ -1,0 +1,38 @@
+package sdk
+
+import (
+	"errors"
+
+	"github.com/edgeadapt/edgeadapt/quant"
+	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/edgeadapt/edgeadapt/sdk/data"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+	"github.com/edgeadapt/edgeadapt/sdk/model"
+	"github.com/edgeadapt/edgeadapt/sdk/tune"
+)
+
+// Errors that callers may test with errors.Is. Each comes wrapped in the particulars.
+var (
+	ErrClosed        = backend.ErrClosed                 // the object was closed before the call
+	ErrNoDevice      = backend.ErrNoDevice               // no device of the wanted kind can be opened
+	ErrDeviceLost    = backend.ErrDeviceLost             // the device stopped answering; reopen the Runtime
+	ErrOutOfMemory   = backend.ErrOutOfMemory            // the device has no room
+	ErrShape         = tensor.ErrShape                   // a tensor's extents do not fit
+	ErrCorrupt       = model.ErrCorrupt                  // a file is damaged, or is not what it says
+	ErrVersion       = model.ErrVersion                  // a file was written by a newer release
+	ErrLayout        = model.ErrLayout                   // a sound file, but no checkpoint that can be read
+	ErrIncompatible  = adapter.ErrIncompatible           // an adapter was made for another backbone
+	ErrUnsupported   = adapter.ErrUnsupported            // an adapter asks for an option that does not exist here
+	ErrAdapterConfig = adapter.ErrConfig                 // an adapter's options contradict one another
+	ErrWeights       = quant.ErrValue                    // a weight is not a finite number
+	ErrScheme        = quant.ErrScheme                   // no quantisation scheme has that name
+	ErrImage         = data.ErrImage                     // an image cannot be read
+	ErrDataset       = data.ErrDataset                   // a folder of images is not usable
+	ErrTap           = nn.ErrTap                         // no intermediate has that name
+	ErrConfig        = tune.ErrConfig                    // a tuning setting is out of range
+	ErrDiverged      = tune.ErrDiverged                  // the training loss left the range of numbers
+	ErrInput         = errors.New("unsupported input")   // neither an image nor a tensor
+	ErrCheck         = errors.New("output check failed") // a device's outputs differ from the reference's
+)

@@ -1,0 +1,135 @@
+package sdk
+
+import (
+	"context"
+
+	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/edgeadapt/edgeadapt/sdk/data"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+	"github.com/edgeadapt/edgeadapt/sdk/metrics"
+	"github.com/pkg/errors"
+)
+
+// Evaluation is how well an adapter does on labelled images.
+type Evaluation struct {
+	Images    int            `json:"images"`
+	Top1      float64        `json:"top1"`
+	Top5      float64        `json:"top5"`
+	PerClass  []ClassScore   `json:"per_class"`
+	Labels    []string       `json:"labels"`    // rows and columns of Confusion
+	Confusion [][]int        `json:"confusion"` // rows true, columns predicted
+	Skipped   []data.Skipped `json:"skipped,omitempty"`
+}
+
+// ClassScore is one class of an Evaluation. Precision is 0 where the class was never predicted.
+type ClassScore struct {
+	Label     string  `json:"label"`
+	Images    int     `json:"images"`
+	Recall    float64 `json:"recall"`
+	Precision float64 `json:"precision"`
+}
+
+// Evaluate runs a over every image of ds, whose classes must be among the adapter's labels by name. Images that cannot
+// be read are skipped and listed. progress, which may be nil, receives the number of images done and their total.
+func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, progress func(done, total int)) (*Evaluation, error) {
+	leave, err := bb.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	leaveAdapter, err := a.enter(bb)
+	if err != nil {
+		return nil, err
+	}
+	defer leaveAdapter()
+	c := a.host.Config()
+	class, err := mapClasses(ds.Classes, c.Labels)
+	if err != nil {
+		return nil, err
+	}
+	var truth []int
+	var scores [][]float32
+	var pending []Tensor
+	pipe := bb.pipeline(a)
+	flush := func() error {
+		rows, err := bb.logits(ctx, pending, a)
+		scores = append(scores, rows...)
+		pending = pending[:0]
+		if progress != nil {
+			progress(len(scores), len(ds.Items))
+		}
+		return err
+	}
+	skipped, err := data.Load(ctx, ds.Items, pipe, 0, func(i int, t tensor.Tensor) error {
+		truth = append(truth, class[ds.Items[i].Label])
+		if pending = append(pending, t.Clone()); len(pending) == maxBatch {
+			return flush()
+		}
+		return nil
+	})
+	if err == nil && len(pending) > 0 {
+		err = flush()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(truth) == 0 {
+		return nil, errors.WithMessagef(ErrDataset, "none of %d images can be read", len(ds.Items))
+	}
+	return evaluation(c, truth, scores, skipped), nil
+}
+
+// mapClasses finds each class of a dataset among the adapter's labels.
+func mapClasses(classes, labels []string) ([]int, error) {
+	at := map[string]int{}
+	for i, l := range labels {
+		at[l] = i
+	}
+	out := make([]int, len(classes))
+	for i, c := range classes {
+		j, ok := at[c]
+		if !ok {
+			return nil, errors.WithMessagef(ErrDataset, "class %q is none of the adapter's labels %q", c, labels)
+		}
+		out[i] = j
+	}
+	return out, nil
+}
+
+// logits runs images, all of one size, through a in one pass.
+func (bb *Backbone) logits(ctx context.Context, images []Tensor, a *Adapter) ([][]float32, error) {
+	var rows [][]float32
+	c := nn.ForwardConfig{Batch: batchFor(len(images)), Height: images[0].Shape[1], Width: images[0].Shape[2], Task: a.task, Taps: []string{nn.TapLogits}}
+	err := bb.passes.use(bb.vit, c, func(f *nn.Forward) error {
+		return f.Run(ctx, stack(images, c.Batch), func(f *nn.Forward) error {
+			t, err := readTap(f, nn.TapLogits)
+			for k := range images {
+				rows = append(rows, row(t, k))
+			}
+			return err
+		})
+	})
+	return rows, err
+}
+
+func evaluation(c adapter.Config, truth []int, scores [][]float32, skipped []data.Skipped) *Evaluation {
+	e := &Evaluation{Images: len(truth), Labels: c.Labels, Skipped: skipped,
+		Top1: metrics.TopK(scores, truth, 1), Top5: metrics.TopK(scores, truth, 5), Confusion: metrics.Confusion(scores, truth, len(c.Labels))}
+	for i, l := range c.Labels {
+		s := ClassScore{Label: l}
+		predicted := 0
+		for j := range c.Labels {
+			s.Images += e.Confusion[i][j]
+			predicted += e.Confusion[j][i]
+		}
+		if s.Images > 0 {
+			s.Recall = float64(e.Confusion[i][i]) / float64(s.Images)
+		}
+		if predicted > 0 {
+			s.Precision = float64(e.Confusion[i][i]) / float64(predicted)
+		}
+		e.PerClass = append(e.PerClass, s)
+	}
+	return e
+}

@@ -1,0 +1,276 @@
+package sdk
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/host"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
+	"github.com/pkg/errors"
+)
+
+// MeasureConfig says what to time.
+type MeasureConfig struct {
+	Adapter *Adapter // nil for the plain backbone
+	Size    int      // side of the square input in pixels; 0: the adapter's, or the backbone's own
+	Batch   int      // images a pass, at least 1
+	Runs    int      // timed passes; 0 for 10
+	Step    bool     // time a training step (forward, backward, update) instead of inference
+}
+
+// Measurement is the time of one pass or training step, after its outputs were checked.
+type Measurement struct {
+	Device       string  `json:"device"`
+	Backbone     string  `json:"backbone"`
+	Scheme       string  `json:"scheme"`
+	Mode         string  `json:"mode"` // "forward" or "step"
+	Size         int     `json:"size"`
+	Batch        int     `json:"batch"`
+	Runs         int     `json:"runs"`
+	MS           float64 `json:"ms"`     // median wall time of a pass
+	CPUMS        float64 `json:"cpu_ms"` // median CPU time of the whole process during a pass; 0 where the system does not tell
+	ImagesPerSec float64 `json:"images_per_s"`
+	FirstMS      float64 `json:"first_ms"` // compiling and running the first pass
+	RSSMB        float64 `json:"rss_mb"`   // peak resident memory of the process; 0 where the system does not tell
+	DeviceMB     float64 `json:"device_mb"`
+	MaxError     float64 `json:"max_error"` // of the checked output, relative to the reference's largest value
+}
+
+// checkTolerance bounds the difference between a device and the float64 reference, relative to the largest value.
+const checkTolerance = 1e-3
+
+// Measure checks the outputs of bb on its device against the float64 reference, on one image of noise, and then times
+// passes. It returns ErrCheck, and no time, where they differ.
+func (bb *Backbone) Measure(ctx context.Context, c MeasureConfig) (*Measurement, error) {
+	leave, err := bb.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	leaveAdapter, err := c.Adapter.enter(bb)
+	if err != nil {
+		return nil, err
+	}
+	defer leaveAdapter()
+	c = c.complete(bb)
+	mc := bb.host.Config()
+	m := &Measurement{Device: bb.vit.Backend().Info().ID, Backbone: mc.Name, Scheme: string(bb.host.Scheme()), Mode: "forward",
+		Size: c.Size, Batch: c.Batch, Runs: c.Runs}
+	if m.MaxError, err = bb.check(ctx, c); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	pass, done, err := bb.measured(c)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if c.Step {
+		m.Mode = "step"
+	}
+	if err := pass(ctx); err != nil {
+		return nil, err
+	}
+	m.FirstMS = ms(time.Since(began))
+	var wall, cpu []float64
+	for range c.Runs {
+		c0, t0 := cpuTime(), time.Now()
+		if err := pass(ctx); err != nil {
+			return nil, err
+		}
+		wall = append(wall, ms(time.Since(t0)))
+		cpu = append(cpu, ms(cpuTime()-c0))
+	}
+	m.MS, m.CPUMS = median(wall), median(cpu)
+	m.ImagesPerSec = 1000 * float64(c.Batch) / m.MS
+	m.RSSMB, m.DeviceMB = float64(peakRSS())/1e6, float64(bb.vit.Backend().MemoryInUse())/1e6
+	return m, nil
+}
+
+func (c MeasureConfig) complete(bb *Backbone) MeasureConfig {
+	c.Batch = max(c.Batch, 1)
+	if c.Runs <= 0 {
+		c.Runs = 10
+	}
+	if c.Size == 0 {
+		c.Size = bb.pipeline(c.Adapter).Size
+	}
+	return c
+}
+
+// noise is a repeatable input: normal-like values in about -2 to 2.
+func noise(n int) []float32 {
+	out := make([]float32, n)
+	state := uint32(2463534242)
+	for i := range out {
+		state ^= state << 13
+		state ^= state >> 17
+		state ^= state << 5
+		out[i] = 4*float32(state)/float32(1<<32) - 2
+	}
+	return out
+}
+
+// check compares the features of one image, and the logits where there is an adapter, with the reference's.
+func (bb *Backbone) check(ctx context.Context, c MeasureConfig) (float64, error) {
+	ref := host.NewReference()
+	defer ref.Close()
+	vit, err := nn.NewViT(ref, bb.host)
+	if err != nil {
+		return 0, err
+	}
+	defer vit.Close()
+	fc := nn.ForwardConfig{Batch: 1, Height: c.Size, Width: c.Size, Pool: adapter.PoolCLSMean, Taps: []string{nn.TapFeatures}}
+	want := fc
+	if c.Adapter != nil {
+		task, err := nn.NewTask(vit, c.Adapter.host)
+		if err != nil {
+			return 0, err
+		}
+		defer task.Close()
+		fc.Task, want.Task = c.Adapter.task, task
+		fc.Taps = []string{nn.TapFeatures, nn.TapLogits}
+		want.Taps = fc.Taps
+	}
+	input := noise(3 * c.Size * c.Size)
+	got, err := runOnce(ctx, bb.vit, fc, input)
+	if err != nil {
+		return 0, err
+	}
+	exact, err := runOnce(ctx, vit, want, input)
+	if err != nil {
+		return 0, err
+	}
+	worst := 0.0
+	for i := range exact {
+		worst = max(worst, relMax(got[i], exact[i]))
+	}
+	if !(worst <= checkTolerance) {
+		return worst, errors.WithMessagef(ErrCheck, "%s differs from the reference by %.2g of its largest value, allowed %.2g", bb.vit.Backend().Info().ID, worst, checkTolerance)
+	}
+	return worst, nil
+}
+
+func runOnce(ctx context.Context, v *nn.ViT, c nn.ForwardConfig, input []float32) (out [][]float32, err error) {
+	f, err := v.NewForward(c)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	err = f.Run(ctx, input, func(f *nn.Forward) error {
+		for _, name := range c.Taps {
+			t, err := readTap(f, name)
+			if err != nil {
+				return err
+			}
+			out = append(out, t.Data)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// relMax is the largest difference relative to the largest magnitude of want; NaN counts as infinite.
+func relMax(got, want []float32) float64 {
+	var diff, top float64
+	for i, w := range want {
+		d := math.Abs(float64(got[i]) - float64(w))
+		if math.IsNaN(d) {
+			return math.Inf(1)
+		}
+		diff, top = max(diff, d), max(top, math.Abs(float64(w)))
+	}
+	if top == 0 {
+		return diff
+	}
+	return diff / top
+}
+
+// measured compiles what is to be timed.
+func (bb *Backbone) measured(c MeasureConfig) (pass func(context.Context) error, done func(), err error) {
+	if c.Step {
+		return bb.measuredStep(c)
+	}
+	fc := nn.ForwardConfig{Batch: c.Batch, Height: c.Size, Width: c.Size, Pool: adapter.PoolCLSMean, Taps: []string{nn.TapFeatures}}
+	if c.Adapter != nil {
+		fc.Task, fc.Taps = c.Adapter.task, []string{nn.TapLogits}
+	}
+	f, err := bb.vit.NewForward(fc)
+	if err != nil {
+		return nil, nil, err
+	}
+	input := noise(f.InputShape().Elems())
+	out := make([]float32, f.Shape(fc.Taps[0]).Elems())
+	return func(ctx context.Context) error {
+		return f.Run(ctx, input, func(f *nn.Forward) error { return f.Read(fc.Taps[0], out) })
+	}, func() { f.Close() }, nil
+}
+
+// measuredStep compiles a training step of a fresh adapter, or of a copy of the given one, at learning rate 0.
+func (bb *Backbone) measuredStep(c MeasureConfig) (pass func(context.Context) error, done func(), err error) {
+	var closers []interface{ Close() error }
+	done = func() {
+		for _, x := range slices.Backward(closers) {
+			x.Close()
+		}
+	}
+	defer func() {
+		if err != nil {
+			done()
+		}
+	}()
+	host, err := bb.stepAdapter(c)
+	if err != nil {
+		return nil, done, err
+	}
+	task, err := nn.NewTask(bb.vit, host)
+	if err != nil {
+		return nil, done, err
+	}
+	closers = append(closers, task)
+	opt, err := nn.NewOptimizer(bb.vit, task)
+	if err != nil {
+		return nil, done, err
+	}
+	closers = append(closers, opt)
+	step, err := bb.vit.NewStep(task, opt, nn.StepConfig{Batch: c.Batch, Height: c.Size, Width: c.Size, Dropout: true, Momentum: 0.9})
+	if err != nil {
+		return nil, done, err
+	}
+	closers = append(closers, step)
+	input := noise(step.InputShape().Elems())
+	y := nn.Targets{Classes: make([]int32, c.Batch), Flags: make([]float32, c.Batch*len(host.Config().Labels))}
+	return func(ctx context.Context) error {
+		_, _, err := step.Run(ctx, input, y, 0, 1)
+		return err
+	}, done, nil
+}
+
+func (bb *Backbone) stepAdapter(c MeasureConfig) (*adapter.Adapter, error) {
+	if c.Adapter != nil {
+		return c.Adapter.host, nil
+	}
+	mc := bb.host.Config()
+	blocks := make([]int, mc.Depth)
+	for i := range blocks {
+		blocks[i] = i
+	}
+	labels := []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}
+	return adapter.New(adapter.Config{Method: adapter.AdaptFormer, Blocks: blocks, Bottleneck: 64, Scale: 0.1, Dropout: 0.1,
+		Pool: adapter.PoolCLSMean, Size: c.Size, Fit: adapter.Squash, Interpolation: mc.Preprocess.Interpolation, Mean: mc.Preprocess.Mean,
+		Std: mc.Preprocess.Std, Labels: labels, Task: adapter.SingleLabel, HeadNorm: true}, mc.Ref(), 0)
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func median(x []float64) float64 {
+	slices.Sort(x)
+	n := len(x)
+	if n%2 == 1 {
+		return x[n/2]
+	}
+	return (x[n/2-1] + x[n/2]) / 2
+}

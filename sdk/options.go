@@ -1,0 +1,46 @@
+package sdk
+
+import "log/slog"
+
+// Option configures Open.
+type Option func(*options)
+
+type options struct {
+	device     string
+	threads    int
+	validation bool
+	cacheDir   string
+	log        *slog.Logger
+}
+
+// WithDevice names the device: "auto" (the default), "cpu", "vulkan:N", a UUID as Devices lists it, or "ref", the
+// slow float64 definition that everything else is checked against.
+//
+// "auto" is the CPU today: a Vulkan device is used where it is named.
+func WithDevice(name string) Option { return func(o *options) { o.device = name } }
+
+// WithThreads bounds the CPU device's workers; 0, the default, follows GOMAXPROCS and the cgroup's limit.
+func WithThreads(n int) Option { return func(o *options) { o.threads = n } }
+
+// WithValidation switches Vulkan's validation layers on; their messages go to the logger as errors.
+func WithValidation() Option { return func(o *options) { o.validation = true } }
+
+// WithCacheDir is where compiled Vulkan pipelines are kept between runs; without it they are not kept.
+func WithCacheDir(dir string) Option { return func(o *options) { o.cacheDir = dir } }
+
+// WithLogger receives warnings. Without it the package is silent.
+func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
+
+// PredictOption narrows a prediction's labels.
+type PredictOption func(*predictOptions)
+
+type predictOptions struct {
+	topK     int
+	minScore float32
+}
+
+// TopK keeps the k labels with the highest scores; 0, the default, keeps all.
+func TopK(k int) PredictOption { return func(o *predictOptions) { o.topK = k } }
+
+// MinScore drops labels below a score between 0 and 1.
+func MinScore(s float32) PredictOption { return func(o *predictOptions) { o.minScore = s } }

@@ -1,0 +1,147 @@
+package sdk
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/gpu"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/host"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
+	"github.com/edgeadapt/edgeadapt/sdk/model"
+	"github.com/pkg/errors"
+)
+
+// Device describes a device that can run models.
+type Device = backend.Info
+
+// Devices lists what Open accepts on this machine: the CPU first, then Vulkan's devices.
+// A machine without Vulkan has only the CPU; that is no error.
+func Devices() []Device {
+	var list []Device
+	if be, err := cpu.New(cpu.Options{}); err == nil {
+		list = append(list, be.Info())
+		be.Close()
+	}
+	if vulkan, err := gpu.Devices(); err == nil {
+		list = append(list, vulkan...)
+	}
+	return list
+}
+
+// Runtime is one open device and owns all that is made from it. Safe for concurrent use.
+type Runtime struct {
+	be  backend.Backend
+	log *slog.Logger
+
+	mu        sync.Mutex
+	backbones []*Backbone
+	closed    bool
+}
+
+// Open opens a device. The caller closes the Runtime; that closes everything made from it.
+// It returns ErrNoDevice where the named device does not exist.
+func Open(ctx context.Context, opts ...Option) (*Runtime, error) {
+	o := options{device: "auto", log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	for _, set := range opts {
+		set(&o)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	be, err := openDevice(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Runtime{be: be, log: o.log}, nil
+}
+
+func openDevice(o options) (backend.Backend, error) {
+	switch o.device {
+	case "auto", "cpu":
+		return cpu.New(cpu.Options{Threads: o.threads})
+	case "ref":
+		return host.NewReference(), nil
+	}
+	be, err := gpu.Open(o.device, gpu.Options{Validation: o.validation, CacheDir: o.cacheDir,
+		OnMessage: func(severity, text string) { o.log.Error("vulkan validation", "severity", severity, "text", text) }})
+	if err != nil {
+		return nil, errors.WithMessagef(err, "device %q (auto, cpu, ref, vulkan:N or a UUID)", o.device)
+	}
+	return be, nil
+}
+
+// Device describes the open device.
+func (rt *Runtime) Device() Device { return rt.be.Info() }
+
+// MemoryInUse is the number of bytes that everything made from rt holds on the device.
+func (rt *Runtime) MemoryInUse() int64 { return rt.be.MemoryInUse() }
+
+// LoadBackbone reads a backbone file, as quantize writes it, and makes its weights resident.
+// It returns ErrCorrupt or ErrVersion for a file that is not one.
+func (rt *Runtime) LoadBackbone(ctx context.Context, path string) (*Backbone, error) {
+	b, err := model.OpenBackbone(path)
+	if err != nil {
+		return nil, err
+	}
+	bb, err := rt.UseBackbone(ctx, b)
+	if err != nil {
+		b.Close()
+		return nil, err
+	}
+	bb.owned = b
+	return bb, nil
+}
+
+// UseBackbone makes b's weights resident, for backbones that are already in memory such as the one of package
+// backbones/vits14. b stays the caller's and must outlive the result.
+func (rt *Runtime) UseBackbone(ctx context.Context, b *model.Backbone) (*Backbone, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	if rt.closed {
+		return nil, errors.WithMessage(ErrClosed, "runtime")
+	}
+	vit, err := nn.NewViT(rt.be, b)
+	if err != nil {
+		return nil, err
+	}
+	bb := &Backbone{rt: rt, host: b, vit: vit, passes: newPasses()}
+	rt.backbones = append(rt.backbones, bb)
+	return bb, nil
+}
+
+// forget removes a closed backbone.
+func (rt *Runtime) forget(bb *Backbone) {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	rt.backbones = slices.DeleteFunc(rt.backbones, func(b *Backbone) bool { return b == bb })
+}
+
+// Close frees every backbone and adapter, after the calls under way, and the device. Idempotent.
+func (rt *Runtime) Close() error {
+	rt.mu.Lock()
+	if rt.closed {
+		rt.mu.Unlock()
+		return nil
+	}
+	rt.closed = true
+	list := slices.Clone(rt.backbones)
+	rt.mu.Unlock()
+	var first error
+	for i := len(list) - 1; i >= 0; i-- {
+		if err := list[i].Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	if err := rt.be.Close(); err != nil && first == nil {
+		first = err
+	}
+	return first
+}
