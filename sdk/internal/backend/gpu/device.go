@@ -3,13 +3,14 @@
 package gpu
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
 	"github.com/edgeadapt/edgeadapt/shaders"
 	"github.com/edgeadapt/edgeadapt/vulkan"
 	"github.com/pkg/errors"
@@ -22,8 +23,8 @@ type device struct {
 	info backend.Info
 	opt  Options
 
-	mu     sync.Mutex
-	closed bool
+	turn   chan struct{} // holds one token while an Executable runs or a Buffer is read or written
+	closed bool          // guarded by turn
 }
 
 // Devices lists the Vulkan devices of this machine, in the order of their numbers.
@@ -68,7 +69,7 @@ func Open(id string, o Options) (backend.Backend, error) {
 		inst.Close()
 		return nil, translate(err)
 	}
-	return &device{inst: inst, dev: dev, info: describe(all[at]), opt: o}, nil
+	return &device{inst: inst, dev: dev, info: describe(all[at]), opt: o, turn: make(chan struct{}, 1)}, nil
 }
 
 // translate adds the backend's sentinel to an error of package vulkan, so that callers need to know only one set.
@@ -96,10 +97,30 @@ func (d *device) Info() backend.Info { return d.info }
 // MemoryInUse implements backend.Backend.
 func (d *device) MemoryInUse() int64 { return d.dev.MemoryInUse() }
 
-// Close implements backend.Backend.
+// acquire waits for the device, or for ctx.
+func (d *device) acquire(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case d.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// hold waits for the device; the result gives it back.
+func (d *device) hold() (release func()) {
+	d.turn <- struct{}{}
+	return d.release
+}
+
+func (d *device) release() { <-d.turn }
+
+// Close implements backend.Backend. A run under way finishes first.
 func (d *device) Close() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.hold()()
 	if d.closed {
 		return nil
 	}
@@ -128,16 +149,14 @@ func (d *device) kernel(name string, spec []uint32) (*vulkan.Kernel, error) {
 
 // NewBuffer implements backend.Backend.
 func (d *device) NewBuffer(name string, n int) (backend.Buffer, error) {
+	if n <= 0 {
+		return nil, errors.WithMessagef(tensor.ErrShape, "buffer %s of %d elements", name, n)
+	}
 	buf, err := d.dev.NewBuffer(name, 4*pad(n), vulkan.DeviceLocal)
 	if err != nil {
 		return nil, translate(err)
 	}
-	b := &buffer{buf: buf, n: n}
-	if err := buf.Write(0, make([]byte, 4*pad(n))); err != nil {
-		buf.Close()
-		return nil, translate(err)
-	}
-	return b, nil
+	return &buffer{d: d, buf: buf, n: n}, nil
 }
 
 // pad rounds elements up so that whole vec4 loads at the end stay inside.
@@ -145,6 +164,7 @@ func pad(n int) int { return (n + 3) &^ 3 }
 
 // buffer is resident float32 memory.
 type buffer struct {
+	d   *device
 	buf *vulkan.Buffer
 	n   int
 }
@@ -152,23 +172,29 @@ type buffer struct {
 func (b *buffer) Len() int { return b.n }
 
 func (b *buffer) Write(offset int, src []float32) error {
-	if offset < 0 || offset+len(src) > b.n {
-		return errors.Errorf("write of %d elements at %d into a buffer of %d", len(src), offset, b.n)
+	if offset < 0 || len(src) > b.n || offset > b.n-len(src) {
+		return errors.WithMessagef(tensor.ErrShape, "write of %d elements at %d into a buffer of %d", len(src), offset, b.n)
 	}
+	defer b.d.hold()()
 	return translate(b.buf.Write(4*offset, bytesOf(src)))
 }
 
 func (b *buffer) Read(offset int, dst []float32) error {
-	if offset < 0 || offset+len(dst) > b.n {
-		return errors.Errorf("read of %d elements at %d from a buffer of %d", len(dst), offset, b.n)
+	if offset < 0 || len(dst) > b.n || offset > b.n-len(dst) {
+		return errors.WithMessagef(tensor.ErrShape, "read of %d elements at %d from a buffer of %d", len(dst), offset, b.n)
 	}
+	defer b.d.hold()()
 	return translate(b.buf.Read(4*offset, bytesOf(dst)))
 }
 
-func (b *buffer) Close() error { return translate(b.buf.Close()) }
+func (b *buffer) Close() error {
+	defer b.d.hold()()
+	return translate(b.buf.Close())
+}
 
 // weight is a frozen matrix in panels; see quant.Matrix.Pack.
 type weight struct {
+	d          *device
 	buf        *vulkan.Buffer
 	rows, cols int
 	scheme     quant.Scheme
@@ -178,7 +204,7 @@ type weight struct {
 func (d *device) NewWeight(name string, m quant.Matrix) (backend.Weight, error) {
 	packed, err := m.Pack()
 	if err != nil {
-		return nil, err
+		return nil, errors.WithMessagef(tensor.ErrShape, "weight %s: %v", name, err)
 	}
 	buf, err := d.dev.NewBuffer(name, 4*len(packed), vulkan.DeviceLocal)
 	if err != nil {
@@ -188,12 +214,16 @@ func (d *device) NewWeight(name string, m quant.Matrix) (backend.Weight, error) 
 		buf.Close()
 		return nil, translate(err)
 	}
-	return &weight{buf: buf, rows: m.Rows, cols: m.Cols, scheme: m.Scheme}, nil
+	return &weight{d: d, buf: buf, rows: m.Rows, cols: m.Cols, scheme: m.Scheme}, nil
 }
 
-func (w *weight) Rows() int    { return w.rows }
-func (w *weight) Cols() int    { return w.cols }
-func (w *weight) Close() error { return translate(w.buf.Close()) }
+func (w *weight) Rows() int { return w.rows }
+func (w *weight) Cols() int { return w.cols }
+
+func (w *weight) Close() error {
+	defer w.d.hold()()
+	return translate(w.buf.Close())
+}
 
 func (w *weight) whole() vulkan.Range { return vulkan.Range{Buffer: w.buf, Size: w.buf.Size()} }
 

@@ -16,12 +16,15 @@ import (
 
 // executable is a Program as one recording, with its own memory for inputs and temporaries.
 type executable struct {
-	d      *device
-	p      *backend.Program
-	places []vulkan.Range // by Value
-	owned  []*vulkan.Buffer
-	bytes  int64
-	rec    *vulkan.Recording
+	d                *device
+	p                *backend.Program
+	places           []vulkan.Range        // by Value: where the kernels find it
+	inputs           []vulkan.Range        // by Value: where the host writes an input
+	labels           map[backend.Value]int // classes of a CrossEntropy's targets
+	arenas, partials []*vulkan.Buffer      // among owned: a run relies on none of their contents
+	owned            []*vulkan.Buffer
+	bytes            int64
+	rec              *vulkan.Recording
 
 	mu     sync.Mutex
 	closed bool
@@ -29,7 +32,8 @@ type executable struct {
 
 // Compile implements backend.Backend.
 func (d *device) Compile(p *backend.Program) (backend.Executable, error) {
-	e := &executable{d: d, p: p, places: make([]vulkan.Range, p.Values()+1)}
+	e := &executable{d: d, p: p, places: make([]vulkan.Range, p.Values()+1), inputs: make([]vulkan.Range, p.Values()+1),
+		labels: map[backend.Value]int{}}
 	if err := e.prepare(); err != nil {
 		e.Close()
 		return nil, translate(err)
@@ -38,23 +42,22 @@ func (d *device) Compile(p *backend.Program) (backend.Executable, error) {
 }
 
 func (e *executable) prepare() error {
-	limit := int(min(e.d.dev.Info().Limits.StorageRange, math.MaxInt32))
-	layout, err := backend.Plan(e.p, backend.ParamAlign, limit/4)
+	layout, err := backend.Plan(e.p, backend.ParamAlign, min(e.d.dev.Info().Limits.StorageRange, math.MaxInt32)/4)
 	if err != nil {
 		return err
 	}
-	arenas := make([]*vulkan.Buffer, len(layout.Size))
+	e.arenas = make([]*vulkan.Buffer, len(layout.Size))
 	for i, n := range layout.Size {
-		if arenas[i], err = e.buffer("activations", 4*n, vulkan.DeviceLocal); err != nil {
-			return err
-		}
-	}
-	for v := backend.Value(1); int(v) <= e.p.Values(); v++ {
-		if err := e.place(v, layout, arenas); err != nil {
+		if e.arenas[i], err = e.buffer("activations", 4*n, vulkan.DeviceLocal); err != nil {
 			return err
 		}
 	}
 	r := &recording{e: e, rec: e.d.dev.NewRecorder()}
+	for v := backend.Value(1); int(v) <= e.p.Values(); v++ {
+		if err := r.place(v, layout); err != nil {
+			return err
+		}
+	}
 	if err := r.reserve(); err != nil {
 		return err
 	}
@@ -78,27 +81,44 @@ func (e *executable) buffer(name string, bytes int, m vulkan.Memory) (*vulkan.Bu
 }
 
 // place decides where v lives.
-func (e *executable) place(v backend.Value, l backend.Layout, arenas []*vulkan.Buffer) error {
+func (r *recording) place(v backend.Value, l backend.Layout) error {
+	e := r.e
 	info := e.p.Info(v)
 	size := 4 * pad(info.Shape.Elems())
 	switch info.Kind {
 	case backend.Param:
 		b, ok := info.Buffer.(*buffer)
-		if !ok {
+		if !ok || b.d != e.d {
 			return errors.Errorf("parameter %s belongs to another device", info.Name)
 		}
 		e.places[v] = vulkan.Range{Buffer: b.buf, Offset: 4 * info.Offset, Size: size}
 	case backend.Input:
-		b, err := e.buffer(info.Name, size, vulkan.HostVisible)
-		if err != nil {
-			return err
-		}
-		e.places[v] = vulkan.Range{Buffer: b, Size: size}
+		return r.placeInput(v, info.Name, size)
 	default:
 		if l.Arena[v] >= 0 {
-			e.places[v] = vulkan.Range{Buffer: arenas[l.Arena[v]], Offset: 4 * l.Offset[v], Size: size}
+			e.places[v] = vulkan.Range{Buffer: e.arenas[l.Arena[v]], Offset: 4 * l.Offset[v], Size: size}
 		}
 	}
+	return nil
+}
+
+// placeInput puts an input where the host writes it. Kernels read it there if host memory is as near to them as any
+// other, else from a copy that the recording begins with.
+func (r *recording) placeInput(v backend.Value, name string, size int) error {
+	b, err := r.e.buffer(name, size, vulkan.HostVisible)
+	if err != nil {
+		return err
+	}
+	host := vulkan.Range{Buffer: b, Size: size}
+	r.e.inputs[v], r.e.places[v] = host, host
+	if kind := r.e.d.info.Kind; kind == "integrated" || kind == "software" {
+		return nil
+	}
+	if b, err = r.e.buffer(name, size, vulkan.DeviceLocal); err != nil {
+		return err
+	}
+	r.e.places[v] = vulkan.Range{Buffer: b, Size: size}
+	r.rec.Copy(r.e.places[v], host)
 	return nil
 }
 
@@ -109,6 +129,13 @@ func (e *executable) WriteFloats(v backend.Value, src []float32) error {
 
 // WriteInts implements backend.Executable.
 func (e *executable) WriteInts(v backend.Value, src []int32) error {
+	if classes, ok := e.labels[v]; ok {
+		for i, class := range src { // a kernel has no way to report a wrong one
+			if class < 0 || int(class) >= classes {
+				return errors.Errorf("%s[%d] is class %d of %d", e.p.Info(v).Name, i, class, classes)
+			}
+		}
+	}
 	return e.write(v, backend.I32, len(src), bytesOf(src))
 }
 
@@ -119,7 +146,7 @@ func (e *executable) write(v backend.Value, t backend.DType, n int, data []byte)
 	if info := e.p.Info(v); info.Kind != backend.Input || info.Type != t {
 		return errors.Errorf("%s is not an input of this type", info.Name)
 	}
-	return translate(e.places[v].Buffer.Write(e.places[v].Offset, data))
+	return translate(e.inputs[v].Buffer.Write(e.inputs[v].Offset, data))
 }
 
 // ReadFloats implements backend.Executable.
@@ -127,7 +154,7 @@ func (e *executable) ReadFloats(v backend.Value, dst []float32) error {
 	if err := e.check(v, len(dst)); err != nil {
 		return err
 	}
-	if info := e.p.Info(v); !info.Output {
+	if info := e.p.Info(v); !info.Output || e.places[v].Buffer == nil {
 		return errors.Errorf("%s is not an output", info.Name)
 	}
 	return translate(e.places[v].Buffer.Read(e.places[v].Offset, bytesOf(dst)))
@@ -150,6 +177,10 @@ func (e *executable) check(v backend.Value, n int) error {
 
 // Run implements backend.Executable.
 func (e *executable) Run(ctx context.Context) error {
+	if err := e.d.acquire(ctx); err != nil {
+		return err
+	}
+	defer e.d.release()
 	e.mu.Lock()
 	closed := e.closed
 	e.mu.Unlock()
@@ -162,8 +193,9 @@ func (e *executable) Run(ctx context.Context) error {
 // Bytes implements backend.Executable.
 func (e *executable) Bytes() int64 { return e.bytes }
 
-// Close implements backend.Executable.
+// Close implements backend.Executable. Idempotent; a run under way finishes first.
 func (e *executable) Close() error {
+	defer e.d.hold()()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {

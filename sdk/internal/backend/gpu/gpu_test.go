@@ -3,14 +3,127 @@
 package gpu_test
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"testing"
 
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/backendtest"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/gpu"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/gpu/gputest"
+	"github.com/edgeadapt/edgeadapt/shaders"
 )
 
-// TestSuite runs every operator on the device, with validation layers on, against the reference.
+// tolerance is that of float32 sums over at most 200 products, each rounded once, and of the erf polynomial.
+const tolerance = 2e-5
+
+// TestSuite runs every operator with the variants that the device prefers.
 func TestSuite(t *testing.T) {
 	gputest.Require(t)
-	backendtest.Run(t, gputest.Open, 2e-5)
+	backendtest.Run(t, gputest.Open, tolerance)
+}
+
+// TestBaseVariants runs every operator with the variants that every device gets, within the exact bounds of each buffer.
+func TestBaseVariants(t *testing.T) {
+	gputest.Require(t)
+	var pins []string
+	for _, k := range shaders.All() {
+		if k.Needs == 0 {
+			pins = append(pins, k.String())
+		}
+	}
+	backendtest.Run(t, func(t *testing.T) backend.Backend {
+		return gputest.OpenWith(t, gpu.Options{Pin: pins, RobustAccess: true})
+	}, tolerance)
+}
+
+// TestPoisoned runs every operator over memory full of NaN: nobody may use what a run has not written.
+func TestPoisoned(t *testing.T) {
+	gputest.Require(t)
+	backendtest.Run(t, func(t *testing.T) backend.Backend { return poisoned{gputest.Open(t)} }, tolerance)
+}
+
+type poisoned struct{ backend.Backend }
+
+func (b poisoned) Compile(p *backend.Program) (backend.Executable, error) {
+	e, err := b.Backend.Compile(p)
+	if err != nil {
+		return nil, err
+	}
+	return poisonedRun{e}, nil
+}
+
+type poisonedRun struct{ backend.Executable }
+
+func (e poisonedRun) Run(ctx context.Context) error {
+	if err := gpu.Poison(e.Executable); err != nil {
+		return err
+	}
+	return e.Executable.Run(ctx)
+}
+
+func TestOpen(t *testing.T) {
+	gputest.Require(t)
+	devices, err := gpu.Devices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{devices[0].ID, devices[0].UUID, strings.ToUpper(devices[0].UUID)} {
+		be, err := gpu.Open(id, gpu.Options{})
+		if err != nil {
+			t.Errorf("%q: %v", id, err)
+			continue
+		}
+		if be.Info() != devices[0] {
+			t.Errorf("%q opens %v, expected %v", id, be.Info(), devices[0])
+		}
+		be.Close()
+	}
+	for _, id := range []string{"vulkan:99", "vulkan:-1", "vulkan", "cpu", ""} {
+		if _, err := gpu.Open(id, gpu.Options{}); !errors.Is(err, backend.ErrNoDevice) {
+			t.Errorf("%q: %v, expected %v", id, err, backend.ErrNoDevice)
+		}
+	}
+}
+
+// TestRefuses: what belongs to another device, and labels that no kernel could report.
+func TestRefuses(t *testing.T) {
+	gputest.Require(t)
+	be, other := gputest.Open(t), gputest.Open(t)
+	defer be.Close()
+	defer other.Close()
+	b, err := other.NewBuffer("b", 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := backend.NewRecorder()
+	r.Scale(r.Param("p", b, 0, 4), 2)
+	p, err := r.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := be.Compile(p); err == nil || !strings.Contains(err.Error(), "another device") {
+		t.Errorf("parameter of another device: %v", err)
+	}
+
+	r = backend.NewRecorder()
+	target := r.InputInts("target", 2)
+	r.CrossEntropy(r.Input("logits", 2, 3), target, 1)
+	if p, err = r.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	e, err := be.Compile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for _, labels := range [][]int32{{0, 3}, {-1, 0}} {
+		if err := e.WriteInts(target, labels); err == nil {
+			t.Errorf("wrote the labels %v of 3 classes", labels)
+		}
+	}
+	if err := e.WriteInts(target, []int32{2, 0}); err != nil {
+		t.Error(err)
+	}
 }

@@ -8,9 +8,9 @@ import (
 )
 
 func (r *recording) linear(o *backend.Linear) error {
-	w, ok := o.W.(*weight)
-	if !ok {
-		return errors.New("weight belongs to another device")
+	w, err := r.weight(o.W)
+	if err != nil {
+		return err
 	}
 	m, k := r.matrix(o.X)
 	name, radapt := "linear", 0
@@ -42,9 +42,9 @@ func (r *recording) linear(o *backend.Linear) error {
 }
 
 func (r *recording) linearBackward(o *backend.LinearBackward) error {
-	w, ok := o.W.(*weight)
-	if !ok {
-		return errors.New("weight belongs to another device")
+	w, err := r.weight(o.W)
+	if err != nil {
+		return err
 	}
 	m, n := r.matrix(o.DY)
 	name := "linear_bwd_x"
@@ -56,4 +56,13 @@ func (r *recording) linearBackward(o *backend.LinearBackward) error {
 	bindings = append(bindings, r.values(o.DX)...)
 	return r.threads(name+"_"+string(w.scheme), ceil(w.cols, w.perWord())*ceil(m, tileRows), []uint32{tileRows, flag(n%4 == 0)},
 		push(m, n, w.cols), bindings)
+}
+
+// weight refuses another device's weight.
+func (r *recording) weight(w backend.Weight) (*weight, error) {
+	own, ok := w.(*weight)
+	if !ok || own.d != r.e.d {
+		return nil, errors.New("the weight belongs to another device")
+	}
+	return own, nil
 }

@@ -89,8 +89,12 @@ func (r *recording) reserve() error {
 		return nil
 	}
 	b, err := r.e.buffer("partial sums", 4*pad(need), vulkan.DeviceLocal)
+	if err != nil {
+		return err
+	}
 	r.scratch = vulkan.Range{Buffer: b, Size: 4 * pad(need)}
-	return err
+	r.e.partials = append(r.e.partials, b)
+	return nil
 }
 
 // partial is the first n elements of the scratch memory.
