@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"sdk/internal/backend/cpu":         {"sdk/internal/backend", "sdk/internal/backend/host", "sdk/internal/ref", "sdk/internal/tensor", "quant", "sdk/internal/backend/cpu/..."},
 	"sdk/internal/backend/cpu/...":     {"sdk/internal/backend/cpu/...", "quant"},
 	"sdk/internal/backend/gpu":         {"sdk/internal/backend", "sdk/internal/tensor", "vulkan", "shaders", "quant"},
+	"sdk/internal/backend/gpu/gputest": {"sdk/internal/backend", "sdk/internal/backend/gpu"},
 	"sdk/internal/backend/backendtest": {"sdk/internal/...", "quant"},
 	"sdk/internal/nn":                  {"sdk/internal/backend", "sdk/internal/tensor", "sdk/adapter", "sdk/model", "quant"},
 	"sdk/internal/lint":                {},
