@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"image"
 	"image/color"
+	"image/gif"
 	"io"
 	"os"
 	"path/filepath"
@@ -251,4 +252,27 @@ func FuzzDecode(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestGIFFrame: a first frame that is smaller than its picture keeps its place; the rest is black.
+func TestGIFFrame(t *testing.T) {
+	frame := image.NewPaletted(image.Rect(2, 1, 4, 3), color.Palette{color.White, color.NRGBA{200, 100, 50, 255}})
+	frame.SetColorIndex(3, 2, 1)
+	var file bytes.Buffer
+	err := gif.EncodeAll(&file, &gif.GIF{Image: []*image.Paletted{frame}, Delay: []int{0}, Config: image.Config{Width: 5, Height: 4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Decode(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := newRGB(5, 4)
+	for _, p := range []struct{ x, y int }{{2, 1}, {3, 1}, {2, 2}} {
+		copy(want.Pix[3*(p.y*5+p.x):], []uint8{255, 255, 255})
+	}
+	copy(want.Pix[3*(2*5+3):], []uint8{200, 100, 50})
+	if worst, _ := distance(t, got, want); worst != 0 {
+		t.Errorf("got %v, want %v", got.Pix, want.Pix)
+	}
 }
