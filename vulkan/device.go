@@ -146,10 +146,10 @@ func (d *Device) Close() error {
 }
 
 func (d *Device) close() error {
+	d.runs.Lock() // waits for calls under way; later ones find the device closed
 	d.mu.Lock()
 	d.closed = true
 	d.mu.Unlock()
-	d.runs.Lock() // whoever gets past this finds the device closed
 	d.runs.Unlock()
 
 	var first error

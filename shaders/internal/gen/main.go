@@ -71,16 +71,9 @@ func generate(t tree) error {
 // verify holds the committed files against the table, and against a fresh compilation where the compiler is the one
 // that they record: another version may well choose other instructions.
 func verify(t tree) error {
-	committed, err := readModules(t)
+	committed, err := consistent(t)
 	if err != nil {
 		return err
-	}
-	table, err := render(shaders.Rows(), committed, shaders.CompilerVersion)
-	if err != nil {
-		return err
-	}
-	if old, err := os.ReadFile(t.table()); err != nil || !bytes.Equal(old, table) {
-		return fmt.Errorf("%s does not fit spirv/ and variants.go: run make shaders", t.table())
 	}
 	for file, code := range committed {
 		if err := validate(file, code); errors.Is(err, errNoTool) {
@@ -91,6 +84,22 @@ func verify(t tree) error {
 		}
 	}
 	return recompile(t, committed)
+}
+
+// consistent reads the modules and holds kernels_gen.go against them and the table.
+func consistent(t tree) (map[string][]byte, error) {
+	committed, err := readModules(t)
+	if err != nil {
+		return nil, err
+	}
+	table, err := render(shaders.Rows(), committed, shaders.CompilerVersion)
+	if err != nil {
+		return nil, err
+	}
+	if old, err := os.ReadFile(t.table()); err != nil || !bytes.Equal(old, table) {
+		return nil, fmt.Errorf("%s does not fit spirv/ and variants.go: run make shaders", t.table())
+	}
+	return committed, nil
 }
 
 func recompile(t tree, committed map[string][]byte) error {
