@@ -18,6 +18,8 @@ func (*AdaptDown) Name() string { return "adaptdown" }
 
 func (o *AdaptDown) Operands() []Operand { return reads(o.X, o.Down, o.Bias, o.Key).writes(o.H) }
 
+func (o *AdaptDown) integers() Value { return o.Key }
+
 func (o *AdaptDown) check(p *Program) error {
 	m, d, err := matrix(p, "x", o.X)
 	if err != nil {

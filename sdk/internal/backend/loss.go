@@ -15,10 +15,11 @@ func (*CrossEntropy) Name() string { return "crossentropy" }
 
 func (o *CrossEntropy) Operands() []Operand { return reads(o.Z, o.Target).writes(o.Loss, o.DZ) }
 
+func (o *CrossEntropy) integers() Value { return o.Target }
+
 func (o *CrossEntropy) check(p *Program) error {
 	b, c, err := matrix(p, "logits", o.Z)
-	return firstError(err, want(p, "target", o.Target, b), want(p, "loss", o.Loss, b), want(p, "dlogits", o.DZ, b, c),
-		option(p.Info(o.Target).Type == I32, "target is not an integer value"))
+	return firstError(err, want(p, "target", o.Target, b), want(p, "loss", o.Loss, b), want(p, "dlogits", o.DZ, b, c))
 }
 
 // CrossEntropy records the loss per image and the gradient at the logits z.

@@ -19,6 +19,13 @@ const (
 	I32
 )
 
+func (t DType) String() string {
+	if t == I32 {
+		return "int32"
+	}
+	return "float32"
+}
+
 // Kind says who owns a value's memory.
 type Kind uint8
 

@@ -111,6 +111,10 @@ func (r *Recorder) record(op Op) {
 			r.Fail(errors.Errorf("%s: an operand is missing", op.Name()))
 			return
 		}
+		if wants := elementType(op, o.Value); r.p.Info(o.Value).Type != wants {
+			r.Fail(errors.Errorf("%s: %s holds %v, expected %v", op.Name(), r.p.Info(o.Value).Name, r.p.Info(o.Value).Type, wants))
+			return
+		}
 		if o.Access&Write != 0 && r.p.Info(o.Value).Kind == Input {
 			r.Fail(errors.Errorf("%s: writes the input %s", op.Name(), r.p.Info(o.Value).Name))
 			return
@@ -128,6 +132,14 @@ func (r *Recorder) record(op Op) {
 		r.written[o.Value] = true
 	}
 	r.p.ops = append(r.p.ops, op)
+}
+
+// elementType is what op takes v to hold: float32, save the labels and keys that it names.
+func elementType(op Op, v Value) DType {
+	if i, ok := op.(interface{ integers() Value }); ok && i.integers() == v {
+		return I32
+	}
+	return F32
 }
 
 // operands builds operand lists; absent values are left out.

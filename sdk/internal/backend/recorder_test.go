@@ -62,7 +62,8 @@ func TestRecorderErrors(t *testing.T) {
 			v := r.Param("v", buffer(5), 0, 5)
 			r.BatchNorm(x, backend.BatchStats{Mean: v, Var: v, Eps: 1})
 		}, shape, []string{"batchnorm: running mean", "[5]", "[6]"}},
-		{"crossentropy", func(r *backend.Recorder, x backend.Value) { r.CrossEntropy(x, r.Input("t", 4), 1) }, nil, []string{"crossentropy: target", "integer"}},
+		{"crossentropy", func(r *backend.Recorder, x backend.Value) { r.CrossEntropy(x, r.Input("t", 4), 1) }, nil, []string{"crossentropy: t holds float32", "int32"}},
+		{"labels as floats", func(r *backend.Recorder, x backend.Value) { r.Scale(r.InputInts("t", 4), 2) }, nil, []string{"scale: t holds int32", "float32"}},
 		{"sgd", func(r *backend.Recorder, x backend.Value) {
 			p := r.Param("p", buffer(6), 0, 6)
 			r.SGD(p, x, p, r.Input("lr", 1), 0.9, 0)
