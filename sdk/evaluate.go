@@ -63,7 +63,7 @@ func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, 
 	}
 	skipped, err := data.Load(ctx, ds.Items, pipe, 0, func(i int, t tensor.Tensor) error {
 		truth = append(truth, class[ds.Items[i].Label])
-		if pending = append(pending, t.Clone()); len(pending) == maxBatch {
+		if pending = append(pending, t); len(pending) == maxBatch {
 			return flush()
 		}
 		return nil

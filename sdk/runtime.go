@@ -140,6 +140,9 @@ func (rt *Runtime) Close() error {
 			first = err
 		}
 	}
+	if n := rt.be.MemoryInUse(); invariants && n != 0 && first == nil {
+		first = errors.Errorf("leak: %d bytes of device memory in use after everything was closed", n)
+	}
 	if err := rt.be.Close(); err != nil && first == nil {
 		first = err
 	}

@@ -1,0 +1,5 @@
+//go:build !invariants
+
+package sdk
+
+const invariants = false
