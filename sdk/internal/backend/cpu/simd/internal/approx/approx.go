@@ -13,6 +13,9 @@ const (
 	// Ln2High has nine trailing zero bits, so that its product with an exponent is exact; Ln2Low is the rest of ln 2.
 	Ln2High float32 = 0x1.62e4p-1
 	Ln2Low  float32 = math.Ln2 - 0x1.62e4p-1
+	// TailMin is the smallest -x²/2 of Normal: beyond it, |x| > 12.6, values of about 1e-36 stand for smaller ones. Its
+	// products are then normal numbers; on many processors each subnormal one costs a hundred cycles.
+	TailMin float32 = -80
 	// TailScale is the p of the variable t = 1/(1 + p |x|), in which exp(x²/2) Φ(-|x|) is nearly a polynomial.
 	TailScale float32 = 0.45
 )
@@ -21,39 +24,39 @@ const (
 // |r| <= ln 2 / 2, it is 2ⁿ times the polynomial of e^r.
 func Exp(x float32) float32 {
 	x = max(x, ExpMin)
-	n := float32(math.RoundToEven(float64(x * Log2E)))
-	r := fma(-n, Ln2High, x)
-	r = fma(-n, Ln2Low, r)
+	n := round(x * Log2E)
+	r := x - n*Ln2High - n*Ln2Low
 	return math.Float32frombits(math.Float32bits(polynomial(ExpCoefficients[:], r)) + uint32(int32(n))<<23)
+}
+
+// round rounds |x| < 2²² to the nearest integer, ties to even: a number of that size has no bits left for fractions.
+func round(x float32) float32 {
+	const big = 3 << 22
+	return float32(x+big) - big
 }
 
 // Normal is the normal distribution function Φ(x), and exp(-x²/2). The lower tail is exp(-x²/2) times a polynomial
 // in t, so that it keeps its relative accuracy; the upper half is one minus that.
 func Normal(x float32) (cdf, density float32) {
 	a := float32(math.Abs(float64(x)))
-	density = Exp(-0.5 * a * a)
-	t := 1 / fma(TailScale, a, 1)
+	density = Exp(max(-0.5*a*a, TailMin))
+	t := 1 / (1 + TailScale*a)
 	tail := density * polynomial(TailCoefficients[:], t)
-	if math.Signbit(float64(x)) {
-		return tail, density
-	}
-	return 1 - tail, density
+	// Chosen by a mask: the sign of an activation cannot be predicted.
+	negative := uint32(int32(math.Float32bits(x)) >> 31)
+	return math.Float32frombits(math.Float32bits(tail)&negative | math.Float32bits(1-tail)&^negative), density
 }
 
 // GELU is x Φ(x), and its derivative Φ(x) + x φ(x).
 func GELU(x float32) (y, derivative float32) {
 	cdf, density := Normal(x)
-	return x * cdf, fma(x, density*float32(1/math.Sqrt(2*math.Pi)), cdf)
+	return x * cdf, cdf + x*density*float32(1/math.Sqrt(2*math.Pi))
 }
 
 func polynomial(c []float32, x float32) float32 {
 	p := c[len(c)-1]
 	for i := len(c) - 2; i >= 0; i-- {
-		p = fma(p, x, c[i])
+		p = p*x + c[i]
 	}
 	return p
 }
-
-// fma is x y + z, the product exact: 24 + 24 bits fit a float64. The sum is rounded twice, which differs from one
-// rounding in about one case of 2²⁹.
-func fma(x, y, z float32) float32 { return float32(float64(x)*float64(y) + float64(z)) }

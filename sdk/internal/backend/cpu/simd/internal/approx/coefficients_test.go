@@ -90,7 +90,8 @@ func TestGELU(t *testing.T) {
 			tail = max(tail, math.Abs(float64(cdf)/wantCDF-1))
 		}
 	}
-	if erf > 2.5e-7 || y > 1e-7 || derivative > 2e-7 || tail > 1e-6 {
+	// Where the compiler fuses no multiply-adds; with them erf is within 2.5e-7.
+	if erf > 3.2e-7 || y > 1e-7 || derivative > 2e-7 || tail > 1e-6 {
 		t.Errorf("errors: erf %.3g, GELU %.3g, derivative %.3g, tail %.3g (relative)", erf, y, derivative, tail)
 	}
 	// tanh-GELU, the nearest wrong formula, is 4.7e-4 away.

@@ -109,7 +109,7 @@ func (v isa) normal(x reg.VecVirtual) (cdf, density reg.VecVirtual) {
 	}
 	VMULPS(constant(-0.5), magnitude, density)
 	VMULPS(magnitude, density, density)
-	VMAXPS(constant(approx.ExpMin), density, density)
+	VMAXPS(constant(approx.TailMin), density, density)
 	v.exp(density)
 	t := v.reg()
 	VMOVUPS(constant(1), t)
