@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/checkpoint"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
 )
@@ -22,6 +23,9 @@ type (
 	Preprocess    = checkpoint.Preprocess
 	Ref           = checkpoint.BackboneRef
 )
+
+// Scheme names how the linear layers are stored: "q8c", "f16" or "f32"; see package quant.
+type Scheme = quant.Scheme
 
 // Families of architecture.
 const (

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/edgeadapt/edgeadapt/sdk"
+	"github.com/spf13/cobra"
+)
+
+// benchFlags are the options of bench.
+type benchFlags struct {
+	session sessionFlags
+	measure sdk.MeasureConfig
+	json    bool
+}
+
+func (a *app) bench() *cobra.Command {
+	f := &benchFlags{}
+	c := &cobra.Command{
+		Use:   "bench",
+		Short: "Check a device's outputs, then time it",
+		Long: `Bench compares the outputs of the device with the float64 reference first and prints no time, and exits with 5, where
+they differ. Then it times passes over a batch: the median of wall and of processor time.`,
+		Example: `  edgeadapt bench --batch 8
+  edgeadapt bench --device vulkan:0 --adapter parts.safetensors --json
+  edgeadapt bench --step --batch 32 --size 112`,
+		Args: exactly(),
+	}
+	f.session.register(c)
+	f.session.registerAdapter(c, "adapter file that takes part")
+	c.Flags().IntVar(&f.measure.Batch, "batch", 1, "images a pass")
+	c.Flags().IntVar(&f.measure.Size, "size", 0, "side of the input in pixels (default: the adapter's, or the backbone's)")
+	c.Flags().IntVar(&f.measure.Runs, "runs", 10, "passes to time")
+	c.Flags().BoolVar(&f.measure.Step, "step", false, "time a training step instead of a prediction")
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON: ms, cpu_ms, images_per_s, rss_mb and more")
+	return a.command(c, func(ctx context.Context, _ []string) error { return f.run(ctx, a) })
+}
+
+func (f *benchFlags) run(ctx context.Context, a *app) error {
+	for name, n := range map[string]int{"batch": f.measure.Batch, "runs": f.measure.Runs} {
+		if n < 1 || n > 100000 {
+			return usagef("--%s %d, expected 1 to 100000", name, n)
+		}
+	}
+	s, err := f.session.open(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if patch := s.bb.Info().Patch; f.measure.Size < 0 || f.measure.Size%patch != 0 {
+		return usagef("--size %d, expected a multiple of the backbone's patch %d", f.measure.Size, patch)
+	}
+	f.measure.Adapter = s.adapter
+	m, err := s.bb.Measure(ctx, f.measure)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return a.printJSON(m)
+	}
+	return table(a.stdout, [][]string{
+		{"device", m.Device},
+		{"backbone", m.Backbone + ", " + m.Scheme},
+		{"measured", fmt.Sprintf("%s of %d image(s) at %d pixels, %d runs", m.Mode, m.Batch, m.Size, m.Runs)},
+		{"outputs", fmt.Sprintf("equal to the reference within %.1e", m.MaxError)},
+		{"wall time", fmt.Sprintf("%.2f ms (first %.0f ms)", m.MS, m.FirstMS)},
+		{"CPU time", fmt.Sprintf("%.2f ms", m.CPUMS)},
+		{"throughput", fmt.Sprintf("%.1f images/s", m.ImagesPerSec)},
+		{"memory", fmt.Sprintf("%.0f MB peak, %.0f MB on the device", m.RSSMB, m.DeviceMB)},
+	})
+}

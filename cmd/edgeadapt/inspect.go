@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/edgeadapt/edgeadapt/sdk"
+	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/edgeadapt/edgeadapt/sdk/model"
+	"github.com/edgeadapt/edgeadapt/sdk/tune"
+	"github.com/pkg/errors"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) inspect() *cobra.Command {
+	asJSON, tensors := false, false
+	c := &cobra.Command{
+		Use:   "inspect FILE",
+		Short: "Say what a backbone, an adapter, a checkpoint or another safetensors file is",
+		Example: `  edgeadapt inspect parts.safetensors
+  edgeadapt inspect vit.safetensors --tensors`,
+		Args: exactly("FILE"),
+	}
+	c.Flags().BoolVar(&tensors, "tensors", false, "list every tensor")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return a.command(c, func(_ context.Context, args []string) error {
+		r, err := inspect(args[0])
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return a.printJSON(r)
+		}
+		return r.print(a, tensors)
+	})
+}
+
+// inspection is what a file is. Only the fields of its kind are set.
+type inspection struct {
+	File        string            `json:"file"`
+	Kind        string            `json:"kind"` // backbone, adapter, checkpoint or safetensors
+	Fingerprint string            `json:"fingerprint,omitempty"`
+	Scheme      string            `json:"scheme,omitempty"`
+	Backbone    *model.Config     `json:"backbone,omitempty"` // of a backbone or checkpoint
+	Adapter     *adapter.Config   `json:"adapter,omitempty"`
+	MadeFor     *adapter.Ref      `json:"made_for,omitempty"` // the adapter's backbone
+	Parameters  int               `json:"parameters,omitempty"`
+	Record      json.RawMessage   `json:"record,omitempty"` // of the adapter's training
+	Note        string            `json:"note,omitempty"`   // why a safetensors file is no checkpoint
+	Metadata    map[string]string `json:"metadata,omitempty"`
+	Tensors     []sdk.TensorInfo  `json:"tensors,omitempty"`
+	Bytes       int64             `json:"bytes,omitempty"` // of all tensors
+}
+
+// inspect reads a file as what it says it is, which also checks it.
+func inspect(path string) (*inspection, error) {
+	r := &inspection{File: path}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Wrap(err, "inspect")
+	}
+	if info.IsDir() {
+		return r, r.checkpoint()
+	}
+	if r.Tensors, r.Metadata, err = sdk.ListTensors(path); err != nil {
+		return nil, err
+	}
+	for _, t := range r.Tensors {
+		r.Bytes += t.Bytes
+	}
+	switch r.Metadata["edgeadapt"] {
+	case "backbone":
+		err = r.backbone()
+	case "adapter":
+		err = r.adapter()
+	default:
+		if err = r.checkpoint(); errors.Is(err, model.ErrLayout) {
+			r.Kind, r.Note, err = "safetensors", err.Error(), nil
+		}
+	}
+	return r, err
+}
+
+func (r *inspection) backbone() error {
+	b, err := model.OpenBackbone(r.File)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	c := b.Config()
+	r.Kind, r.Backbone, r.Scheme, r.Fingerprint, r.Metadata = "backbone", &c, string(b.Scheme()), b.Fingerprint(), nil
+	return nil
+}
+
+func (r *inspection) adapter() error {
+	ad, err := adapter.ReadFile(r.File)
+	if err != nil {
+		return err
+	}
+	c, ref := ad.Config(), ad.Backbone()
+	r.Kind, r.Adapter, r.MadeFor, r.Fingerprint, r.Metadata = "adapter", &c, &ref, ref.Fingerprint, nil
+	r.Parameters, r.Record = ad.Parameters(), ad.Record()
+	return nil
+}
+
+func (r *inspection) checkpoint() error {
+	src, err := model.Import(r.File)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	c := src.Config()
+	r.Kind, r.Backbone = "checkpoint", &c
+	return nil
+}
+
+func (r *inspection) print(a *app, tensors bool) error {
+	rows := [][]string{{"file", r.File}, {"kind", r.Kind}}
+	if r.Backbone != nil {
+		rows = append(rows, backboneRows(r.Backbone)...)
+	}
+	if r.Adapter != nil {
+		rows = append(rows, r.adapterRows()...)
+	}
+	for _, row := range [][]string{{"scheme", r.Scheme}, {"fingerprint", r.Fingerprint}, {"note", r.Note}} {
+		if row[1] != "" {
+			rows = append(rows, row)
+		}
+	}
+	if len(r.Tensors) > 0 {
+		rows = append(rows, []string{"tensors", fmt.Sprintf("%d, %s", len(r.Tensors), megabytes(r.Bytes))})
+	}
+	if err := table(a.stdout, rows); err != nil || !tensors {
+		return err
+	}
+	rows = [][]string{{"", "", ""}}
+	for _, t := range r.Tensors {
+		rows = append(rows, []string{t.Name, t.DType, fmt.Sprint(t.Shape)})
+	}
+	return table(a.stdout, rows)
+}
+
+func backboneRows(c *model.Config) [][]string {
+	h, w := c.ImageSize()
+	p := c.Preprocess
+	return [][]string{
+		{"architecture", fmt.Sprintf("%s (%s): %d blocks, width %d, %d heads, MLP %d", c.Name, c.Family, c.Depth, c.Dim, c.Heads, c.Hidden)},
+		{"positions", fmt.Sprintf("%d x %d patches of %d pixels, for images of %d x %d", c.Grid[0], c.Grid[1], c.Patch, h, w)},
+		{"preprocessing", fmt.Sprintf("short side to %d, centre %d, %s, mean %v, std %v", p.Resize, p.Crop, p.Interpolation, p.Mean, p.Std)},
+		{"features", string(c.Pool)},
+	}
+}
+
+func (r *inspection) adapterRows() [][]string {
+	c := r.Adapter
+	rows := [][]string{{"name", c.Name}}
+	if c.Description != "" {
+		rows = append(rows, []string{"description", c.Description})
+	}
+	method := string(c.Method)
+	if len(c.Blocks) > 0 {
+		method += fmt.Sprintf(": blocks %s, bottleneck %d, scale %g", formatBlocks(c.Blocks), c.Bottleneck, c.Scale)
+	}
+	rows = append(rows, [][]string{
+		{"method", method},
+		{"labels", fmt.Sprintf("%d: %s", len(c.Labels), strings.Join(c.Labels, ", "))},
+		{"input", fmt.Sprintf("%d x %d pixels, %s, %s", c.Size, c.Size, c.Fit, c.Interpolation)},
+		{"features", string(c.Pool)},
+		{"parameters", parameters(r.Parameters)},
+		{"made for", r.MadeFor.Name},
+	}...)
+	return append(rows, recordRows(r.Record)...)
+}
+
+// recordRows prints the record of a training run; one that another program wrote is printed as it is.
+func recordRows(raw json.RawMessage) [][]string {
+	if len(raw) == 0 {
+		return nil
+	}
+	var t tune.Record
+	if json.Unmarshal(raw, &t) != nil || t.Recipe == "" {
+		return [][]string{{"training", string(raw)}}
+	}
+	rows := [][]string{
+		{"training", fmt.Sprintf("%s, on %s", t.Recipe, t.Device)},
+		{"", fmt.Sprintf("%d images, %d held out, batch %d, rate %.3g, seed %d", t.TrainImages, t.ValImages, t.Batch, t.LR, t.Seed)},
+	}
+	if t.Top1 != nil {
+		rows = append(rows, []string{"", fmt.Sprintf("%s of the images held out (probe %s), epoch %d of %d", percent(t.Top1), percent(t.ProbeTop1), t.BestEpoch, t.Epochs)})
+	}
+	return append(rows, []string{"data digest", t.DataDigest})
+}
+
+// formatBlocks prints blocks, counted from 0, as parseBlocks reads them.
+func formatBlocks(blocks []int) string {
+	var parts []string
+	for len(blocks) > 0 {
+		n := 1
+		for n < len(blocks) && blocks[n] == blocks[0]+n {
+			n++
+		}
+		part := fmt.Sprint(blocks[0] + 1)
+		if n > 1 {
+			part += fmt.Sprintf("-%d", blocks[0]+n)
+		}
+		parts = append(parts, part)
+		blocks = blocks[n:]
+	}
+	return strings.Join(parts, ",")
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/edgeadapt/edgeadapt/sdk"
+	"github.com/edgeadapt/edgeadapt/sdk/data"
+	"github.com/pkg/errors"
+	"github.com/spf13/cobra"
+)
+
+// predictFlags are the options of predict.
+type predictFlags struct {
+	session  sessionFlags
+	topK     int
+	minScore float32
+	json     bool
+}
+
+func (a *app) predict() *cobra.Command {
+	f := &predictFlags{}
+	c := &cobra.Command{
+		Use:   "predict IMAGE... --adapter ADAPTER",
+		Short: "Classify images",
+		Long: `Predict classifies JPEG, PNG, WebP, GIF and BMP files. An image that cannot be read is reported on stderr; the others
+are classified all the same, and the exit code is then 3.`,
+		Example: `  edgeadapt predict photo.jpg --adapter parts.safetensors
+  edgeadapt predict *.jpg --adapter parts.safetensors --top-k 1 --min-score 0.8 --json`,
+		Args: atLeastOne("IMAGE"),
+	}
+	f.session.register(c)
+	f.session.registerAdapter(c, "adapter file to classify with")
+	c.Flags().IntVar(&f.topK, "top-k", 3, "labels an image, best first; 0 for all")
+	c.Flags().Float32Var(&f.minScore, "min-score", 0, "leave out labels below this score, 0 to 1")
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON: an object an image, with its labels or its error")
+	return a.command(c, func(ctx context.Context, args []string) error { return f.run(ctx, a, args) })
+}
+
+// prediction is the answer for one image file.
+type prediction struct {
+	Image  string      `json:"image"`
+	Labels []sdk.Label `json:"labels"`
+	Error  string      `json:"error,omitempty"`
+}
+
+func (f *predictFlags) run(ctx context.Context, a *app, paths []string) error {
+	if err := require("adapter", f.session.adapter); err != nil {
+		return err
+	}
+	if f.topK < 0 {
+		return usagef("--top-k %d, expected 0 or more", f.topK)
+	}
+	if !(f.minScore >= 0 && f.minScore <= 1) {
+		return usagef("--min-score %g, expected 0 to 1", f.minScore)
+	}
+	s, err := f.session.open(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	list, skipped, err := f.classify(ctx, s, paths)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		err = a.printJSON(list)
+	} else {
+		err = printPredictions(a, list)
+	}
+	if err != nil {
+		return err
+	}
+	a.reportSkipped(skipped)
+	return unreadable(skipped, len(paths))
+}
+
+// unreadable is the error of a command that has served all images but some.
+func unreadable(skipped []data.Skipped, total int) error {
+	if len(skipped) == 0 {
+		return nil
+	}
+	return errors.WithMessagef(sdk.ErrImage, "%d of %d", len(skipped), total)
+}
+
+// maxPending is how many decoded images wait for a pass of the network.
+const maxPending = 32
+
+// classify judges image files in order; those that cannot be read come with their reason.
+func (f *predictFlags) classify(ctx context.Context, s *session, paths []string) ([]prediction, []data.Skipped, error) {
+	list := make([]prediction, len(paths))
+	for i, p := range paths {
+		list[i] = prediction{Image: p, Labels: []sdk.Label{}}
+	}
+	var pending []sdk.Request
+	var ids []int
+	flush := func() error {
+		results, err := s.bb.PredictBatch(ctx, pending)
+		if err != nil {
+			return err
+		}
+		for k, r := range results {
+			list[ids[k]].Labels = append(list[ids[k]].Labels, r.Labels...)
+		}
+		pending, ids = pending[:0], ids[:0]
+		return nil
+	}
+	opts := []sdk.PredictOption{sdk.TopK(f.topK), sdk.MinScore(f.minScore)}
+	read := make([]bool, len(paths))
+	skipped, err := data.Load(ctx, items(paths), s.bb.Pipeline(s.adapter), 0, func(i int, t sdk.Tensor) error {
+		read[i] = true
+		ids = append(ids, i)
+		pending = append(pending, sdk.Request{Image: t, Adapter: s.adapter, Options: opts})
+		if len(pending) == maxPending {
+			return flush()
+		}
+		return nil
+	})
+	if err == nil && len(pending) > 0 {
+		err = flush()
+	}
+	next := 0
+	for i := range list {
+		if !read[i] && next < len(skipped) { // both are in the order of paths
+			list[i].Error = skipped[next].Reason
+			next++
+		}
+	}
+	return list, skipped, err
+}
+
+// items lists image files that have no label.
+func items(paths []string) []data.Item {
+	list := make([]data.Item, len(paths))
+	for i, p := range paths {
+		list[i].Path = p
+	}
+	return list
+}
+
+func printPredictions(a *app, list []prediction) error {
+	rows := [][]string{{"IMAGE", "LABEL", "SCORE"}}
+	for _, p := range list {
+		if p.Error != "" {
+			continue
+		}
+		name := p.Image
+		if len(p.Labels) == 0 {
+			rows = append(rows, []string{name, "-", "-"})
+		}
+		for _, l := range p.Labels {
+			rows = append(rows, []string{name, l.Name, fmt.Sprintf("%.4f", l.Score)})
+			name = ""
+		}
+	}
+	if len(rows) == 1 {
+		return nil
+	}
+	return table(a.stdout, rows)
+}

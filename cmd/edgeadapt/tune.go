@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/edgeadapt/edgeadapt/sdk/data"
+	"github.com/edgeadapt/edgeadapt/sdk/report"
+	"github.com/edgeadapt/edgeadapt/sdk/tune"
+	"github.com/spf13/cobra"
+)
+
+// tuneFlags are the options of tune.
+type tuneFlags struct {
+	session             sessionFlags
+	out, curves, blocks string
+	method, pool, fit   string
+	config              tune.Config
+	json                bool
+}
+
+func (a *app) tune() *cobra.Command {
+	f := &tuneFlags{config: tune.Default()}
+	c := &cobra.Command{
+		Use:   "tune DATA -o ADAPTER",
+		Short: "Train an adapter from a folder of images",
+		Long: `Tune trains an adapter from DATA/train/CLASS/* or, without a train folder, DATA/CLASS/*.
+
+It fits a linear probe on the frozen features first, then AdaptMLP branches together with the head, and keeps the
+epoch that does best on a part of the training images held out for that (--val). The result never does worse there
+than the probe. The same seed, data and device give the same file, bit for bit.`,
+		Example: `  edgeadapt tune parts -o parts.safetensors
+  edgeadapt tune parts -o parts.safetensors --blocks 7-12 --epochs 30 --curves parts.png
+  edgeadapt tune parts -o probe.safetensors --method linear`,
+		Args: exactly("DATA"),
+	}
+	f.register(c)
+	return a.command(c, func(ctx context.Context, args []string) error { return f.run(ctx, a, args[0]) })
+}
+
+func (f *tuneFlags) register(c *cobra.Command) {
+	d, fl := tune.Default(), c.Flags()
+	f.session.register(c)
+	fl.StringVarP(&f.out, "output", "o", "", "adapter file to write")
+	fl.StringVar(&f.method, "method", string(d.Method), "adaptformer or linear (the probe alone)")
+	fl.StringVar(&f.blocks, "blocks", "", "blocks that get a branch, counted from 1, such as 7-12 or 1,3,5-8 (default: all)")
+	fl.IntVar(&f.config.Bottleneck, "bottleneck", d.Bottleneck, "width of a branch, 1 to 256")
+	fl.Float32Var(&f.config.Scale, "scale", d.Scale, "factor on a branch's output")
+	fl.Float32Var(&f.config.Dropout, "dropout", d.Dropout, "share of a branch's hidden values dropped while training")
+	fl.StringVar(&f.pool, "pool", "", "cls, mean or cls_mean (default: the backbone's)")
+	fl.IntVar(&f.config.Size, "size", d.Size, "side of the input in pixels, a multiple of the backbone's patch")
+	fl.StringVar(&f.fit, "fit", string(d.Fit), "squash (the whole image to a square) or crop (its centre)")
+	fl.IntVar(&f.config.Epochs, "epochs", 0, "passes over the training images (default: by their number)")
+	fl.Float64Var(&f.config.LR, "lr", 0, "peak learning rate (default: by the batch)")
+	fl.IntVar(&f.config.Batch, "batch", d.Batch, "images a training step")
+	fl.Float64Var(&f.config.Val, "val", d.Val, "share of each class held out to choose the epoch; 0 trains on all and keeps the last")
+	fl.Uint64Var(&f.config.Seed, "seed", d.Seed, "seed of split, order, start and dropout")
+	fl.StringVar(&f.config.Name, "name", "", "name of the task (default: the folder's)")
+	fl.StringVar(&f.curves, "curves", "", "picture of loss and accuracy to write, .png or .svg")
+	fl.BoolVar(&f.json, "json", false, "print the record of the run as JSON")
+}
+
+// tuneResult is the record of a run with what became of it.
+type tuneResult struct {
+	File   string `json:"file"`
+	Bytes  int64  `json:"bytes"`
+	Curves string `json:"curves,omitempty"`
+	*tune.Report
+}
+
+func (f *tuneFlags) run(ctx context.Context, a *app, dir string) error {
+	cfg, err := f.complete(dir)
+	if err != nil {
+		return err
+	}
+	for _, path := range []string{f.out, f.curves} {
+		if err := checkWritable(path); err != nil {
+			return err
+		}
+	}
+	ds, err := data.OpenFolder(dir, data.Train)
+	if err != nil {
+		return err
+	}
+	s, err := f.session.open(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	show := newProgress(a.stderr)
+	ad, rep, err := s.bb.Tune(ctx, ds, cfg, show.event)
+	show.end()
+	if err != nil {
+		return err
+	}
+	for _, w := range rep.Warnings {
+		fmt.Fprintln(a.stderr, "warning:", w)
+	}
+	a.reportSkipped(rep.Skipped)
+	// The adapter comes first, and a picture that fails must not hide where it is.
+	saved := saveOr(f.out, ad.WriteFile)
+	drawn := f.writeCurves(rep)
+	if err := errors.Join(saved, drawn); err != nil {
+		return err
+	}
+	return f.print(a, ad, rep)
+}
+
+// complete checks the options and makes a configuration of them.
+func (f *tuneFlags) complete(dir string) (tune.Config, error) {
+	c := f.config
+	if err := require("output", f.out); err != nil {
+		return c, err
+	}
+	if f.curves != "" {
+		if _, err := curvesFormat(f.curves); err != nil {
+			return c, err
+		}
+	}
+	var err error
+	if c.Blocks, err = parseBlocks(f.blocks); err != nil {
+		return c, err
+	}
+	c.Method, c.Pool, c.Fit = adapter.Method(f.method), adapter.Pool(f.pool), adapter.Fit(f.fit)
+	if c.Name == "" {
+		if abs, err := filepath.Abs(dir); err == nil {
+			c.Name = filepath.Base(abs)
+		}
+	}
+	return c, nil
+}
+
+func curvesFormat(path string) (string, error) {
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".png", ".svg":
+		return ext[1:], nil
+	}
+	return "", usagef("--curves %q, expected a name ending in .png or .svg", path)
+}
+
+func (f *tuneFlags) writeCurves(rep *tune.Report) error {
+	if f.curves == "" {
+		return nil
+	}
+	format, err := curvesFormat(f.curves)
+	if err != nil {
+		return err
+	}
+	return writeFile(f.curves, func(w io.Writer) error { return report.Curves(w, format, rep) })
+}
+
+func (f *tuneFlags) print(a *app, ad *adapter.Adapter, rep *tune.Report) error {
+	size, err := fileSize(f.out)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return a.printJSON(tuneResult{File: f.out, Bytes: size, Curves: f.curves, Report: rep})
+	}
+	rows := [][]string{{"images", fmt.Sprintf("%d to train, %d held out, %d classes", rep.Train, rep.Val, len(rep.Classes))}}
+	rows = append(rows, []string{"linear probe", accuracy(rep.ProbeTop1)})
+	if f.method != string(adapter.Linear) {
+		rows = append(rows, []string{"adapter", accuracy(rep.Top1) + chosen(rep)})
+	}
+	rows = append(rows, []string{"trained", parameters(ad.Parameters()) + fmt.Sprintf(" parameters in %.1f s on %s", rep.Seconds, rep.Device)})
+	rows = append(rows, []string{"written", f.out + ", " + megabytes(size)})
+	if f.curves != "" {
+		rows = append(rows, []string{"curves", f.curves})
+	}
+	if err := table(a.stdout, rows); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "\nedgeadapt predict IMAGE --adapter %s%s\n", shellQuote(f.out), f.session.backboneOption())
+	return err
+}
+
+// accuracy prints a figure on the images held out.
+func accuracy(top1 *float64) string {
+	if top1 == nil {
+		return "no images held out to score"
+	}
+	return percent(top1) + " of the images held out"
+}
+
+// chosen says which epoch the result is of.
+func chosen(rep *tune.Report) string {
+	if rep.BestEpoch == 0 {
+		return ", which is the probe: no epoch did better"
+	}
+	return fmt.Sprintf(", after epoch %d of %d", rep.BestEpoch, rep.Epochs)
+}
