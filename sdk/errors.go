@@ -7,6 +7,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/data"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/checkpoint"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
 	"github.com/edgeadapt/edgeadapt/sdk/model"
@@ -22,6 +23,7 @@ var (
 	ErrShape         = tensor.ErrShape                   // a tensor's extents do not fit
 	ErrCorrupt       = model.ErrCorrupt                  // a file is damaged, or is not what it says
 	ErrVersion       = model.ErrVersion                  // a file was written by a newer release
+	ErrNoTensor      = checkpoint.ErrNoTensor            // a file has no tensor of that name
 	ErrLayout        = model.ErrLayout                   // a sound file, but no checkpoint that can be read
 	ErrIncompatible  = adapter.ErrIncompatible           // an adapter was made for another backbone
 	ErrUnsupported   = adapter.ErrUnsupported            // an adapter asks for an option that does not exist here

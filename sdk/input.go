@@ -14,8 +14,9 @@ import (
 // Tensor is a row-major float32 tensor: Shape, and Data with as many elements.
 type Tensor = tensor.Tensor
 
-// pipeline is how pictures become input for a, or for the plain backbone where a is nil.
-func (bb *Backbone) pipeline(a *Adapter) data.Pipeline {
+// Pipeline is how pictures become input for a, or for the plain backbone where a is nil: for callers that decode many
+// files ahead with data.Load and hand in tensors.
+func (bb *Backbone) Pipeline(a *Adapter) data.Pipeline {
 	if a != nil {
 		return tune.Pipeline(a.host.Config(), bb.host.Config())
 	}
@@ -46,7 +47,7 @@ func (bb *Backbone) prepare(in any, a *Adapter) (Tensor, error) {
 	if err != nil {
 		return Tensor{}, err
 	}
-	return bb.pipeline(a).Apply(rgb)
+	return bb.Pipeline(a).Apply(rgb)
 }
 
 // oneImage accepts [3, H, W] and [1, 3, H, W].

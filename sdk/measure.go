@@ -96,7 +96,7 @@ func (c MeasureConfig) complete(bb *Backbone) MeasureConfig {
 		c.Runs = 10
 	}
 	if c.Size == 0 {
-		c.Size = bb.pipeline(c.Adapter).Size
+		c.Size = bb.Pipeline(c.Adapter).Size
 	}
 	return c
 }

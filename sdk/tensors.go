@@ -4,13 +4,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/edgeadapt/edgeadapt/sdk/data"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/checkpoint"
 	"github.com/pkg/errors"
 )
-
-// ErrNoTensor says that a file has no tensor of the name asked for.
-var ErrNoTensor = checkpoint.ErrNoTensor
 
 // TensorInfo describes a tensor of a safetensors file.
 type TensorInfo struct {
@@ -71,7 +67,3 @@ func WriteTensors(path string, tensors map[string]Tensor, metadata map[string]st
 	}
 	return checkpoint.WriteFile(path, metadata, entries)
 }
-
-// Pipeline is how pictures become input for a, or for the plain backbone where a is nil. Predict applies it by itself;
-// it serves callers that prepare many files at once with data.Load, or the input of Intermediates.
-func (bb *Backbone) Pipeline(a *Adapter) data.Pipeline { return bb.Pipeline(a) }
