@@ -38,7 +38,7 @@ func round(x float32) float32 {
 // Normal is the normal distribution function Φ(x), and exp(-x²/2). The lower tail is exp(-x²/2) times a polynomial
 // in t, so that it keeps its relative accuracy; the upper half is one minus that.
 func Normal(x float32) (cdf, density float32) {
-	a := float32(math.Abs(float64(x)))
+	a := math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) // through float64, iterations would wait for one another
 	density = Exp(max(-0.5*a*a, TailMin))
 	t := 1 / (1 + TailScale*a)
 	tail := density * polynomial(TailCoefficients[:], t)
