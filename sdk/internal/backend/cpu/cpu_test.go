@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"errors"
+	"sync/atomic"
 	"testing"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
@@ -31,4 +33,56 @@ func TestSuite(t *testing.T) {
 	forEachSet(t, func(t *testing.T, set *simd.Set) {
 		backendtest.Run(t, func(t *testing.T) backend.Backend { return mustOpen(t, 3, set) }, tolerance)
 	})
+}
+
+func TestNew(t *testing.T) {
+	t.Run("chosen set", func(t *testing.T) {
+		forEachSet(t, func(t *testing.T, set *simd.Set) {
+			t.Setenv(InstructionSetVariable, set.Name)
+			be, err := New(Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer be.Close()
+			if i := be.Info(); i.ID != "cpu" || i.Kind != "cpu" || i.Driver != set.Name || i.Name == "" {
+				t.Errorf("got %+v", i)
+			}
+		})
+	})
+	t.Run("unknown set", func(t *testing.T) {
+		t.Setenv(InstructionSetVariable, "mmx")
+		if _, err := New(Options{}); !errors.Is(err, simd.ErrUnsupported) {
+			t.Errorf("got %v, expected ErrUnsupported", err)
+		}
+	})
+	t.Run("negative threads", func(t *testing.T) {
+		if _, err := New(Options{Threads: -1}); err == nil {
+			t.Error("expected an error")
+		}
+	})
+}
+
+// TestPool: each task runs once, and no worker is in two tasks at a time.
+func TestPool(t *testing.T) {
+	for _, threads := range []int{1, 2, 5} {
+		p := newPool(threads, simd.All()[0])
+		busy := make([]atomic.Bool, threads)
+		for _, n := range []int{0, 1, 2, 7, 1000} {
+			count := make([]int, n)
+			p.run(n, func(w *worker, i int) {
+				if busy[w.id].Swap(true) {
+					t.Errorf("worker %d is in two tasks", w.id)
+				}
+				count[i]++
+				busy[w.id].Store(false)
+			})
+			for i, c := range count {
+				if c != 1 {
+					t.Errorf("%d threads: task %d of %d ran %d times", threads, i, n, c)
+				}
+			}
+		}
+		p.close()
+		p.close()
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/edgeadapt/edgeadapt/quant"
@@ -44,7 +45,9 @@ func newLayer(t testing.TB, d *device, scheme quant.Scheme, m, n, k int) *layer 
 	}
 	f := backend.Frozen{W: w, Bias: b}
 	l.forward, l.y = l.compile(t, "x", k, func(r *backend.Recorder, x backend.Value) backend.Value { return r.Linear(x, f) })
-	l.backward, l.dx = l.compile(t, "dy", n, func(r *backend.Recorder, dy backend.Value) backend.Value { return r.LinearBackward(dy, f, backend.None) })
+	l.backward, l.dx = l.compile(t, "dy", n, func(r *backend.Recorder, dy backend.Value) backend.Value {
+		return r.LinearBackward(dy, f, backend.None)
+	})
 	t.Cleanup(func() {
 		for _, c := range []interface{ Close() error }{l.forward, l.backward, w, b} {
 			if err := c.Close(); err != nil {
@@ -104,38 +107,43 @@ func run(t testing.TB, e backend.Executable, v backend.Value, n int) []float32 {
 	return out
 }
 
-// check compares elements of both directions with float64 sums: each step-th, and the last. The bound grows with the
-// root of the number of terms; a swapped row, column or scale is far outside of it.
-func (l *layer) check(t testing.TB, step int) {
+// check holds both directions to float64 sums over matrix w, at each step-th element and the last.
+func (l *layer) check(t testing.TB, w quant.Matrix, step int) error {
 	t.Helper()
-	w := make([]float32, l.n*l.k)
-	l.matrix.Dequantize(w)
-	at := func(i, j int) float64 { return float64(w[i*l.k+j]) }
+	wide := make([]float32, l.n*l.k)
+	w.Dequantize(wide)
+	at := func(i, j int) float64 { return float64(wide[i*l.k+j]) }
 	x, dy := l.input(l.k), l.input(l.n)
 	y, dx := run(t, l.forward, l.y, l.m*l.n), run(t, l.backward, l.dx, l.m*l.k)
 	for e := 0; e < len(y)+step-1; e += step {
 		e := min(e, len(y)-1)
 		i, j := e/l.n, e%l.n
-		near(t, "y", i, j, y[e], float64(l.bias[j]), l.k, func(c int) float64 { return float64(x[i*l.k+c]) * at(j, c) })
+		if err := near(y[e], float64(l.bias[j]), l.k, func(c int) float64 { return float64(x[i*l.k+c]) * at(j, c) }); err != nil {
+			return fmt.Errorf("y[%d, %d] %w", i, j, err)
+		}
 	}
 	for e := 0; e < len(dx)+step-1; e += step {
 		e := min(e, len(dx)-1)
 		i, j := e/l.k, e%l.k
-		near(t, "dx", i, j, dx[e], 0, l.n, func(c int) float64 { return float64(dy[i*l.n+c]) * at(c, j) })
+		if err := near(dx[e], 0, l.n, func(c int) float64 { return float64(dy[i*l.n+c]) * at(c, j) }); err != nil {
+			return fmt.Errorf("dx[%d, %d] %w", i, j, err)
+		}
 	}
+	return nil
 }
 
-func near(t testing.TB, name string, i, j int, got float32, start float64, n int, term func(int) float64) {
-	t.Helper()
-	want, bound := start, math.Abs(start)
+// near bounds the error of a sum of n terms by the rounding of their magnitudes, which grows with the root of n.
+func near(got float32, start float64, n int, term func(int) float64) error {
+	want, magnitude := start, math.Abs(start)
 	for c := range n {
 		v := term(c)
 		want += v
-		bound += math.Abs(v)
+		magnitude += math.Abs(v)
 	}
-	if d := math.Abs(float64(got) - want); d > bound*0x1p-24*(2+math.Sqrt(float64(n))) {
-		t.Fatalf("%s[%d, %d] is %v, expected %v", name, i, j, got, want)
+	if d := math.Abs(float64(got) - want); d > magnitude*0x1p-24*(2+math.Sqrt(float64(n))) {
+		return fmt.Errorf("is %v, expected %v", got, want)
 	}
+	return nil
 }
 
 var schemes = []quant.Scheme{quant.F32, quant.F16, quant.Q8C}
@@ -145,6 +153,7 @@ func TestLinearSizes(t *testing.T) {
 	sizes := []int{1, 2, 7, 13, 37, 64, 65, 197}
 	forEachSet(t, func(t *testing.T, set *simd.Set) {
 		d := mustOpen(t, 2, set)
+		defer d.pool.close()
 		for i, m := range sizes {
 			for j, n := range sizes {
 				for l, k := range sizes {
@@ -157,9 +166,33 @@ func TestLinearSizes(t *testing.T) {
 	})
 }
 
+// TestLinearRejects: one step of one int8 in one weight is seen, and so are two exchanged scales.
+func TestLinearRejects(t *testing.T) {
+	forEachSet(t, func(t *testing.T, set *simd.Set) {
+		d := mustOpen(t, 2, set)
+		defer d.pool.close()
+		l := newLayer(t, d, quant.Q8C, 13, 37, 64)
+		wrong := l.matrix
+		wrong.Int8 = slices.Clone(wrong.Int8)
+		wrong.Int8[20*64+5] ^= 1
+		if l.check(t, wrong, 1) == nil {
+			t.Error("a changed weight went unnoticed")
+		}
+		wrong = l.matrix
+		wrong.Scale = slices.Clone(wrong.Scale)
+		wrong.Scale[3], wrong.Scale[4] = wrong.Scale[4], wrong.Scale[3]
+		if l.check(t, wrong, 1) == nil {
+			t.Error("exchanged scales went unnoticed")
+		}
+	})
+}
+
 func newLayerChecked(t *testing.T, d *device, scheme quant.Scheme, m, n, k int) {
 	t.Run(fmt.Sprintf("%s_%dx%dx%d", scheme, m, n, k), func(t *testing.T) {
-		newLayer(t, d, scheme, m, n, k).check(t, max(1, m*min(n, k)/500))
+		l := newLayer(t, d, scheme, m, n, k)
+		if err := l.check(t, l.matrix, max(1, m*min(n, k)/500)); err != nil {
+			t.Error(err)
+		}
 	})
 }
 
@@ -183,7 +216,9 @@ func benchmarkLinear(b *testing.B, name string, set *simd.Set, scheme quant.Sche
 			d := mustOpen(b, 0, set)
 			defer d.pool.close()
 			l := newLayer(b, d, scheme, m, n, k)
-			l.check(b, m*n/100)
+			if err := l.check(b, l.matrix, m*n/100); err != nil {
+				b.Fatal(err)
+			}
 			e := l.forward
 			if backward {
 				e = l.backward

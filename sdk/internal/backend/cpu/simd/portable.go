@@ -164,6 +164,7 @@ func normSums(x, gamma, dy []float32, mean, rstd float32) (u, ux float32) {
 
 func normGrad(dx, x, gamma, dy []float32, mean, rstd, u, ux float32) {
 	for i, v := range x {
-		dx[i] += rstd * (gamma[i]*dy[i] - u - (v-mean)*rstd*ux)
+		g := float32(gamma[i] * dy[i]) // rounded, as in the mean: with rows of one element the difference is zero
+		dx[i] += rstd * (g - u - (v-mean)*rstd*ux)
 	}
 }
