@@ -78,10 +78,20 @@ func inspect(path string) (*inspection, error) {
 		err = r.adapter()
 	default:
 		if err = r.checkpoint(); errors.Is(err, model.ErrLayout) {
-			r.Kind, r.Note, err = "safetensors", err.Error(), nil
+			r.Kind, r.Note, err = "safetensors", "no checkpoint: "+shorten(err.Error()), nil
 		}
 	}
 	return r, err
+}
+
+// maxNote bounds a note: the layout error of a big file names all its tensors.
+const maxNote = 300
+
+func shorten(s string) string {
+	if len(s) <= maxNote {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxNote], "") + "..."
 }
 
 func (r *inspection) backbone() error {
@@ -136,7 +146,8 @@ func (r *inspection) print(a *app, tensors bool) error {
 	if err := table(a.stdout, rows); err != nil || !tensors {
 		return err
 	}
-	rows = [][]string{{"", "", ""}}
+	fmt.Fprintln(a.stdout)
+	rows = nil
 	for _, t := range r.Tensors {
 		rows = append(rows, []string{t.Name, t.DType, fmt.Sprint(t.Shape)})
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/backbones/vits14"
 	"github.com/edgeadapt/edgeadapt/sdk/model"
-	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
 )
 
@@ -79,8 +78,7 @@ func (f *sessionFlags) backboneOption() string {
 // loadBackbone makes a backbone file resident, or the built-in one where path is empty.
 func loadBackbone(ctx context.Context, rt *sdk.Runtime, path string) (*sdk.Backbone, error) {
 	if path != "" {
-		bb, err := rt.LoadBackbone(ctx, path)
-		return bb, errors.WithMessage(err, "backbone")
+		return rt.LoadBackbone(ctx, path)
 	}
 	b, err := vits14.Open()
 	if err != nil {
@@ -100,7 +98,7 @@ func backboneRef(path string) (adapter.Ref, error) {
 	}
 	b, err := model.OpenBackbone(path)
 	if err != nil {
-		return adapter.Ref{}, errors.WithMessage(err, "backbone")
+		return adapter.Ref{}, err
 	}
 	defer b.Close()
 	return b.Config().Ref(), nil

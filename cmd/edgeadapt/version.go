@@ -26,7 +26,10 @@ func (a *app) version() *cobra.Command {
 		if asJSON {
 			return a.printJSON(v)
 		}
-		_, err := fmt.Fprintf(a.stdout, "edgeadapt %s %s %s %s\n", v.Version, v.Revision, v.Go, v.Platform)
+		if v.Revision != "" {
+			v.Version += " (" + v.Revision + ")"
+		}
+		_, err := fmt.Fprintf(a.stdout, "edgeadapt %s, %s, %s\n", v.Version, v.Go, v.Platform)
 		return err
 	})
 }
