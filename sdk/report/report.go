@@ -89,7 +89,7 @@ func (s *series) panel(label string, values func(tune.EpochStat) levels) (*plot.
 		a.Tick.Label.Font = sans(9)
 		a.Color, a.Tick.Color = probeColor, probeColor
 	}
-	p.X.Tick.Marker = wholeTicks{}
+	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{most: 8, least: 1}, ticks{most: 6}
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = gridColor, gridColor
 	p.Add(grid)

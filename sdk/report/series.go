@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"math"
-	"strconv"
 
 	"github.com/edgeadapt/edgeadapt/sdk/tune"
 	"gonum.org/v1/plot"
@@ -161,22 +160,4 @@ func (s *series) chosen() string {
 		return "chosen: the probe"
 	}
 	return fmt.Sprintf("chosen: epoch %d", s.best)
-}
-
-// wholeTicks labels whole epochs, about eight of them.
-type wholeTicks struct{}
-
-// Ticks implements plot.Ticker.
-func (wholeTicks) Ticks(low, high float64) []plot.Tick {
-	step := 1
-	for _, s := range []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000} {
-		if step = s; (high-low)/float64(s) <= 9 {
-			break
-		}
-	}
-	var list []plot.Tick
-	for x := int(math.Ceil(low/float64(step))) * step; float64(x) <= high; x += step {
-		list = append(list, plot.Tick{Value: float64(x), Label: strconv.Itoa(x)})
-	}
-	return list
 }
