@@ -131,7 +131,11 @@ func (r *run) fitAll(classes []string) (*adapter.Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a, err = a.WithTensors(headOf(probe)); err != nil {
+	head, err := r.temperedHead(probe)
+	if err != nil {
+		return nil, err
+	}
+	if a, err = a.WithTensors(head); err != nil {
 		return nil, err
 	}
 	r.rep.Parameters, r.rep.Epochs, r.rep.LR, r.rep.Batch = a.Parameters(), r.cfg.Epochs, r.cfg.LR, r.cfg.Batch
@@ -379,12 +383,8 @@ func (t *trainer) train(ids []int, lr float64) (loss float64, correct int, err e
 func (t *trainer) score(s set) (top1, loss float64, err error) {
 	n, correct := len(s.labels), 0
 	classes := len(t.scores) / t.batch
-	ids := make([]int, 0, t.batch)
 	for from := 0; from < n; from += t.batch {
-		ids = ids[:0]
-		for i := from; i < min(from+t.batch, n); i++ {
-			ids = append(ids, i)
-		}
+		ids := indices(from, min(from+t.batch, n))
 		if err := t.inputs(s).gather(ids, t.input); err != nil {
 			return 0, 0, err
 		}
