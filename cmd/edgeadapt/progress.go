@@ -17,7 +17,7 @@ type progress struct {
 	bars  *mpb.Progress // nil where w is no terminal
 	bar   *mpb.Bar
 	phase tune.Phase
-	last  atomic.Pointer[tune.Event] // read by the bar's own goroutine
+	last  *atomic.Pointer[tune.Event] // of this bar, whose own goroutine reads it
 }
 
 func newProgress(w io.Writer) *progress {
@@ -34,13 +34,15 @@ func (p *progress) event(e tune.Event) {
 		p.line(e)
 		return
 	}
-	p.last.Store(&e)
 	if e.Phase != p.phase {
 		p.finishBar()
-		p.phase = e.Phase
+		last := &atomic.Pointer[tune.Event]{}
+		last.Store(&e)
+		p.phase, p.last = e.Phase, last
 		p.bar = p.bars.AddBar(int64(e.Steps), mpb.PrependDecorators(decor.Name(string(e.Phase), decor.WC{W: 8, C: decor.DindentRight})),
-			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return describe(*p.last.Load()) })))
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return describe(*last.Load()) })))
 	}
+	p.last.Store(&e)
 	p.bar.SetCurrent(int64(e.Step))
 }
 
