@@ -63,6 +63,6 @@ func (f *importFlags) run(ctx context.Context, a *app, path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s  %s, %d classes, %s parameters\n", f.out, megabytes(size), len(ad.Config().Labels), parameters(ad.Parameters()))
+	_, err = fmt.Fprintf(a.stdout, "%s  %s, %d classes, %s parameters\n", f.out, bytesText(size), len(ad.Config().Labels), parameters(ad.Parameters()))
 	return err
 }

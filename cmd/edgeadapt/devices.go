@@ -47,7 +47,7 @@ func printDevices(a *app, devices []sdk.Device) error {
 	for _, d := range devices {
 		memory, uuid := "-", "-"
 		if d.Memory > 0 {
-			memory = megabytes(d.Memory)
+			memory = bytesText(d.Memory)
 		}
 		if d.UUID != "" {
 			uuid = d.UUID

@@ -166,7 +166,7 @@ func TestOneImageClass(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	backbone, dir, out := tinyBackbone(t, "q8c"), stripes(t, t.TempDir(), 4, "a", "b"), t.TempDir()
 	args := tinyTune(backbone, dir, filepath.Join(out, "task.safetensors"), "--epochs", "100000", "--curves", filepath.Join(out, "c.png"))
-	o := runUntil("adapter epoch", args...)
+	o := runUntil("adapter epoch", func(interrupt context.CancelFunc) { interrupt() }, args...)
 	if o.code != exitInterrupted || !strings.Contains(o.stderr, "interrupted") || o.stdout != "" {
 		t.Errorf("exit %d, stdout %q", o.code, o.stdout)
 	}
@@ -199,6 +199,22 @@ func TestRescue(t *testing.T) {
 	if left := files(t, os.TempDir()); len(left) != 1 {
 		t.Errorf("files left: %q", left)
 	}
+}
+
+// TestPlaceVanishes removes the output's folder during a run; the result must survive in the temporary folder.
+func TestPlaceVanishes(t *testing.T) {
+	backbone, dir, out := tinyBackbone(t, "q8c"), stripes(t, t.TempDir(), 4, "a", "b"), filepath.Join(t.TempDir(), "out")
+	if err := os.Mkdir(out, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	args := tinyTune(backbone, dir, filepath.Join(out, "task.safetensors"), "--curves", filepath.Join(out, "curves.png"))
+	o := runUntil("adapter epoch", func(context.CancelFunc) { os.RemoveAll(out) }, args...)
+	saved, err := filepath.Glob(filepath.Join(os.TempDir(), "*", "task.safetensors"))
+	if err != nil || len(saved) != 1 || o.code != exitData || !strings.Contains(o.stderr, saved[0]) {
+		t.Fatalf("exit %d, saved as %q, %v\n%s", o.code, saved, err, o.stderr)
+	}
+	must(t, "predict", filepath.Join(dir, "a", "00.png"), "--backbone", backbone, "--adapter", saved[0])
 }
 
 func TestExitCodes(t *testing.T) {

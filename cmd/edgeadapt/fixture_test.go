@@ -134,11 +134,11 @@ func (w *trigger) Write(p []byte) (int, error) {
 	return w.Writer.Write(p)
 }
 
-// runUntil runs a command line and interrupts it when text appears on stderr.
-func runUntil(text string, args ...string) outcome {
+// runUntil runs a command line and calls f, with the means to interrupt it, when text appears on stderr.
+func runUntil(text string, f func(interrupt context.CancelFunc), args ...string) outcome {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var out, err bytes.Buffer
-	code := runContext(ctx, args, strings.NewReader(""), &out, &trigger{Writer: &err, text: text, f: cancel})
+	code := runContext(ctx, args, strings.NewReader(""), &out, &trigger{Writer: &err, text: text, f: func() { f(cancel) }})
 	return outcome{code, out.String(), err.String()}
 }

@@ -141,7 +141,7 @@ func (r *inspection) print(a *app, tensors bool) error {
 		}
 	}
 	if len(r.Tensors) > 0 {
-		rows = append(rows, []string{"tensors", fmt.Sprintf("%d, %s", len(r.Tensors), megabytes(r.Bytes))})
+		rows = append(rows, []string{"tensors", fmt.Sprintf("%d, %s", len(r.Tensors), bytesText(r.Bytes))})
 	}
 	if err := table(a.stdout, rows); err != nil || !tensors {
 		return err

@@ -28,12 +28,15 @@ func table(w io.Writer, rows [][]string) error {
 	return t.Flush()
 }
 
-// megabytes prints a size the way people name it.
-func megabytes(n int64) string {
-	if n < 1e6 {
+// bytesText prints a size the way people name it.
+func bytesText(n int64) string {
+	switch {
+	case n < 1e6:
 		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1e9:
+		return fmt.Sprintf("%.2f MB", float64(n)/1e6)
 	}
-	return fmt.Sprintf("%.2f MB", float64(n)/1e6)
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }
 
 // percent prints a share of 1; "-" where it is unknown.

@@ -83,6 +83,6 @@ func (f *quantizeFlags) run(ctx context.Context, a *app, path string) error {
 	if f.json {
 		return a.printJSON(quantizeResult{File: f.out, Bytes: size, Scheme: f.scheme, Fingerprint: b.Fingerprint(), Config: b.Config()})
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s  %s, %s in %s\nfingerprint %s\n", f.out, megabytes(size), b.Config().Name, f.scheme, b.Fingerprint())
+	_, err = fmt.Fprintf(a.stdout, "%s  %s, %s in %s\nfingerprint %s\n", f.out, bytesText(size), b.Config().Name, f.scheme, b.Fingerprint())
 	return err
 }

@@ -102,13 +102,14 @@ func (f *tuneFlags) run(ctx context.Context, a *app, dir string) error {
 		fmt.Fprintln(a.stderr, "warning:", w)
 	}
 	a.reportSkipped(rep.Skipped)
-	// The adapter comes first, and a picture that fails must not hide where it is.
-	saved := saveOr(f.out, ad.WriteFile)
-	drawn := f.writeCurves(rep)
-	if err := errors.Join(saved, drawn); err != nil {
-		return err
+	saved, drawn := saveOr(f.out, ad.WriteFile), f.writeCurves(rep)
+	if saved != nil {
+		return errors.Join(saved, drawn)
 	}
-	return f.print(a, ad, rep)
+	if drawn != nil {
+		f.curves = "" // a picture that fails must not hide the result
+	}
+	return errors.Join(f.print(a, ad, rep), drawn)
 }
 
 // complete checks the options and makes a configuration of them.
@@ -168,7 +169,7 @@ func (f *tuneFlags) print(a *app, ad *adapter.Adapter, rep *tune.Report) error {
 		rows = append(rows, []string{"adapter", accuracy(rep.Top1) + chosen(rep)})
 	}
 	rows = append(rows, []string{"trained", parameters(ad.Parameters()) + fmt.Sprintf(" parameters in %.1f s on %s", rep.Seconds, rep.Device)})
-	rows = append(rows, []string{"written", f.out + ", " + megabytes(size)})
+	rows = append(rows, []string{"written", f.out + ", " + bytesText(size)})
 	if f.curves != "" {
 		rows = append(rows, []string{"curves", f.curves})
 	}
