@@ -25,7 +25,7 @@ var ErrEmpty = errors.New("report has no epochs")
 // The figure's measures.
 const (
 	width, height = 24 * vg.Centimeter, 10.5 * vg.Centimeter
-	header        = 1.7 * vg.Centimeter // title and legend
+	header        = 1.9 * vg.Centimeter // title and legend
 	margin        = 0.4 * vg.Centimeter
 )
 
