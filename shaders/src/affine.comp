@@ -12,10 +12,12 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 layout(constant_id = 1) const uint ROWS = 4;
-layout(constant_id = 2) const bool WIDE = false; // K is a multiple of 4
+layout(constant_id = 9) const bool WIDE = false; // K is a multiple of 4
 
-layout(std430, set = 0, binding = 0) readonly buffer X { vec4 x[]; };
-layout(std430, set = 0, binding = 1) readonly buffer W { vec4 w[]; };
+#include "load.glsl"
+
+VEC4S(0, x);
+VEC4S(1, w);
 layout(std430, set = 0, binding = 2) readonly buffer Bias { float bias[]; };
 #if defined(DROPOUT)
 layout(std430, set = 0, binding = 3) readonly buffer Key { uint key[]; };
@@ -26,7 +28,6 @@ layout(std430, set = 0, binding = 3) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push { uint M, N, K; };
 #endif
 
-#include "load.glsl"
 #include "philox.glsl"
 
 void main() {

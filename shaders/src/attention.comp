@@ -10,11 +10,11 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 
-layout(std430, set = 0, binding = 0) readonly buffer QKV { vec4 qkv[]; };
+#include "heads.glsl"
+
+VEC4S(0, qkv);
 layout(std430, set = 0, binding = 1) writeonly buffer O { float o[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer LSE { float lse[]; };
-
-#include "heads.glsl"
 
 void main() {
     uint id = flatIndex(), t = id % T, head = id / T % H, image = id / (T * H);

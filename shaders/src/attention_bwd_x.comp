@@ -14,17 +14,17 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 
-layout(std430, set = 0, binding = 0) readonly buffer QKV { vec4 qkv[]; };
+#include "heads.glsl"
+
+VEC4S(0, qkv);
 layout(std430, set = 0, binding = 1) readonly buffer LSE { float lse[]; };
-layout(std430, set = 0, binding = 2) readonly buffer DO { vec4 dout[]; };
+VEC4S(2, dout);
 #if defined(DV)
 layout(std430, set = 0, binding = 3) writeonly buffer DQKV { float dqkv[]; };
 #else
 layout(std430, set = 0, binding = 3) readonly buffer Delta { float delta[]; };
 layout(std430, set = 0, binding = 4) writeonly buffer DQKV { float dqkv[]; };
 #endif
-
-#include "heads.glsl"
 
 void main() {
     uint id = flatIndex(), t = id % T, head = id / T % H, image = id / (T * H);

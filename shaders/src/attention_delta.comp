@@ -7,11 +7,11 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 
-layout(std430, set = 0, binding = 0) readonly buffer O { vec4 o[]; };
-layout(std430, set = 0, binding = 1) readonly buffer DO { vec4 dout[]; };
-layout(std430, set = 0, binding = 2) writeonly buffer Delta { float delta[]; };
-
 #include "heads.glsl"
+
+VEC4S(0, o);
+VEC4S(1, dout);
+layout(std430, set = 0, binding = 2) writeonly buffer Delta { float delta[]; };
 
 void main() {
     uint id = flatIndex(), t = id % T, head = id / T % H, image = id / (T * H);

@@ -7,11 +7,11 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 
-layout(std430, set = 0, binding = 0) readonly buffer QKV { vec4 qkv[]; };
+#include "heads.glsl"
+
+VEC4S(0, qkv);
 layout(std430, set = 0, binding = 1) readonly buffer LSE { float lse[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer P { float p[]; };
-
-#include "heads.glsl"
 
 void main() {
     uint id = flatIndex(), u = id % T, row = id / T, t = row % T, head = row / T % H, image = row / (T * H);

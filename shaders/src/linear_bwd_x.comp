@@ -13,19 +13,19 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 layout(constant_id = 1) const uint ROWS = 4;
-layout(constant_id = 2) const bool WIDE = false; // N is a multiple of 4
-
-layout(std430, set = 0, binding = 0) readonly buffer DY { vec4 dy[]; };
-#if defined(GELU)
-layout(std430, set = 0, binding = 2) readonly buffer DGelu { float dgelu[]; };
-layout(std430, set = 0, binding = 3) writeonly buffer DX { float dx[]; };
-#else
-layout(std430, set = 0, binding = 2) writeonly buffer DX { float dx[]; };
-#endif
-layout(push_constant) uniform Push { uint M, N, K; };
+layout(constant_id = 9) const bool WIDE = false; // N and K are multiples of 4
 
 #include "load.glsl"
 #include "weights.glsl"
+
+VEC4S(0, dy);
+#if defined(GELU)
+VEC4S(2, dgelu);
+layout(std430, set = 0, binding = 3) writeonly buffer DX { vec4 dx[]; };
+#else
+layout(std430, set = 0, binding = 2) writeonly buffer DX { vec4 dx[]; };
+#endif
+layout(push_constant) uniform Push { uint M, N, K; };
 
 void main() {
     uint panels = (N + 63u) / 64u, groups = (K + KPL - 1u) / KPL;
@@ -37,21 +37,22 @@ void main() {
         vec4 scale = scales(panels, groups, n / 4u), d[ROWS];
         [[unroll]] for (uint i = 0; i < ROWS; i++) d[i] = LOAD4(dy, min(m0 + i, M - 1u) * N + n, N - n) * scale;
         uint slot = (n / 64u * groups + g) * 64u + n % 64u / 4u;
-        [[unroll]] for (uint c = 0; c < 4; c++) {
-            vec4 b[STEPS];
-            widen(w[slot + 16u * c], b);
+        uvec4 word[4];
+        [[unroll]] for (uint c = 0; c < 4; c++) word[c] = WORD(slot + 16u * c);
+        [[unroll]] for (uint s = 0; s < STEPS; s++) {
+            vec4 b[4]; // one step at a time: few registers
+            [[unroll]] for (uint c = 0; c < 4; c++) b[c] = widen(word[c], s);
             [[unroll]] for (uint i = 0; i < ROWS; i++)
-                [[unroll]] for (uint s = 0; s < STEPS; s++) acc[i][s] = fma(vec4(d[i][c]), b[s], acc[i][s]);
+                [[unroll]] for (uint c = 0; c < 4; c++) acc[i][s] = fma(vec4(d[i][c]), b[c], acc[i][s]);
         }
     }
-    [[unroll]] for (uint i = 0; i < ROWS; i++) [[unroll]] for (uint s = 0; s < STEPS; s++) [[unroll]] for (uint c = 0; c < 4; c++) {
-        uint m = m0 + i, k = g * KPL + 4u * s + c;
+    [[unroll]] for (uint i = 0; i < ROWS; i++) [[unroll]] for (uint s = 0; s < STEPS; s++) {
+        uint m = m0 + i, k = g * KPL + 4u * s, at = m * K + k;
         if (m < M && k < K) {
 #if defined(GELU)
-            dx[m * K + k] = acc[i][s][c] * dgelu[m * K + k];
-#else
-            dx[m * K + k] = acc[i][s][c];
+            acc[i][s] *= LOAD4(dgelu, at, K - k);
 #endif
+            STORE4(dx, at, K - k, acc[i][s])
         }
     }
 }

@@ -12,10 +12,12 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 layout(constant_id = 1) const uint ROWS = 4;
-layout(constant_id = 2) const bool WIDE = false; // K is a multiple of 4
+layout(constant_id = 9) const bool WIDE = false; // N and K are multiples of 4
 
-layout(std430, set = 0, binding = 0) readonly buffer A { float a[]; };
-layout(std430, set = 0, binding = 1) readonly buffer B { vec4 b[]; };
+#include "load.glsl"
+
+VEC4S(0, a);
+VEC4S(1, b);
 #if defined(BASE)
 layout(std430, set = 0, binding = 2) buffer C { float c[]; };
 #elif defined(MASK)
@@ -26,16 +28,18 @@ layout(std430, set = 0, binding = 2) writeonly buffer C { float c[]; };
 #endif
 layout(push_constant) uniform Push { uint M, N, K; float scale; };
 
-#include "load.glsl"
-
 void main() {
     uint quads = (K + 3u) / 4u, id = flatIndex(), k0 = id % quads * 4u, m0 = id / quads * ROWS;
     if (m0 >= M) return;
     vec4 acc[ROWS];
     [[unroll]] for (uint i = 0; i < ROWS; i++) acc[i] = vec4(0.0);
-    for (uint n = 0; n < N; n++) {
-        vec4 row = LOAD4(b, n * K + k0, K - k0);
-        [[unroll]] for (uint i = 0; i < ROWS; i++) acc[i] = fma(vec4(a[min(m0 + i, M - 1u) * N + n]), row, acc[i]);
+    for (uint n = 0; n < N; n += 4u) {
+        vec4 row[4];
+        [[unroll]] for (uint j = 0; j < 4; j++) row[j] = LOAD4(b, min(n + j, N - 1u) * K + k0, K - k0);
+        [[unroll]] for (uint i = 0; i < ROWS; i++) {
+            vec4 f = LOAD4(a, min(m0 + i, M - 1u) * N + n, N - n); // zeros for rows of b beyond the last
+            [[unroll]] for (uint j = 0; j < 4; j++) acc[i] = fma(vec4(f[j]), row[j], acc[i]);
+        }
     }
     [[unroll]] for (uint i = 0; i < ROWS; i++) [[unroll]] for (uint j = 0; j < 4; j++) {
         uint m = m0 + i, k = k0 + j;

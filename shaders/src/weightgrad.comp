@@ -11,14 +11,14 @@
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
-layout(constant_id = 1) const bool WIDE = false; // N and K are multiples of 4
-
-layout(std430, set = 0, binding = 0) readonly buffer DY { vec4 dy[]; };
-layout(std430, set = 0, binding = 1) readonly buffer X { vec4 x[]; };
-layout(std430, set = 0, binding = 2) writeonly buffer Part { float part[]; };
-layout(push_constant) uniform Push { uint M, N, K, slices; };
+layout(constant_id = 9) const bool WIDE = false; // N and K are multiples of 4
 
 #include "load.glsl"
+
+VEC4S(0, dy);
+VEC4S(1, x);
+layout(std430, set = 0, binding = 2) writeonly buffer Part { float part[]; };
+layout(push_constant) uniform Push { uint M, N, K, slices; };
 
 void main() {
     uint quadsK = (K + 3u) / 4u, quadsN = (N + 3u) / 4u, id = flatIndex();

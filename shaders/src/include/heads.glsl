@@ -3,7 +3,7 @@
 // channels in QUADS vec4.
 
 layout(constant_id = 1) const uint QUADS = 16;   // ceil(d / 4)
-layout(constant_id = 2) const bool WIDE = false; // d is a multiple of 4
+layout(constant_id = 9) const bool WIDE = false; // d is a multiple of 4
 
 layout(push_constant) uniform Push { uint B, T, H, d; float scale; };
 

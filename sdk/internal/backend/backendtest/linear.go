@@ -12,8 +12,9 @@ import (
 
 var schemes = []quant.Scheme{quant.F32, quant.F16, quant.Q8C}
 
-// linearSizes are m, n, k, and r of the adapter: a single one, primes, a tile of 64 and its neighbours.
-var linearSizes = []struct{ m, n, k, r int }{{1, 1, 1, 1}, {7, 37, 5, 7}, {65, 63, 64, 16}, {37, 130, 197, 64}}
+// linearSizes are m, n, k, and r of the adapter: a single one, primes, a tile of 64 and its neighbours, and whole vectors
+// throughout.
+var linearSizes = []struct{ m, n, k, r int }{{1, 1, 1, 1}, {7, 37, 5, 7}, {65, 63, 64, 16}, {37, 130, 197, 64}, {37, 68, 48, 8}}
 
 // linear is one frozen layer with its epilogue.
 func linear(scheme quant.Scheme, e backend.Epilogue, m, n, k, r int, scale float32) func(g *graph) {

@@ -8,34 +8,36 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 )
 
-// heads are the specialisation and push constants of the attention kernels.
-func (r *recording) heads(h backend.Heads, qkv backend.Value) (spec []uint32, constants []byte) {
-	_, n := r.matrix(qkv)
-	d := n / (3 * h.Count)
-	return []uint32{uint32(ceil(d, 4)), flag(d%4 == 0)}, push(h.Batch, h.Tokens, h.Count, d, float32(1/math.Sqrt(float64(d))))
+// heads dispatches one of the attention kernels over n threads.
+func (r *recording) heads(name string, h backend.Heads, qkv backend.Value, n int, bindings ...backend.Value) error {
+	_, columns := r.matrix(qkv)
+	d := columns / (3 * h.Count)
+	v, err := r.variant(name, d%4 == 0)
+	if err != nil {
+		return err
+	}
+	v.spec[1] = uint32(ceil(d, 4)) // vectors of a head
+	return r.over(v, n, push(h.Batch, h.Tokens, h.Count, d, float32(1/math.Sqrt(float64(d)))), r.values(bindings...))
 }
 
 func (r *recording) attention(o *backend.Attention) error {
-	spec, constants := r.heads(o.Heads, o.QKV)
-	return r.threads("attention", o.Batch*o.Tokens*o.Count, spec, constants, r.values(o.QKV, o.O, o.LSE))
+	return r.heads("attention", o.Heads, o.QKV, o.Batch*o.Tokens*o.Count, o.QKV, o.O, o.LSE)
 }
 
 func (r *recording) attentionProbs(o *backend.AttentionProbs) error {
-	spec, constants := r.heads(o.Heads, o.QKV)
-	return r.threads("attentionprobs", o.Batch*o.Tokens*o.Tokens*o.Count, spec, constants, r.values(o.QKV, o.LSE, o.P))
+	return r.heads("attentionprobs", o.Heads, o.QKV, o.Batch*o.Tokens*o.Tokens*o.Count, o.QKV, o.LSE, o.P)
 }
 
 func (r *recording) attentionBackward(o *backend.AttentionBackward) error {
-	spec, constants := r.heads(o.Heads, o.QKV)
 	n := o.Batch * o.Tokens * o.Count
-	if err := r.threads("attention_delta", n, spec, constants, r.values(o.O, o.DO, o.Delta)); err != nil {
+	if err := r.heads("attention_delta", o.Heads, o.QKV, n, o.O, o.DO, o.Delta); err != nil {
 		return err
 	}
-	if err := r.threads("attention_bwd_dq", n, spec, constants, r.values(o.QKV, o.LSE, o.DO, o.Delta, o.DQKV)); err != nil {
+	if err := r.heads("attention_bwd_dq", o.Heads, o.QKV, n, o.QKV, o.LSE, o.DO, o.Delta, o.DQKV); err != nil {
 		return err
 	}
-	if err := r.threads("attention_bwd_dk", n, spec, constants, r.values(o.QKV, o.LSE, o.DO, o.Delta, o.DQKV)); err != nil {
+	if err := r.heads("attention_bwd_dk", o.Heads, o.QKV, n, o.QKV, o.LSE, o.DO, o.Delta, o.DQKV); err != nil {
 		return err
 	}
-	return r.threads("attention_bwd_dv", n, spec, constants, r.values(o.QKV, o.LSE, o.DO, o.DQKV))
+	return r.heads("attention_bwd_dv", o.Heads, o.QKV, n, o.QKV, o.LSE, o.DO, o.DQKV)
 }

@@ -132,19 +132,16 @@ func (d *device) Close() error {
 	return translate(err)
 }
 
-// kernel finds the variant of a kernel for this device, or the one that an option pins.
-func (d *device) kernel(name string, spec []uint32) (*vulkan.Kernel, error) {
-	pick := name
-	for _, pin := range d.opt.Pin {
-		if strings.HasPrefix(pin, name+"/") {
-			pick = pin
+// pick finds the variant of a kernel for this device, or the one that an option pins, without those that need any
+// of the features in without.
+func (d *device) pick(name string, without shaders.Feature) (*shaders.Kernel, error) {
+	info := d.dev.Info()
+	for _, k := range shaders.Variants(name) {
+		if slices.Contains(d.opt.Pin, k.String()) && k.Needs&^(info.Supported&^without) == 0 {
+			return k, nil
 		}
 	}
-	k, err := shaders.Pick(pick, d.dev.Info().Features)
-	if err != nil {
-		return nil, err
-	}
-	return d.dev.NewKernel(k, spec)
+	return shaders.Pick(name, info.Features&^without)
 }
 
 // NewBuffer implements backend.Backend.

@@ -6,10 +6,10 @@ import "github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 
 func (r *recording) add(o *backend.Add) error {
 	n := r.elems(o.Y)
-	return r.threads("add", n, nil, push(n, float32(1)), r.values(o.A, o.B, o.Y))
+	return r.threads("add", n, push(n, float32(1)), r.values(o.A, o.B, o.Y))
 }
 
 func (r *recording) scale(o *backend.Scale) error {
 	n := r.elems(o.Y)
-	return r.threads("scale", n, nil, push(n, o.Factor), r.values(o.X, o.Y))
+	return r.threads("scale", n, push(n, o.Factor), r.values(o.X, o.Y))
 }

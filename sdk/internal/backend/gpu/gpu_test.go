@@ -27,15 +27,20 @@ func TestSuite(t *testing.T) {
 // TestBaseVariants runs every operator with the variants that every device gets, within the exact bounds of each buffer.
 func TestBaseVariants(t *testing.T) {
 	gputest.Require(t)
+	backendtest.Run(t, func(t *testing.T) backend.Backend {
+		return gputest.OpenWith(t, gpu.Options{Pin: basePins(), RobustAccess: true})
+	}, tolerance)
+}
+
+// basePins names the variants that need no feature.
+func basePins() []string {
 	var pins []string
 	for _, k := range shaders.All() {
 		if k.Needs == 0 {
 			pins = append(pins, k.String())
 		}
 	}
-	backendtest.Run(t, func(t *testing.T) backend.Backend {
-		return gputest.OpenWith(t, gpu.Options{Pin: pins, RobustAccess: true})
-	}, tolerance)
+	return pins
 }
 
 // TestPoisoned runs every operator over memory full of NaN: nobody may use what a run has not written.

@@ -36,9 +36,12 @@ func (r *recording) linear(o *backend.Linear) error {
 	default:
 		return errors.Errorf("unknown epilogue %d", o.Epilogue)
 	}
+	v, err := r.variant(name+"_"+string(w.scheme), k%w.perWord() == 0 && w.rows%4 == 0 && radapt%4 == 0)
+	if err != nil {
+		return err
+	}
 	quads := ceil(w.rows, 64) * 16
-	return r.threads(name+"_"+string(w.scheme), quads*ceil(m, tileRows), []uint32{tileRows, flag(k%w.perWord() == 0)},
-		push(m, w.rows, k, radapt, o.AdapterScale), bindings)
+	return r.over(v, v.tiles(m, quads/int(v.spec[2])), push(m, w.rows, k, radapt, o.AdapterScale), bindings)
 }
 
 func (r *recording) linearBackward(o *backend.LinearBackward) error {
@@ -54,8 +57,11 @@ func (r *recording) linearBackward(o *backend.LinearBackward) error {
 		bindings = append(bindings, r.values(o.DGELU)...)
 	}
 	bindings = append(bindings, r.values(o.DX)...)
-	return r.threads(name+"_"+string(w.scheme), ceil(w.cols, w.perWord())*ceil(m, tileRows), []uint32{tileRows, flag(n%4 == 0)},
-		push(m, n, w.cols), bindings)
+	v, err := r.variant(name+"_"+string(w.scheme), n%4 == 0 && w.cols%4 == 0)
+	if err != nil {
+		return err
+	}
+	return r.over(v, v.tiles(m, ceil(w.cols, w.perWord())), push(m, n, w.cols), bindings)
 }
 
 // weight refuses another device's weight.

@@ -10,8 +10,7 @@ import (
 func (r *recording) affine(o *backend.Affine) error {
 	m, k := r.matrix(o.X)
 	n := r.rows(o.W)
-	return r.threads("affine", ceil(n, 4)*ceil(m, tileRows), []uint32{tileRows, flag(k%4 == 0)}, push(m, n, k),
-		r.values(o.X, o.W, o.Bias, o.Y))
+	return r.tiled("affine", k%4 == 0, m, n, push(m, n, k), r.values(o.X, o.W, o.Bias, o.Y))
 }
 
 func (r *recording) matMul(o *backend.MatMul) error {
@@ -24,8 +23,16 @@ func (r *recording) matMul(o *backend.MatMul) error {
 			return err
 		}
 	}
-	return r.threads(name, ceil(k, 4)*ceil(m, tileRows), []uint32{tileRows, flag(k%4 == 0)}, push(m, n, k, float32(1)),
-		r.values(o.A, o.B, o.C))
+	return r.tiled(name, n%4 == 0 && k%4 == 0, m, k, push(m, n, k, float32(1)), r.values(o.A, o.B, o.C))
+}
+
+// tiled dispatches a product with m rows and n columns, of which a thread computes four.
+func (r *recording) tiled(name string, wide bool, m, n int, push []byte, bindings []vulkan.Range) error {
+	v, err := r.variant(name, wide)
+	if err != nil {
+		return err
+	}
+	return r.over(v, v.tiles(m, ceil(n, 4)), push, bindings)
 }
 
 func (r *recording) weightGrad(o *backend.WeightGrad) error {
@@ -33,20 +40,22 @@ func (r *recording) weightGrad(o *backend.WeightGrad) error {
 	_, k := r.matrix(o.X)
 	s := slicesOf(m)
 	part := r.partial(s * n * k)
-	err := r.threads("weightgrad", ceil(k, 4)*ceil(n, 4)*s, []uint32{flag(n%4 == 0 && k%4 == 0)}, push(m, n, k, s),
-		append(r.values(o.DY, o.X), part))
+	v, err := r.variant("weightgrad", n%4 == 0 && k%4 == 0)
 	if err != nil {
 		return err
 	}
-	return r.threads("reduce", n*k, nil, push(n*k, s, o.Scale), append([]vulkan.Range{part}, r.values(o.DW)...))
+	if err := r.over(v, ceil(k, 4)*ceil(n, 4)*s, push(m, n, k, s), append(r.values(o.DY, o.X), part)); err != nil {
+		return err
+	}
+	return r.threads("reduce", n*k, push(n*k, s, o.Scale), append([]vulkan.Range{part}, r.values(o.DW)...))
 }
 
 func (r *recording) biasGrad(o *backend.BiasGrad) error {
 	m, n := r.matrix(o.DY)
 	s := slicesOf(m)
 	part := r.partial(s * n)
-	if err := r.threads("biasgrad", n*s, nil, push(m, n, s), append(r.values(o.DY), part)); err != nil {
+	if err := r.threads("biasgrad", n*s, push(m, n, s), append(r.values(o.DY), part)); err != nil {
 		return err
 	}
-	return r.threads("reduce", n, nil, push(n, s, o.Scale), append([]vulkan.Range{part}, r.values(o.DB)...))
+	return r.threads("reduce", n, push(n, s, o.Scale), append([]vulkan.Range{part}, r.values(o.DB)...))
 }

@@ -6,5 +6,5 @@ type Options struct {
 	OnMessage    func(severity, text string) // receives what the layers say; may be called from any goroutine
 	CacheDir     string                      // where compiled pipelines are kept; empty for nowhere
 	RobustAccess bool                        // bounds-checked buffer access, for tests
-	Pin          []string                    // kernel variants to use, as "linear_q8c/TEXEL", for tests
+	Pin          []string                    // kernel variants to use where they can, as "linear_q8c/TEXEL+Q8C" or "affine", for tests
 }

@@ -11,9 +11,9 @@ func (r *recording) poolConstants(mode backend.PoolMode, batch, prefix int, toke
 }
 
 func (r *recording) pool(o *backend.Pool) error {
-	return r.threads("pool", r.elems(o.Y), nil, r.poolConstants(o.Mode, o.Batch, o.Prefix, o.X), r.values(o.X, o.Y))
+	return r.threads("pool", r.elems(o.Y), r.poolConstants(o.Mode, o.Batch, o.Prefix, o.X), r.values(o.X, o.Y))
 }
 
 func (r *recording) poolBackward(o *backend.PoolBackward) error {
-	return r.threads("pool_bwd_x", r.elems(o.DX), nil, r.poolConstants(o.Mode, o.Batch, o.Prefix, o.DX), r.values(o.DY, o.DX))
+	return r.threads("pool_bwd_x", r.elems(o.DX), r.poolConstants(o.Mode, o.Batch, o.Prefix, o.DX), r.values(o.DY, o.DX))
 }

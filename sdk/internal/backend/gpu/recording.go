@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/shaders"
 	"github.com/edgeadapt/edgeadapt/vulkan"
 	"github.com/pkg/errors"
 )
@@ -120,23 +121,67 @@ func (r *recording) matrix(v backend.Value) (rows, cols int) {
 func (r *recording) rows(v backend.Value) int  { return r.e.p.Shape(v)[0] }
 func (r *recording) elems(v backend.Value) int { return r.e.p.Shape(v).Elems() }
 
-// Tile of the base variants; the table in package shaders says why.
-const (
-	workgroup = 64
-	rowLanes  = 32 // threads that share a row
-	tileRows  = 4  // rows of outputs a thread computes
-)
+// variant is the variant of a kernel that an operator gets. spec are the values of its specialisation constants: the
+// size of a workgroup first, then the rows of outputs a thread computes, where the kernel has tiles, and the like.
+type variant struct {
+	*shaders.Kernel
+	spec []uint32
+}
 
-// threads dispatches a kernel of one-dimensional groups over n threads.
-func (r *recording) threads(name string, n int, spec []uint32, push []byte, bindings []vulkan.Range) error {
-	return r.groups(name, ceil(n, workgroup), append([]uint32{workgroup}, spec...), push, bindings)
+// wideID is the specialisation constant by which one module serves sizes that are multiples of four and others.
+const wideID = 9
+
+// variant picks a kernel for operands that all are, or are not, rows of whole vectors of four elements (of whole words
+// of a weight, where there is one). Variants that fetch texels serve only these.
+func (r *recording) variant(name string, wide bool) (variant, error) {
+	without := shaders.TexelFetch
+	if wide {
+		without = 0
+	}
+	k, err := r.e.d.pick(name, without)
+	if err != nil {
+		return variant{}, err
+	}
+	spec, err := k.SpecValues(nil)
+	for i, c := range k.Spec {
+		if c.ID == wideID && err == nil {
+			spec[i] = flag(wide)
+		}
+	}
+	return variant{k, spec}, err
+}
+
+// tiles is the number of threads that cover m rows, each row by n threads.
+func (v variant) tiles(m, n int) int { return n * ceil(m, int(v.spec[1])) }
+
+// threads dispatches a kernel whose variants share one tile over n threads.
+func (r *recording) threads(name string, n int, push []byte, bindings []vulkan.Range) error {
+	v, err := r.variant(name, false)
+	if err != nil {
+		return err
+	}
+	return r.over(v, n, push, bindings)
+}
+
+// over dispatches a variant over n threads in one-dimensional groups.
+func (r *recording) over(v variant, n int, push []byte, bindings []vulkan.Range) error {
+	return r.groups(v, ceil(n, int(v.spec[0])), push, bindings)
+}
+
+// rowGroups dispatches a kernel with one group for each of m rows.
+func (r *recording) rowGroups(name string, m int, push []byte, bindings []vulkan.Range) error {
+	v, err := r.variant(name, false)
+	if err != nil {
+		return err
+	}
+	return r.groups(v, m, push, bindings)
 }
 
 // maxGroups is how many groups Vulkan guarantees along one axis; more are folded into a second one.
 const maxGroups = 65535
 
-func (r *recording) groups(name string, n int, spec []uint32, push []byte, bindings []vulkan.Range) error {
-	k, err := r.e.d.kernel(name, spec)
+func (r *recording) groups(v variant, n int, push []byte, bindings []vulkan.Range) error {
+	k, err := r.e.d.dev.NewKernel(v.Kernel, v.spec)
 	if err != nil {
 		return err
 	}
