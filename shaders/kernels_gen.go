@@ -427,6 +427,13 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
+		Name: "layernorm", Variant: "TEXEL", File: "layernorm_row.texel.spv", Needs: TexelFetch,
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 12,
+		Spec:      []SpecConstant{{0, 8}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "layernorm", Variant: "", File: "layernorm.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 12,
@@ -434,10 +441,24 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
+		Name: "layernorm_bwd_x", Variant: "TEXEL", File: "layernorm_row_bwd_x.texel.spv", Needs: TexelFetch,
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
+		PushBytes: 8,
+		Spec:      []SpecConstant{{0, 8}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "layernorm_bwd_x", Variant: "", File: "layernorm_bwd_x.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 8,
 		Spec:      []SpecConstant{{0, 32}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "layernorm_bwd_x_base", Variant: "TEXEL+BASE", File: "layernorm_row_bwd_x.texel.base.spv", Needs: TexelFetch,
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, FloatTexels}, {ReadWrite, StorageBuffer}},
+		PushBytes: 8,
+		Spec:      []SpecConstant{{0, 8}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{

@@ -6,7 +6,7 @@ import "github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 
 func (r *recording) layerNorm(o *backend.LayerNorm) error {
 	m, d := r.matrix(o.X)
-	return r.rowGroups("layernorm", m, push(m, d, o.Eps), r.values(o.X, o.Gamma, o.Beta, o.Y, o.Mean, o.Rstd))
+	return r.rowGroups("layernorm", m, d, push(m, d, o.Eps), r.values(o.X, o.Gamma, o.Beta, o.Y, o.Mean, o.Rstd))
 }
 
 func (r *recording) layerNormBackward(o *backend.LayerNormBackward) error {
@@ -18,7 +18,7 @@ func (r *recording) layerNormBackward(o *backend.LayerNormBackward) error {
 			return err
 		}
 	}
-	return r.rowGroups(name, m, push(m, d), r.values(o.X, o.Gamma, o.Mean, o.Rstd, o.DY, o.DX))
+	return r.rowGroups(name, m, d, push(m, d), r.values(o.X, o.Gamma, o.Mean, o.Rstd, o.DY, o.DX))
 }
 
 // copyBase prepares an operator that adds to its output in place: base goes there first, if it is not there already.

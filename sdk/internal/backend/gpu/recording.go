@@ -168,11 +168,15 @@ func (r *recording) over(v variant, n int, push []byte, bindings []vulkan.Range)
 	return r.groups(v, ceil(n, int(v.spec[0])), push, bindings)
 }
 
-// rowGroups dispatches a kernel with one group for each of m rows.
-func (r *recording) rowGroups(name string, m int, push []byte, bindings []vulkan.Range) error {
-	v, err := r.variant(name, false)
+// rowGroups dispatches a kernel with one group for each of m rows of d elements; variants that fetch texels have one
+// thread for each.
+func (r *recording) rowGroups(name string, m, d int, push []byte, bindings []vulkan.Range) error {
+	v, err := r.variant(name, d%4 == 0)
 	if err != nil {
 		return err
+	}
+	if v.Needs&shaders.TexelFetch != 0 {
+		return r.over(v, m, push, bindings)
 	}
 	return r.groups(v, m, push, bindings)
 }
