@@ -554,9 +554,23 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "patchembed", Variant: "", File: "patchembed.spv", Needs: 0,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 20,
+		Spec:      []SpecConstant{{0, 64}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "patchembed_tokens", Variant: "TEXEL+TOKENS", File: "affine.texel.tokens.spv", Needs: TexelFetch,
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 20,
+		Spec:      []SpecConstant{{0, 8}, {1, 16}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "patchembed_tokens", Variant: "TOKENS", File: "affine.tokens.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
-		PushBytes: 24,
-		Spec:      []SpecConstant{{0, 64}, {1, 4}},
+		PushBytes: 20,
+		Spec:      []SpecConstant{{0, 64}, {1, 4}, {9, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{

@@ -1,10 +1,11 @@
 // Float layer with both operands contiguous in the summed axis:
 //
 //   affine      y = x wt + bias
-//   ADAPTDOWN   y = dropout(ReLU(x wt + bias)), masks by Philox2x32 (include/philox.glsl)
+//   RELU        y = ReLU(x wt + bias); DROPOUT: with masks by Philox2x32 (include/philox.glsl)
+//   TOKENS      y = x wt + bias + pos for patches, y = prefix for the first P tokens of an image (see patchembed.comp)
 //
-// x [M, K]; w [N, K]; bias [N]; y [M, N]; key [1]. One thread computes ROWS x 4 outputs; sums are float32 in
-// increasing k. Reference: sdk/internal/ref/matmul.go, adaptdown.go.
+// x [M, K]; w [N, K]; bias [N]; y [M, N]; key [1]; prefix [P, N]; pos [T - P, N], T tokens an image. One thread computes ROWS x 4 outputs; sums are float32 in
+// increasing k. Reference: sdk/internal/ref/matmul.go, adaptdown.go, patchembed.go.
 #version 450
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
@@ -23,6 +24,11 @@ layout(std430, set = 0, binding = 2) readonly buffer Bias { float bias[]; };
 layout(std430, set = 0, binding = 3) readonly buffer Key { uint key[]; };
 layout(std430, set = 0, binding = 4) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push { uint M, N, K, stream, dropBelow; float keepScale; };
+#elif defined(TOKENS)
+layout(std430, set = 0, binding = 3) readonly buffer Prefix { float prefix[]; };
+layout(std430, set = 0, binding = 4) readonly buffer Pos { float pos[]; };
+layout(std430, set = 0, binding = 5) writeonly buffer Y { float y[]; };
+layout(push_constant) uniform Push { uint M, N, K, T, P; };
 #else
 layout(std430, set = 0, binding = 3) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push { uint M, N, K; };
@@ -52,6 +58,10 @@ void main() {
 #endif
 #if defined(DROPOUT)
         v = philox(m * N + n, stream, key[0]) < dropBelow ? 0.0 : v * keepScale;
+#endif
+#if defined(TOKENS)
+        uint t = m % T;
+        v = t < P ? prefix[t * N + n] : v + pos[(t - P) * N + n];
 #endif
         y[m * N + n] = v;
     }

@@ -16,7 +16,7 @@ import (
 type recording struct {
 	e       *executable
 	rec     *vulkan.Recorder
-	scratch vulkan.Range // partial sums of the operator at hand
+	scratch vulkan.Range // what one operator leaves between its dispatches
 }
 
 // op records one operator: one case each, one file a word.
@@ -81,6 +81,9 @@ func (r *recording) reserve() error {
 		case *backend.WeightGrad:
 			n, k := r.matrix(o.DW)
 			need = max(need, slicesOf(r.rows(o.DY))*n*k)
+		case *backend.PatchEmbed:
+			_, k := r.matrix(o.Weight)
+			need = max(need, r.rows(o.X)*k)
 		case *backend.BiasGrad:
 			m, n := r.matrix(o.DY)
 			need = max(need, slicesOf(m)*n)
@@ -89,7 +92,7 @@ func (r *recording) reserve() error {
 	if need == 0 {
 		return nil
 	}
-	b, err := r.e.buffer("partial sums", 4*pad(need), vulkan.DeviceLocal)
+	b, err := r.e.buffer("scratch", 4*pad(need), vulkan.DeviceLocal)
 	if err != nil {
 		return err
 	}
