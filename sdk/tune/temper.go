@@ -8,8 +8,11 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
 )
 
+// startLoss is the mean training loss that an adapter starts with, as a share of that of guessing, log(classes).
+const startLoss = 0.9
+
 // temperedHead is the probe's head as the adapter starts from it: scaled by one factor, so that its choices are the
-// probe's own while its mean training loss is half that of guessing.
+// probe's own while its mean training loss is startLoss of that of guessing.
 //
 // A probe of hundreds of features fits a few hundred images almost perfectly: its loss, and with it every gradient that
 // could train a branch, is near zero. See RATIONALE for what that costs.
@@ -30,7 +33,7 @@ func (r *run) temperedHead(probe *adapter.Adapter) (map[string]tensor.Tensor, er
 	return head, nil
 }
 
-// temper finds the factor, at most 1, that brings the mean cross entropy of factor · logits to half of log(classes).
+// temper finds the factor, at most 1, that brings the mean cross entropy of factor · logits to startLoss · log(classes).
 func temper(logits [][]float32, labels []int32) float64 {
 	loss := func(factor float64) float64 {
 		var sum float64
@@ -43,7 +46,7 @@ func temper(logits [][]float32, labels []int32) float64 {
 		}
 		return sum / float64(len(logits))
 	}
-	target := math.Log(float64(len(logits[0]))) / 2
+	target := startLoss * math.Log(float64(len(logits[0])))
 	if loss(1) >= target {
 		return 1
 	}

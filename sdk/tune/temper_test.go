@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestTemper brings an overconfident head to half the loss of guessing, and leaves an unsure one alone.
+// TestTemper brings an overconfident head to the starting loss, and leaves an unsure one alone.
 func TestTemper(t *testing.T) {
 	logits := [][]float32{{9, -3, 1}, {-2, 12, 0}, {1, 2, 8}, {7, 6, 0}}
 	labels := []int32{0, 1, 2, 1} // the last one is wrong
@@ -21,10 +21,10 @@ func TestTemper(t *testing.T) {
 		}
 		loss += crossEntropy(z, int(labels[i])) / 4
 	}
-	if want := math.Log(3) / 2; math.Abs(loss-want) > 1e-6 || factor >= 1 || factor <= 0 {
+	if want := startLoss * math.Log(3); math.Abs(loss-want) > 1e-6 || factor >= 1 || factor <= 0 {
 		t.Errorf("factor %g gives loss %g, expected %g", factor, loss, want)
 	}
-	if f := temper([][]float32{{0.1, 0, 0}, {0, 0, 0.1}}, []int32{0, 1}); f != 1 {
+	if f := temper([][]float32{{0.01, 0, 0}, {0, 0, 0.01}}, []int32{0, 1}); f != 1 {
 		t.Errorf("an unsure head is scaled by %g", f)
 	}
 }
