@@ -8,7 +8,10 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 )
 
-// heads dispatches one of the attention kernels over n threads.
+// ownID is the specialisation constant of how many tokens a thread owns.
+const ownID = 2
+
+// heads dispatches one of the attention kernels over n items; a thread of some variants takes several of its tokens.
 func (r *recording) heads(name string, h backend.Heads, qkv backend.Value, n int, bindings ...backend.Value) error {
 	_, columns := r.matrix(qkv)
 	d := columns / (3 * h.Count)
@@ -17,6 +20,9 @@ func (r *recording) heads(name string, h backend.Heads, qkv backend.Value, n int
 		return err
 	}
 	v.spec[1] = uint32(ceil(d, 4)) // vectors of a head
+	if len(v.spec) > 2 && v.Spec[2].ID == ownID {
+		n = n / h.Tokens * ceil(h.Tokens, int(v.spec[2]))
+	}
 	return r.over(v, n, push(h.Batch, h.Tokens, h.Count, d, float32(1/math.Sqrt(float64(d)))), r.values(bindings...))
 }
 
