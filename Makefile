@@ -21,8 +21,8 @@ test: deps ## run every test, Vulkan included
 	$(GO) test $(TEST_FLAGS) ./...
 	CGO_ENABLED=0 $(GO) build ./... 
 
-race: ## run the tests that share things between goroutines under the race detector
-	$(GO) test -race $(TEST_FLAGS) -run 'Concurren|Race' ./...
+race: ## run the packages that share things between goroutines under the race detector
+	$(GO) test -race $(TEST_FLAGS) ./cmd/... ./sdk ./sdk/data ./sdk/tune ./sdk/internal/nn ./sdk/internal/backend/host ./sdk/internal/backend/cpu ./vulkan
 
 fuzz: ## run every fuzz target for a short time
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
