@@ -39,8 +39,13 @@ type Measurement struct {
 	MaxError     float64 `json:"max_error"` // of the checked output, relative to the reference's largest value
 }
 
-// checkTolerance bounds the difference between a device and the float64 reference, relative to the largest value.
-const checkTolerance = 1e-3
+// checkTolerance bounds the difference between a device and the float64 reference, relative to the largest value. With
+// int8 activations the two part where a value lies next to the middle between two integers, and each block widens that:
+// 0.02 after twelve blocks of ViT-S, where a wrong scale or a lost row gives 0.3 and more.
+const (
+	checkTolerance     = 1e-3
+	checkToleranceInt8 = 5e-2
+)
 
 // Measure checks the outputs of bb on its device against the float64 reference, on one image of noise, and then times
 // passes. It returns ErrCheck, and no time, where they differ.
@@ -118,7 +123,7 @@ func noise(n int) []float32 {
 func (bb *Backbone) check(ctx context.Context, c MeasureConfig) (float64, error) {
 	ref := host.NewReference()
 	defer ref.Close()
-	vit, err := nn.NewViT(ref, bb.host)
+	vit, err := nn.NewViT(ref, bb.host, bb.vit.Activations())
 	if err != nil {
 		return 0, err
 	}
@@ -148,8 +153,12 @@ func (bb *Backbone) check(ctx context.Context, c MeasureConfig) (float64, error)
 	for i := range exact {
 		worst = max(worst, relMax(got[i], exact[i]))
 	}
-	if !(worst <= checkTolerance) {
-		return worst, errors.WithMessagef(ErrCheck, "%s differs from the reference by %.2g of its largest value, allowed %.2g", bb.vit.Backend().Info().ID, worst, checkTolerance)
+	allowed := checkTolerance
+	if bb.vit.Activations() == nn.Int8Activations {
+		allowed = checkToleranceInt8
+	}
+	if !(worst <= allowed) {
+		return worst, errors.WithMessagef(ErrCheck, "%s differs from the reference by %.2g of its largest value, allowed %.2g", bb.vit.Backend().Info().ID, worst, allowed)
 	}
 	return worst, nil
 }

@@ -6,11 +6,12 @@ import "log/slog"
 type Option func(*options)
 
 type options struct {
-	device     string
-	threads    int
-	validation bool
-	cacheDir   string
-	log        *slog.Logger
+	device      string
+	threads     int
+	activations string
+	validation  bool
+	cacheDir    string
+	log         *slog.Logger
 }
 
 // WithDevice names the device: "auto" (the default), "cpu", "vulkan:N", a UUID as Devices lists it, or "ref", the
@@ -21,6 +22,11 @@ func WithDevice(name string) Option { return func(o *options) { o.device = name 
 
 // WithThreads bounds the CPU device's workers; 0, the default, follows GOMAXPROCS and the cgroup's limit.
 func WithThreads(n int) Option { return func(o *options) { o.threads = n } }
+
+// WithActivations says how the inputs of a q8c backbone's layers are multiplied: "int8", rounded as they come, which is
+// several times faster on a CPU; "float"; or "auto", the default: int8 where the device is faster so, which is the CPU with
+// AVX2 or better. An adapter works with either, best with the one it was tuned with.
+func WithActivations(name string) Option { return func(o *options) { o.activations = name } }
 
 // WithValidation switches Vulkan's validation layers on; their messages go to the logger as errors.
 func WithValidation() Option { return func(o *options) { o.validation = true } }

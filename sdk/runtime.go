@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/gpu"
@@ -35,8 +36,9 @@ func Devices() []Device {
 
 // Runtime is one open device and owns all that is made from it. Safe for concurrent use.
 type Runtime struct {
-	be  backend.Backend
-	log *slog.Logger
+	be   backend.Backend
+	acts string
+	log  *slog.Logger
 
 	mu        sync.Mutex
 	backbones []*Backbone
@@ -46,7 +48,7 @@ type Runtime struct {
 // Open opens a device. The caller closes the Runtime; that closes everything made from it.
 // It returns ErrNoDevice where the named device does not exist.
 func Open(ctx context.Context, opts ...Option) (*Runtime, error) {
-	o := options{device: "auto", log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	o := options{device: "auto", activations: "auto", log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	for _, set := range opts {
 		set(&o)
 	}
@@ -57,7 +59,7 @@ func Open(ctx context.Context, opts ...Option) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Runtime{be: be, log: o.log}, nil
+	return &Runtime{be: be, acts: o.activations, log: o.log}, nil
 }
 
 func openDevice(o options) (backend.Backend, error) {
@@ -108,13 +110,33 @@ func (rt *Runtime) UseBackbone(ctx context.Context, b *model.Backbone) (*Backbon
 	if rt.closed {
 		return nil, errors.WithMessage(ErrClosed, "runtime")
 	}
-	vit, err := nn.NewViT(rt.be, b)
+	acts, err := rt.activations(b)
+	if err != nil {
+		return nil, err
+	}
+	vit, err := nn.NewViT(rt.be, b, acts)
 	if err != nil {
 		return nil, err
 	}
 	bb := &Backbone{rt: rt, host: b, vit: vit, passes: newPasses()}
 	rt.backbones = append(rt.backbones, bb)
 	return bb, nil
+}
+
+// activations is how b's layers are to be multiplied.
+func (rt *Runtime) activations(b *model.Backbone) (nn.Activations, error) {
+	switch rt.acts {
+	case "float":
+		return nn.FloatActivations, nil
+	case "int8":
+		return nn.Int8Activations, nil
+	case "auto":
+		if i := rt.be.Info(); i.Int8 && i.Kind == "cpu" && b.Scheme() == quant.Q8C {
+			return nn.Int8Activations, nil
+		}
+		return nn.FloatActivations, nil
+	}
+	return 0, errors.WithMessagef(ErrOption, "activations %q, expected auto, int8 or float", rt.acts)
 }
 
 // forget removes a closed backbone.

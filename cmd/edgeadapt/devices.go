@@ -32,6 +32,7 @@ type device struct {
 	UUID   string `json:"uuid,omitempty"`
 	Driver string `json:"driver"`
 	Memory int64  `json:"memory_bytes"` // 0 if unknown
+	Int8   bool   `json:"int8_activations"`
 }
 
 func deviceList(devices []sdk.Device) []device {

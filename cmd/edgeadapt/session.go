@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/edgeadapt/edgeadapt/sdk"
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
@@ -25,12 +26,14 @@ func (s *session) close() { s.rt.Close() }
 // sessionFlags say which device, backbone and adapter to use.
 type sessionFlags struct {
 	device, backbone, adapter string
+	activations               string
 	threads                   int
 }
 
 func (f *sessionFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.device, "device", "auto", "auto, cpu, vulkan:N or a UUID; see 'edgeadapt devices'")
 	c.Flags().StringVar(&f.backbone, "backbone", "", "backbone file (default: the built-in ViT-S/14)")
+	c.Flags().StringVar(&f.activations, "activations", "auto", "int8, float, or auto: int8 where that is faster")
 	c.Flags().IntVar(&f.threads, "threads", 0, "processor cores to use (default: all)")
 }
 
@@ -43,7 +46,10 @@ func (f *sessionFlags) open(ctx context.Context, a *app) (_ *session, err error)
 	if f.threads < 0 {
 		return nil, usagef("--threads %d, expected at least 1", f.threads)
 	}
-	opts := []sdk.Option{sdk.WithDevice(f.device), sdk.WithThreads(f.threads),
+	if !slices.Contains([]string{"auto", "int8", "float"}, f.activations) {
+		return nil, usagef("--activations %s, expected auto, int8 or float", f.activations)
+	}
+	opts := []sdk.Option{sdk.WithDevice(f.device), sdk.WithThreads(f.threads), sdk.WithActivations(f.activations),
 		sdk.WithLogger(slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))}
 	if dir, err := cacheDir(); err == nil {
 		opts = append(opts, sdk.WithCacheDir(dir)) // without one, pipelines are compiled anew each time

@@ -39,7 +39,7 @@ func tinyViT(t *testing.T) *nn.ViT {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := nn.NewViT(be, b)
+	v, err := nn.NewViT(be, b, nn.FloatActivations)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,7 @@ type Info struct {
 	UUID   string // empty where the device has none
 	Driver string // driver or instruction set, with its version
 	Memory int64  // bytes of device memory, 0 if unknown
+	Int8   bool   // whether Linear takes int8 activations
 }
 
 // Buffer is resident float32 memory: adapter parameters, optimiser state, small float weights.

@@ -14,11 +14,15 @@ const (
 //
 //	x [M, K], W [N, K], bias [N], y [M, N], sums in float32 in increasing k
 //
+// With a Block, x is rounded to int8 first, as quant.QuantizeActivations says, and the sums over each block's columns
+// are integers; W is of scheme q8c. Only for devices whose Info says Int8.
+//
 // The last epilogue adds AdaptMLP's up-projection on the same accumulators: hidden [M, r], up [N, r], upBias [N].
 type Linear struct {
 	Epilogue     Epilogue
 	AdapterScale float32
 	W            Weight
+	Block        int // columns of x that share a scale of int8 activations; 0 for x as it is
 
 	X, Bias, Residual, Hidden, Up, UpBias Value
 	Y                                     Value
@@ -41,7 +45,8 @@ func (o *Linear) check(p *Program) error {
 		want(p, "x", o.X, m, o.W.Cols()),
 		want(p, "bias", o.Bias, n),
 		want(p, "y", o.Y, m, n),
-		option(k > 0, "x has no columns"))
+		option(k > 0, "x has no columns"),
+		option(o.Block >= 0, "negative block"))
 	if err != nil {
 		return err
 	}
@@ -60,8 +65,9 @@ func (o *Linear) check(p *Program) error {
 
 // Frozen is a frozen linear layer as the model holds it: a weight and its bias.
 type Frozen struct {
-	W    Weight
-	Bias Buffer
+	W     Weight
+	Bias  Buffer
+	Block int // of int8 activations, as Linear says
 }
 
 // Branch is AdaptMLP's hidden state and the up-projection that finishes it.
@@ -74,7 +80,7 @@ func (r *Recorder) linear(x Value, f Frozen, op Linear) Value {
 	if r.err != nil {
 		return None
 	}
-	op.X, op.W = x, f.W
+	op.X, op.W, op.Block = x, f.W, f.Block
 	op.Bias = r.Param("bias", f.Bias, 0, f.Bias.Len())
 	op.Y = r.temp("linear", r.dim(x, 0), f.W.Rows())
 	r.record(&op)

@@ -96,7 +96,7 @@ func TestParity(t *testing.T) {
 
 func (c parityCase) run(t *testing.T, be backend.Backend, tol tolerance) {
 	host := importBackbone(t, c.scheme, c.folder, c.layout)
-	v, err := nn.NewViT(be, host)
+	v, err := nn.NewViT(be, host, nn.FloatActivations)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func largest(x []float32) float64 {
 // TestParityRejects makes sure that the comparison notices a wrong model: a scale of 1 for 0.1, a block without its
 // branch, and int8 weights held to the float model's numbers.
 func TestParityRejects(t *testing.T) {
-	v, err := nn.NewViT(reference(t), importBackbone(t, quant.F32, "vit", "timm"))
+	v, err := nn.NewViT(reference(t), importBackbone(t, quant.F32, "vit", "timm"), nn.FloatActivations)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +311,7 @@ func TestParityRejects(t *testing.T) {
 	if d := featureError(t, v, right, in, want); d > 1e-5 {
 		t.Errorf("control: features differ by %g", d)
 	}
-	q, err := nn.NewViT(reference(t), importBackbone(t, quant.Q8C, "vit", "timm"))
+	q, err := nn.NewViT(reference(t), importBackbone(t, quant.Q8C, "vit", "timm"), nn.FloatActivations)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -364,7 +364,7 @@ func TestTrajectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	forEachBackend(t, func(t *testing.T, be backend.Backend, _ tolerance) {
-		v, err := nn.NewViT(be, importBackbone(t, quant.F32, "train_vit"))
+		v, err := nn.NewViT(be, importBackbone(t, quant.F32, "train_vit"), nn.FloatActivations)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,7 @@ type ViT struct {
 	be   backend.Backend
 	host *model.Backbone
 	cfg  model.Config
+	acts Activations
 
 	patch, patchBias, prefix backend.Buffer
 	blocks                   []block
@@ -65,7 +66,7 @@ func (s *resources) floats(name string, data []float32) backend.Buffer {
 	return b
 }
 
-func (s *resources) frozen(name string, m quant.Matrix, bias []float32) backend.Frozen {
+func (s *resources) frozen(name string, m quant.Matrix, bias []float32, block int) backend.Frozen {
 	if s.err != nil {
 		return backend.Frozen{}
 	}
@@ -75,14 +76,42 @@ func (s *resources) frozen(name string, m quant.Matrix, bias []float32) backend.
 		return backend.Frozen{}
 	}
 	s.owned = append(s.owned, w)
-	return backend.Frozen{W: w, Bias: s.floats(name+".bias", bias)}
+	return backend.Frozen{W: w, Bias: s.floats(name+".bias", bias), Block: block}
+}
+
+// Activations is how the inputs of the frozen linear layers are multiplied.
+type Activations int
+
+const (
+	// FloatActivations are float32.
+	FloatActivations Activations = iota
+	// Int8Activations are rounded to int8 as they come, with scales of their own: a token's where a LayerNorm wrote them, a
+	// block's of 64 columns where attention or GELU did. For q8c weights on devices whose Info says Int8.
+	Int8Activations
+)
+
+// ErrActivations says that a device or a weight scheme has no int8 activations.
+var ErrActivations = errors.New("no int8 activations")
+
+// block is the activation block of a layer that takes what a LayerNorm wrote, or else attention or GELU.
+func (a Activations) block(normed bool) int {
+	switch {
+	case a == FloatActivations:
+		return 0
+	case normed:
+		return quant.PerToken
+	}
+	return quant.ActivationBlock
 }
 
 // NewViT makes the frozen weights of b resident on be. The cost is one upload of the quantised weights; b may be
-// shared by several devices.
-func NewViT(be backend.Backend, b *model.Backbone) (*ViT, error) {
+// shared by several devices. It returns ErrActivations where int8 is asked of a device or of weights without it.
+func NewViT(be backend.Backend, b *model.Backbone, acts Activations) (*ViT, error) {
+	if acts == Int8Activations && !(be.Info().Int8 && b.Scheme() == quant.Q8C) {
+		return nil, errors.WithMessagef(ErrActivations, "device %s with weights of scheme %s, expected q8c on the CPU", be.Info().ID, b.Scheme())
+	}
 	c := b.Config()
-	v := &ViT{be: be, host: b, cfg: c, positions: map[[2]int]backend.Buffer{}, resources: resources{be: be}}
+	v := &ViT{be: be, host: b, cfg: c, acts: acts, positions: map[[2]int]backend.Buffer{}, resources: resources{be: be}}
 	norm := func(name string) backend.Norm {
 		return backend.Norm{Gamma: v.floats(name+".weight", b.Float(name+".weight")),
 			Beta: v.floats(name+".bias", b.Float(name+".bias")), Eps: c.LayerNormEps}
@@ -91,14 +120,14 @@ func NewViT(be backend.Backend, b *model.Backbone) (*ViT, error) {
 	v.patchBias = v.floats("patch_embed.proj.bias", b.Float("patch_embed.proj.bias"))
 	v.prefix = v.floats("prefix", b.Prefix())
 	for i := range c.Depth {
-		at := func(layer string) backend.Frozen {
+		at := func(layer string, normed bool) backend.Frozen {
 			name := fmt.Sprintf("blocks.%d.%s", i, layer)
 			m, bias := b.Linear(i, layer)
-			return v.frozen(name, m, bias)
+			return v.frozen(name, m, bias, acts.block(normed))
 		}
 		v.blocks = append(v.blocks, block{
 			norm1: norm(fmt.Sprintf("blocks.%d.norm1", i)), norm2: norm(fmt.Sprintf("blocks.%d.norm2", i)),
-			qkv: at("attn.qkv"), proj: at("attn.proj"), fc1: at("mlp.fc1"), fc2: at("mlp.fc2")})
+			qkv: at("attn.qkv", true), proj: at("attn.proj", false), fc1: at("mlp.fc1", true), fc2: at("mlp.fc2", false)})
 	}
 	v.norm = norm("norm")
 	if w := b.Float("head.weight"); w != nil {
@@ -114,6 +143,9 @@ func NewViT(be backend.Backend, b *model.Backbone) (*ViT, error) {
 
 // Config is the architecture.
 func (v *ViT) Config() model.Config { return v.cfg }
+
+// Activations is how the layers' inputs are multiplied.
+func (v *ViT) Activations() Activations { return v.acts }
 
 // Backend is the device that holds the weights.
 func (v *ViT) Backend() backend.Backend { return v.be }

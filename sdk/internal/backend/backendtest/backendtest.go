@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) backend.Backend, tol Tolerance) {
 		{"elementwise", testElementwise},
 		{"layernorm", testLayerNorm},
 		{"linear", testLinear},
+		{"linear_int8", testLinearInt8},
 		{"linear_bwd_x", testLinearBackward},
 		{"attention", testAttention},
 		{"adaptdown", testAdaptDown},

@@ -72,6 +72,34 @@ func (s suite) rejectsTanh(t *testing.T) {
 	}
 }
 
+// blocks are activation blocks: whole rows, heads, and one that divides no size.
+var blocks = []int{quant.PerToken, quant.ActivationBlock, 16}
+
+// testLinearInt8 covers int8 activations, on devices that take them.
+func testLinearInt8(t *testing.T, s suite) {
+	if !s.be.Info().Int8 {
+		t.Skip("the device takes no int8 activations")
+	}
+	layer := func(e backend.Epilogue, block, m, n, k, r int) func(g *graph) {
+		return func(g *graph) {
+			g.block = block
+			linear(quant.Q8C, e, m, n, k, r, 0.1)(g)
+		}
+	}
+	for e, word := range []string{"plain", "residual", "gelu", "adapter"} {
+		for _, block := range blocks {
+			for _, c := range linearSizes {
+				s.check(t, fmt.Sprintf("%s %dx%dx%d r %d block %d", word, c.m, c.n, c.k, c.r, block), layer(backend.Epilogue(e), block, c.m, c.n, c.k, c.r))
+			}
+			s.independent(t, fmt.Sprintf("%s block %d", word, block), 70, func(g *graph, n int) {
+				layer(backend.Epilogue(e), block, n, 65, 67, 7)(g)
+			})
+		}
+	}
+	s.rejects(t, "float activations", layer(backend.EpiNone, quant.PerToken, 7, 37, 197, 1), layer(backend.EpiNone, 0, 7, 37, 197, 1))
+	s.rejects(t, "another block", layer(backend.EpiNone, 64, 7, 37, 197, 1), layer(backend.EpiNone, quant.PerToken, 7, 37, 197, 1))
+}
+
 func testLinearBackward(t *testing.T, s suite) {
 	backward := func(scheme quant.Scheme, m, n, k int, gelu bool) func(g *graph) {
 		return func(g *graph) {

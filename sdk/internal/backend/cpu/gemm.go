@@ -41,7 +41,8 @@ func aligned(n int) []float32 {
 // source gives the right-hand side of a product in panels of NR columns.
 type source interface {
 	// panel returns rows k0 to k0+k of the columns from p NR on, row by row; columns beyond the matrix are zero. It
-	// may use w.block, and dst (k NR elements) for the result. k0 is a multiple of NR.
+	// may use w.block, and dst for the result, which has NR columns and room for k rounded up to whole groups. k0 is a
+	// multiple of NR.
 	panel(w *worker, dst []float32, p, k0, k int) []float32
 }
 
@@ -57,6 +58,7 @@ type term struct {
 type gemm struct {
 	set   *simd.Set
 	m, n  int
+	int8  *int8Term // comes before the terms; nil for none
 	terms []term
 	c     []float32
 	ldc   int
@@ -100,6 +102,10 @@ func (g *gemm) task(w *worker, i int) {
 	p0, p1 := bounds(i%groups, g.group, pieces(g.n, g.set.NR))
 	whole := depth / g.set.NR * g.set.NR
 	add := g.accumulate
+	if g.int8 != nil {
+		g.sliceInt8(w, i0, i1, p0, p1)
+		add = true
+	}
 	for t := range g.terms {
 		for k0 := 0; k0 < g.terms[t].k; k0 += whole {
 			k := min(whole, g.terms[t].k-k0)
@@ -114,8 +120,9 @@ func (g *gemm) task(w *worker, i int) {
 func (g *gemm) slice(w *worker, t *term, i0, i1, p0, p1, k0, k int, add, last bool) {
 	mr, nr := g.set.MR, g.set.NR
 	var b [groupWidth / 4][]float32 // no set has panels of fewer than four columns
+	size := pieces(k, g.set.KGroup) * g.set.KGroup * nr
 	for p := p0; p < p1; p++ {
-		b[p-p0] = t.b.panel(w, w.panels[(p-p0)*k*nr:(p-p0+1)*k*nr], p, k0, k)
+		b[p-p0] = t.b.panel(w, w.panels[(p-p0)*size:(p-p0+1)*size], p, k0, k)
 	}
 	for i := i0; i < i1; i += mr {
 		m := min(mr, i1-i)

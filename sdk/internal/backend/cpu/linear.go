@@ -11,30 +11,54 @@ func matrix(e *executable, v backend.Value) (rows, cols int) {
 // linear is y = x Wᵀ + bias with its epilogue.
 func (d *device) linear(e *executable, o *backend.Linear) func() {
 	m, k := matrix(e, o.X)
-	w := e.Weight(o.W).(*weight)
-	g := &gemm{set: d.set, m: m, n: w.rows, c: e.Floats(o.Y), ldc: w.rows,
-		terms: []term{{a: e.Floats(o.X), rs: k, cs: 1, k: k, b: forward{d.set, w}}}}
+	w, bias := e.Weight(o.W).(*weight), e.Floats(o.Bias)
+	g := &gemm{set: d.set, m: m, n: w.rows, c: e.Floats(o.Y), ldc: w.rows}
+	if o.Block > 0 {
+		if d.set.GemmInt8 == nil || w.int8s == nil {
+			return nil
+		}
+		g.int8, bias = d.int8Term(e, o, m, k), nil // the integer term adds it
+	} else {
+		g.terms = []term{{a: e.Floats(o.X), rs: k, cs: 1, k: k, b: forward{d.set, w}}}
+	}
 	switch o.Epilogue {
 	case backend.EpiNone:
-		g.finish = d.addBias(g, e.Floats(o.Bias))
+		g.finish = d.addBias(g, bias)
 	case backend.EpiResidual:
-		g.finish = d.addResidual(g, e.Floats(o.Bias), e.Floats(o.Residual))
+		g.finish = d.addResidual(g, bias, e.Floats(o.Residual))
 	case backend.EpiGELU:
-		g.finish = d.gelu(g, e.Floats(o.Bias), e.Floats(o.DGELU))
+		g.finish = d.gelu(g, bias, e.Floats(o.DGELU))
 	case backend.EpiResidualAdapter:
 		// The up-projection continues the same sums.
 		_, r := matrix(e, o.Hidden)
 		up := transposed{d.set, e.Floats(o.Up), w.rows, r, o.AdapterScale}
 		g.terms = append(g.terms, term{a: e.Floats(o.Hidden), rs: r, cs: 1, k: r, b: up})
-		g.finish = d.addBranch(g, e.Floats(o.Bias), e.Floats(o.Residual), e.Floats(o.UpBias), o.AdapterScale)
+		g.finish = d.addBranch(g, bias, e.Floats(o.Residual), e.Floats(o.UpBias), o.AdapterScale)
 	default:
 		return nil
 	}
-	return g.compile(d.pool)
+	multiply := g.compile(d.pool)
+	if g.int8 == nil {
+		return multiply
+	}
+	x := e.Floats(o.X)
+	round := func(_ *worker, i int) {
+		from, to := bounds(i, rowsPerTask, m)
+		d.round(g.int8.x, x, from, to)
+	}
+	return func() {
+		d.pool.run(pieces(m, rowsPerTask), round)
+		multiply()
+	}
 }
+
+// The epilogues; a nil bias is none.
 
 // addBias is the epilogue c += bias.
 func (d *device) addBias(g *gemm, bias []float32) func(i, m, j, n int) {
+	if bias == nil {
+		return nil
+	}
 	return func(i, m, j, n int) {
 		for r := i; r < i+m; r++ {
 			d.set.Add(g.c[r*g.ldc+j:r*g.ldc+j+n], bias[j:j+n])
@@ -46,7 +70,7 @@ func (d *device) addResidual(g *gemm, bias, residual []float32) func(i, m, j, n 
 	return func(i, m, j, n int) {
 		for r := i; r < i+m; r++ {
 			at := r*g.ldc + j
-			d.set.Add(g.c[at:at+n], bias[j:j+n])
+			d.addIf(g.c[at:at+n], bias, j)
 			d.set.Add(g.c[at:at+n], residual[at:at+n])
 		}
 	}
@@ -56,7 +80,7 @@ func (d *device) addBranch(g *gemm, bias, residual, upBias []float32, scale floa
 	return func(i, m, j, n int) {
 		for r := i; r < i+m; r++ {
 			at := r*g.ldc + j
-			d.set.Add(g.c[at:at+n], bias[j:j+n])
+			d.addIf(g.c[at:at+n], bias, j)
 			d.set.Axpy(g.c[at:at+n], upBias[j:j+n], scale)
 			d.set.Add(g.c[at:at+n], residual[at:at+n])
 		}
@@ -69,13 +93,20 @@ func (d *device) gelu(g *gemm, bias, dgelu []float32) func(i, m, j, n int) {
 		for r := i; r < i+m; r++ {
 			at := r*g.ldc + j
 			y := g.c[at : at+n]
-			d.set.Add(y, bias[j:j+n])
+			d.addIf(y, bias, j)
 			if dgelu == nil {
 				d.set.GELU(y)
 			} else {
 				d.set.GELUGrad(y, dgelu[at:at+n])
 			}
 		}
+	}
+}
+
+// addIf is c += bias from column j on, unless bias is nil.
+func (d *device) addIf(c, bias []float32, j int) {
+	if bias != nil {
+		d.set.Add(c, bias[j:j+len(c)])
 	}
 }
 

@@ -1,48 +1,86 @@
 package cpu
 
 import (
+	"sync"
+
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu/simd"
 )
 
-// weight is a frozen matrix [rows, cols] in panels of nr rows: element (r, c) is at ((r/nr) cols + c) nr + r%nr. Rows
-// beyond the matrix are zero. One of int8s, halves and floats holds the elements. Immutable. It implements host.Packed.
+// weight is a frozen matrix [rows, cols] in panels of nr rows: element (r, c) is at ((r/nr) cols + c) nr + r%nr; int8
+// goes in groups of columns, as simd.Set.WidenInt8 says. Rows beyond the matrix are zero, and columns beyond the last
+// group. One of int8s, halves and floats holds the elements. Immutable. It implements host.Packed.
 type weight struct {
 	rows, cols, nr int
+	group          int // columns that lie together: KGroup for int8, else 1
 	int8s          []int8
 	halves         []uint16
 	floats         []float32
 	scale          []float32 // by row, whole panels; ones where the scheme has none
+
+	mu     sync.Mutex
+	starts map[int][]int32 // by block
 }
 
 // pack copies m into panels.
-func pack(m quant.Matrix, nr int) *weight {
-	w := &weight{rows: m.Rows, cols: m.Cols, nr: nr, scale: make([]float32, pieces(m.Rows, nr)*nr)}
+func pack(m quant.Matrix, set *simd.Set) *weight {
+	nr := set.NR
+	w := &weight{rows: m.Rows, cols: m.Cols, nr: nr, group: 1, scale: make([]float32, pieces(m.Rows, nr)*nr)}
 	for i := range w.scale {
 		w.scale[i] = 1
 	}
 	copy(w.scale, m.Scale)
 	switch m.Scheme {
 	case quant.Q8C:
-		w.int8s = packPanels(m.Int8, m.Rows, m.Cols, nr)
+		w.group = set.KGroup
+		w.int8s = packPanels(w, m.Int8)
 	case quant.F16:
-		w.halves = packPanels(m.Half, m.Rows, m.Cols, nr)
+		w.halves = packPanels(w, m.Half)
 	default:
-		w.floats = packPanels(m.Float, m.Rows, m.Cols, nr)
+		w.floats = packPanels(w, m.Float)
 		w.scaleFloats()
 	}
 	return w
 }
 
-func packPanels[T any](src []T, rows, cols, nr int) []T {
-	dst := make([]T, pieces(rows, nr)*nr*cols)
-	for r := range rows {
-		at := r/nr*nr*cols + r%nr
-		for c, v := range src[r*cols : (r+1)*cols] {
-			dst[at+c*nr] = v
+func packPanels[T any](w *weight, src []T) []T {
+	dst := make([]T, pieces(w.rows, w.nr)*w.nr*w.depth())
+	for r := range w.rows {
+		for c, v := range src[r*w.cols : (r+1)*w.cols] {
+			dst[w.index(r, c)] = v
 		}
 	}
 	return dst
+}
+
+// depth is the number of columns with those that fill up the last group.
+func (w *weight) depth() int { return pieces(w.cols, w.group) * w.group }
+
+// index is the place of an element.
+func (w *weight) index(r, c int) int {
+	panel := r / w.nr * w.nr * w.depth()
+	return panel + (c/w.group*w.nr+r%w.nr)*w.group + c%w.group
+}
+
+// start is what simd.Set.GemmInt8 begins its sums with, by panel, block and row.
+func (w *weight) start(zero uint8, block int) []int32 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s := w.starts[block]; s != nil {
+		return s
+	}
+	blocks := quant.ActivationBlocks(w.cols, block)
+	s := make([]int32, pieces(w.rows, w.nr)*blocks*w.nr)
+	for r := range w.rows {
+		for c := range w.cols {
+			s[(r/w.nr*blocks+c/block)*w.nr+r%w.nr] -= int32(zero) * int32(w.int8s[w.index(r, c)])
+		}
+	}
+	if w.starts == nil {
+		w.starts = map[int][]int32{}
+	}
+	w.starts[block] = s
+	return s
 }
 
 // scaleFloats applies the scales of a float32 matrix once and for all.
@@ -57,10 +95,9 @@ func (w *weight) scaleFloats() {
 
 // DequantizeRow implements ref.Weight.
 func (w *weight) DequantizeRow(dst []float32, row int) {
-	at := row/w.nr*w.nr*w.cols + row%w.nr
 	for c := range dst {
 		var v float32
-		switch i := at + c*w.nr; {
+		switch i := w.index(row, c); {
 		case w.int8s != nil:
 			v = float32(w.int8s[i])
 		case w.halves != nil:
@@ -77,9 +114,11 @@ func (w *weight) Bytes() int {
 	return len(w.int8s) + 2*len(w.halves) + 4*len(w.floats) + 4*len(w.scale)
 }
 
-// widen returns columns c to c+n of panel p as float32, scales applied; dst has room for them.
+// widen returns columns c to c+n of panel p as float32, scales applied; dst has room for whole groups of them. c is the
+// first of a group.
 func (w *weight) widen(set *simd.Set, dst []float32, p, c, n int) []float32 {
-	from, to := (p*w.cols+c)*w.nr, (p*w.cols+c+n)*w.nr
+	n = pieces(n, w.group) * w.group
+	from, to := (p*w.depth()+c)*w.nr, (p*w.depth()+c+n)*w.nr
 	scale := w.scale[p*w.nr : (p+1)*w.nr]
 	switch {
 	case w.int8s != nil:
@@ -116,7 +155,7 @@ func (b backward) panel(w *worker, dst []float32, p, k0, k int) []float32 {
 		clear(dst)
 	}
 	for l := 0; l < k; l += nr {
-		block := b.w.widen(b.set, w.block[:columns*nr], (k0+l)/nr, p*nr, columns)
+		block := b.w.widen(b.set, w.block, (k0+l)/nr, p*nr, columns)
 		b.set.Transpose(dst[l*nr:], nr, block, nr, columns, min(nr, k-l))
 	}
 	return dst

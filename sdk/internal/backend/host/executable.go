@@ -20,6 +20,7 @@ type Executable[T ref.Float] struct {
 	floats [][]T     // by Value
 	ints   [][]int32 // by Value
 	steps  []func() error
+	shared []T
 	memory
 }
 
@@ -139,6 +140,16 @@ func (e *Executable[T]) Scratch(n int) []T {
 	return make([]T, n)
 }
 
+// Shared makes n elements that all operators share: what one leaves there, the next may overwrite. To be called while
+// compiling and read while running, as more may be asked for in between.
+func (e *Executable[T]) Shared(n int) *[]T {
+	if more := n - len(e.shared); more > 0 {
+		e.shared = make([]T, n)
+		e.add(int64(more) * sizeof[T]())
+	}
+	return &e.shared
+}
+
 // Run implements backend.Executable. ctx is checked before every operator.
 func (e *Executable[T]) Run(ctx context.Context) error {
 	if err := e.be.acquire(ctx); err != nil {
@@ -228,6 +239,6 @@ func (e *Executable[T]) Close() error {
 	e.be.acquire(context.Background())
 	defer e.be.release()
 	e.free()
-	e.floats, e.ints, e.steps = nil, nil, nil
+	e.floats, e.ints, e.steps, e.shared = nil, nil, nil, nil
 	return nil
 }

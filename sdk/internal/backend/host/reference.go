@@ -96,17 +96,18 @@ func (e *Executable[T]) linear(o *backend.Linear) (func() error, error) {
 	f := e.Floats
 	m, k := e.matrix(o.X)
 	n, w := o.W.Rows(), e.Weight(o.W)
+	x := func() []T { return ref.RoundActivations(f(o.X), m, k, o.Block) }
 	switch o.Epilogue {
 	case backend.EpiNone:
-		return always(func() { ref.Linear(f(o.Y), f(o.X), w, f(o.Bias), m, n, k) })
+		return always(func() { ref.Linear(f(o.Y), x(), w, f(o.Bias), m, n, k) })
 	case backend.EpiResidual:
-		return always(func() { ref.LinearResidual(f(o.Y), f(o.X), w, f(o.Bias), f(o.Residual), m, n, k) })
+		return always(func() { ref.LinearResidual(f(o.Y), x(), w, f(o.Bias), f(o.Residual), m, n, k) })
 	case backend.EpiGELU:
-		return always(func() { ref.LinearGELU(f(o.Y), f(o.DGELU), f(o.X), w, f(o.Bias), m, n, k) })
+		return always(func() { ref.LinearGELU(f(o.Y), f(o.DGELU), x(), w, f(o.Bias), m, n, k) })
 	case backend.EpiResidualAdapter:
 		_, r := e.matrix(o.Hidden)
 		up := ref.AdapterUp[T]{Hidden: f(o.Hidden), Up: f(o.Up), Bias: f(o.UpBias), Scale: float64(o.AdapterScale), R: r}
-		return always(func() { ref.LinearResidualAdapter(f(o.Y), f(o.X), w, f(o.Bias), f(o.Residual), up, m, n, k) })
+		return always(func() { ref.LinearResidualAdapter(f(o.Y), x(), w, f(o.Bias), f(o.Residual), up, m, n, k) })
 	}
 	return nil, errors.Errorf("unknown epilogue %d", o.Epilogue)
 }

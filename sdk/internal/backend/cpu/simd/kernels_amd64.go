@@ -7,12 +7,12 @@ package simd
 //go:noescape
 func gemmAVX2(m int, k int, a []float32, ars int, aks int, b []float32, bs int, c []float32, cs int, accumulate bool)
 
-// widenInt8AVX2 is dst = src times the scale of its column; scale is one row of a panel.
+// widenInt8AVX2 is Set.WidenInt8.
 //
 //go:noescape
 func widenInt8AVX2(dst []float32, src []int8, scale []float32)
 
-// widenHalfAVX2 is dst = src times the scale of its column; scale is one row of a panel.
+// widenHalfAVX2 is Set.WidenHalf.
 //
 //go:noescape
 func widenHalfAVX2(dst []float32, src []uint16, scale []float32)
@@ -92,17 +92,27 @@ func normSumsAVX2(x []float32, gamma []float32, dy []float32, mean float32, rstd
 //go:noescape
 func normGradAVX2(dx []float32, x []float32, gamma []float32, dy []float32, mean float32, rstd float32, u float32, ux float32)
 
+// absMaxAVX2 is the largest magnitude, 0 for no elements.
+//
+//go:noescape
+func absMaxAVX2(x []float32) float32
+
+// scaleAddAVX2 is dst = dst ⊙ scale + bias.
+//
+//go:noescape
+func scaleAddAVX2(dst []float32, scale []float32, bias []float32)
+
 // gemmAVX512 is Set.Gemm.
 //
 //go:noescape
 func gemmAVX512(m int, k int, a []float32, ars int, aks int, b []float32, bs int, c []float32, cs int, accumulate bool)
 
-// widenInt8AVX512 is dst = src times the scale of its column; scale is one row of a panel.
+// widenInt8AVX512 is Set.WidenInt8.
 //
 //go:noescape
 func widenInt8AVX512(dst []float32, src []int8, scale []float32)
 
-// widenHalfAVX512 is dst = src times the scale of its column; scale is one row of a panel.
+// widenHalfAVX512 is Set.WidenHalf.
 //
 //go:noescape
 func widenHalfAVX512(dst []float32, src []uint16, scale []float32)
@@ -181,6 +191,46 @@ func normSumsAVX512(x []float32, gamma []float32, dy []float32, mean float32, rs
 //
 //go:noescape
 func normGradAVX512(dx []float32, x []float32, gamma []float32, dy []float32, mean float32, rstd float32, u float32, ux float32)
+
+// absMaxAVX512 is the largest magnitude, 0 for no elements.
+//
+//go:noescape
+func absMaxAVX512(x []float32) float32
+
+// scaleAddAVX512 is dst = dst ⊙ scale + bias.
+//
+//go:noescape
+func scaleAddAVX512(dst []float32, scale []float32, bias []float32)
+
+// gemmInt8AVX2 is Set.GemmInt8.
+//
+//go:noescape
+func gemmInt8AVX2(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)
+
+// quantizeAVX2 is Set.Quantize for whole registers.
+//
+//go:noescape
+func quantizeAVX2(q []uint8, x []float32, factor float32)
+
+// gemmInt8AVXVNNI is Set.GemmInt8.
+//
+//go:noescape
+func gemmInt8AVXVNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)
+
+// quantizeAVXVNNI is Set.Quantize for whole registers.
+//
+//go:noescape
+func quantizeAVXVNNI(q []uint8, x []float32, factor float32)
+
+// gemmInt8AVX512VNNI is Set.GemmInt8.
+//
+//go:noescape
+func gemmInt8AVX512VNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)
+
+// quantizeAVX512VNNI is Set.Quantize for whole registers.
+//
+//go:noescape
+func quantizeAVX512VNNI(q []uint8, x []float32, factor float32)
 
 // transpose8AVX2 transposes blocks of 8 x 8: dst[j*ldd+i] = src[i*lds+j]. The blocks lie side by side in src, one
 // below the other in dst.

@@ -422,21 +422,53 @@ TEXT ·widenInt8AVX2(SB), NOSPLIT, $0-72
 	VMOVUPS 32(BX), Y1
 	JMP     check
 
-row:
-	VPMOVSXBD (CX), Y2
+group:
+	VMOVUPS   (CX), Y2
+	VPSLLD    $0x18, Y2, Y3
+	VPSRAD    $0x18, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y0, Y3, Y3
+	VMOVUPS   Y3, (AX)
+	VPSLLD    $0x10, Y2, Y3
+	VPSRAD    $0x18, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y0, Y3, Y3
+	VMOVUPS   Y3, 64(AX)
+	VPSLLD    $0x08, Y2, Y3
+	VPSRAD    $0x18, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y0, Y3, Y3
+	VMOVUPS   Y3, 128(AX)
+	VPSRAD    $0x18, Y2, Y2
 	VCVTDQ2PS Y2, Y2
 	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, (AX)
-	VPMOVSXBD 8(CX), Y2
+	VMOVUPS   Y2, 192(AX)
+	VMOVUPS   32(CX), Y2
+	VPSLLD    $0x18, Y2, Y3
+	VPSRAD    $0x18, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y1, Y3, Y3
+	VMOVUPS   Y3, 32(AX)
+	VPSLLD    $0x10, Y2, Y3
+	VPSRAD    $0x18, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y1, Y3, Y3
+	VMOVUPS   Y3, 96(AX)
+	VPSLLD    $0x08, Y2, Y3
+	VPSRAD    $0x18, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y1, Y3, Y3
+	VMOVUPS   Y3, 160(AX)
+	VPSRAD    $0x18, Y2, Y2
 	VCVTDQ2PS Y2, Y2
 	VMULPS    Y1, Y2, Y2
-	VMOVUPS   Y2, 32(AX)
-	ADDQ      $0x10, CX
-	ADDQ      $0x40, AX
+	VMOVUPS   Y2, 224(AX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x00000100, AX
 
 check:
-	SUBQ $0x10, DX
-	JGE  row
+	SUBQ $0x40, DX
+	JGE  group
 	VZEROUPPER
 	RET
 
@@ -1704,6 +1736,82 @@ whole:
 	VFNMADD231PS Y3, Y7, Y5
 	VFMADD231PS  Y1, Y5, Y8
 	VMASKMOVPS   Y8, Y4, (AX)(DI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func absMaxAVX2(x []float32) float32
+// Requires: AVX, SSE
+TEXT ·absMaxAVX2(SB), NOSPLIT, $0-28
+	VXORPS Y0, Y0, Y0
+	MOVQ   x_base+0(FP), AX
+	MOVQ   x_len+8(FP), CX
+	XORQ   DX, DX
+	JMP    whole
+
+step:
+	VMOVUPS (AX)(DX*4), Y1
+	VANDPS  lanesAK<>+0(SB), Y1, Y1
+	VMAXPS  Y1, Y0, Y0
+	ADDQ    $0x08, DX
+
+whole:
+	SUBQ       $0x08, CX
+	JGE        step
+	ADDQ       $0x08, CX
+	JZ         end
+	LEAQ       masks<>+0(SB), BX
+	MOVQ       $0x00000008, SI
+	SUBQ       CX, SI
+	VMOVDQU    (BX)(SI*4), Y1
+	VMASKMOVPS (AX)(DX*4), Y1, Y1
+	VANDPS     lanesAK<>+0(SB), Y1, Y1
+	VMAXPS     Y1, Y0, Y0
+
+end:
+	VEXTRACTF128 $0x01, Y0, X1
+	VMAXPS       X0, X1, X0
+	VPERMILPS    $0x4e, X0, X1
+	VMAXPS       X0, X1, X0
+	VPERMILPS    $0xb1, X0, X1
+	VMAXPS       X0, X1, X0
+	MOVSS        X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func scaleAddAVX2(dst []float32, scale []float32, bias []float32)
+// Requires: AVX, FMA3
+TEXT ·scaleAddAVX2(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), AX
+	MOVQ scale_base+24(FP), CX
+	MOVQ bias_base+48(FP), DX
+	MOVQ dst_len+8(FP), BX
+	XORQ SI, SI
+	JMP  whole
+
+step:
+	VMOVUPS     (AX)(SI*4), Y0
+	VMOVUPS     (CX)(SI*4), Y1
+	VMOVUPS     (DX)(SI*4), Y2
+	VFMADD213PS Y2, Y1, Y0
+	VMOVUPS     Y0, (AX)(SI*4)
+	ADDQ        $0x08, SI
+
+whole:
+	SUBQ        $0x08, BX
+	JGE         step
+	ADDQ        $0x08, BX
+	JZ          end
+	LEAQ        masks<>+0(SB), DI
+	MOVQ        $0x00000008, R8
+	SUBQ        BX, R8
+	VMOVDQU     (DI)(R8*4), Y0
+	VMASKMOVPS  (AX)(SI*4), Y0, Y1
+	VMASKMOVPS  (CX)(SI*4), Y0, Y2
+	VMASKMOVPS  (DX)(SI*4), Y0, Y3
+	VFMADD213PS Y3, Y2, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(SI*4)
 
 end:
 	VZEROUPPER
@@ -3097,21 +3205,53 @@ TEXT ·widenInt8AVX512(SB), NOSPLIT, $0-72
 	VMOVUPS 64(BX), Z1
 	JMP     check
 
-row:
-	VPMOVSXBD (CX), Z2
+group:
+	VMOVUPS   (CX), Z2
+	VPSLLD    $0x18, Z2, Z3
+	VPSRAD    $0x18, Z3, Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z0, Z3, Z3
+	VMOVUPS   Z3, (AX)
+	VPSLLD    $0x10, Z2, Z3
+	VPSRAD    $0x18, Z3, Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z0, Z3, Z3
+	VMOVUPS   Z3, 128(AX)
+	VPSLLD    $0x08, Z2, Z3
+	VPSRAD    $0x18, Z3, Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z0, Z3, Z3
+	VMOVUPS   Z3, 256(AX)
+	VPSRAD    $0x18, Z2, Z2
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z0, Z2, Z2
-	VMOVUPS   Z2, (AX)
-	VPMOVSXBD 16(CX), Z2
+	VMOVUPS   Z2, 384(AX)
+	VMOVUPS   64(CX), Z2
+	VPSLLD    $0x18, Z2, Z3
+	VPSRAD    $0x18, Z3, Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VMOVUPS   Z3, 64(AX)
+	VPSLLD    $0x10, Z2, Z3
+	VPSRAD    $0x18, Z3, Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VMOVUPS   Z3, 192(AX)
+	VPSLLD    $0x08, Z2, Z3
+	VPSRAD    $0x18, Z3, Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z1, Z3, Z3
+	VMOVUPS   Z3, 320(AX)
+	VPSRAD    $0x18, Z2, Z2
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z1, Z2, Z2
-	VMOVUPS   Z2, 64(AX)
-	ADDQ      $0x20, CX
-	ADDQ      $0x80, AX
+	VMOVUPS   Z2, 448(AX)
+	ADDQ      $0x80, CX
+	ADDQ      $0x00000200, AX
 
 check:
-	SUBQ $0x20, DX
-	JGE  row
+	SUBQ $0x80, DX
+	JGE  group
 	VZEROUPPER
 	RET
 
@@ -3916,6 +4056,4651 @@ whole:
 	VMOVUPS      Z7, K1, (AX)(DI*4)
 
 end:
+	VZEROUPPER
+	RET
+
+// func absMaxAVX512(x []float32) float32
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·absMaxAVX512(SB), NOSPLIT, $0-28
+	VPXORD Z0, Z0, Z0
+	MOVQ   x_base+0(FP), AX
+	MOVQ   x_len+8(FP), CX
+	XORQ   DX, DX
+	JMP    whole
+
+step:
+	VMOVUPS (AX)(DX*4), Z1
+	VPANDD  lanesAK<>+0(SB), Z1, Z1
+	VMAXPS  Z1, Z0, Z0
+	ADDQ    $0x10, DX
+
+whole:
+	SUBQ      $0x10, CX
+	JGE       step
+	ADDQ      $0x10, CX
+	JZ        end
+	MOVL      $0x0000ffff, BX
+	BZHIL     CX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (AX)(DX*4), K1, Z1
+	VPANDD    lanesAK<>+0(SB), Z1, Z1
+	VMAXPS    Z1, Z0, Z0
+
+end:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VMAXPS        Y0, Y1, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VMAXPS        X0, X1, X0
+	VPERMILPS     $0x4e, X0, X1
+	VMAXPS        X0, X1, X0
+	VPERMILPS     $0xb1, X0, X1
+	VMAXPS        X0, X1, X0
+	MOVSS         X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func scaleAddAVX512(dst []float32, scale []float32, bias []float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·scaleAddAVX512(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), AX
+	MOVQ scale_base+24(FP), CX
+	MOVQ bias_base+48(FP), DX
+	MOVQ dst_len+8(FP), BX
+	XORQ SI, SI
+	JMP  whole
+
+step:
+	VMOVUPS     (AX)(SI*4), Z0
+	VMOVUPS     (CX)(SI*4), Z1
+	VMOVUPS     (DX)(SI*4), Z2
+	VFMADD213PS Z2, Z1, Z0
+	VMOVUPS     Z0, (AX)(SI*4)
+	ADDQ        $0x10, SI
+
+whole:
+	SUBQ        $0x10, BX
+	JGE         step
+	ADDQ        $0x10, BX
+	JZ          end
+	MOVL        $0x0000ffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (AX)(SI*4), K1, Z0
+	VMOVUPS.Z   (CX)(SI*4), K1, Z1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z2
+	VFMADD213PS Z2, Z1, Z0
+	VMOVUPS     Z0, K1, (AX)(SI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func gemmInt8AVX2(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·gemmInt8AVX2(SB), NOSPLIT, $0-168
+	MOVQ m+0(FP), AX
+	MOVQ groups+8(FP), CX
+	MOVQ a_base+24(FP), DX
+	MOVQ as+48(FP), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	MOVQ scale_base+56(FP), R8
+	MOVQ w_base+88(FP), R9
+	MOVQ start_base+112(FP), R10
+	CMPQ AX, $0x06
+	JEQ  rows6
+	CMPQ AX, $0x05
+	JEQ  rows5
+	CMPQ AX, $0x04
+	JEQ  rows4
+	CMPQ AX, $0x03
+	JEQ  rows3
+	CMPQ AX, $0x02
+	JEQ  rows2
+
+block1:
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, BX
+
+group1:
+	VPBROADCASTD (DX), Y2
+	VPABSB       Y2, Y3
+	VMOVUPS      (R9), Y4
+	VPSIGNB      Y2, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     ones16<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VMOVUPS      32(R9), Y4
+	VPSIGNB      Y2, Y4, Y4
+	VPMADDUBSW   Y4, Y3, Y4
+	VPMADDWD     ones16<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y1, Y1
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R9
+	DECQ         BX
+	JNZ          group1
+	CMPQ         CX, groups+8(FP)
+	JNE          later1
+	MOVQ         c_base+136(FP), BX
+	MOVQ         cs+160(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         ss+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         R8, SI
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (SI), Y2
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (BX)
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      Y1, 32(BX)
+	JMP          next1
+
+later1:
+	MOVQ         c_base+136(FP), BX
+	MOVQ         cs+160(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         ss+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         R8, SI
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (SI), Y2
+	VFMADD213PS  (BX), Y2, Y0
+	VMOVUPS      Y0, (BX)
+	VFMADD213PS  32(BX), Y2, Y1
+	VMOVUPS      Y1, 32(BX)
+
+next1:
+	ADDQ $0x04, R8
+	ADDQ $0x40, R10
+	SUBQ AX, CX
+	JNZ  block1
+	VZEROUPPER
+	RET
+
+rows2:
+block2:
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, SI
+
+group2:
+	VPBROADCASTD (DX), Y4
+	VPABSB       Y4, Y5
+	VMOVUPS      (R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     ones16<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVUPS      32(R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     ones16<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y4
+	VPABSB       Y4, Y5
+	VMOVUPS      (R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     ones16<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVUPS      32(R9), Y6
+	VPSIGNB      Y4, Y6, Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     ones16<>+0(SB), Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R9
+	DECQ         SI
+	JNZ          group2
+	CMPQ         CX, groups+8(FP)
+	JNE          later2
+	MOVQ         c_base+136(FP), SI
+	MOVQ         cs+160(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         ss+80(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R8, R11
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R11), Y4
+	VMULPS       Y4, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VMULPS       Y4, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         R12, R11
+	ADDQ         DI, SI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R11), Y0
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	JMP          next2
+
+later2:
+	MOVQ         c_base+136(FP), SI
+	MOVQ         cs+160(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         ss+80(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R8, R11
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R11), Y4
+	VFMADD213PS  (SI), Y4, Y0
+	VMOVUPS      Y0, (SI)
+	VFMADD213PS  32(SI), Y4, Y1
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         R12, R11
+	ADDQ         DI, SI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R11), Y0
+	VFMADD213PS  (SI), Y0, Y2
+	VMOVUPS      Y2, (SI)
+	VFMADD213PS  32(SI), Y0, Y3
+	VMOVUPS      Y3, 32(SI)
+
+next2:
+	ADDQ $0x04, R8
+	ADDQ $0x40, R10
+	SUBQ AX, CX
+	JNZ  block2
+	VZEROUPPER
+	RET
+
+rows3:
+block3:
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, SI
+
+group3:
+	VPBROADCASTD (DX), Y6
+	VPABSB       Y6, Y7
+	VMOVUPS      (R9), Y8
+	VPSIGNB      Y6, Y8, Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPMADDWD     ones16<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VMOVUPS      32(R9), Y8
+	VPSIGNB      Y6, Y8, Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPMADDWD     ones16<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y6
+	VPABSB       Y6, Y7
+	VMOVUPS      (R9), Y8
+	VPSIGNB      Y6, Y8, Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPMADDWD     ones16<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VMOVUPS      32(R9), Y8
+	VPSIGNB      Y6, Y8, Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPMADDWD     ones16<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y6
+	VPABSB       Y6, Y7
+	VMOVUPS      (R9), Y8
+	VPSIGNB      Y6, Y8, Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPMADDWD     ones16<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VMOVUPS      32(R9), Y8
+	VPSIGNB      Y6, Y8, Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPMADDWD     ones16<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y5
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R9
+	DECQ         SI
+	JNZ          group3
+	CMPQ         CX, groups+8(FP)
+	JNE          later3
+	MOVQ         c_base+136(FP), SI
+	MOVQ         cs+160(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         ss+80(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R8, R11
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R11), Y6
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         R12, R11
+	ADDQ         DI, SI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R11), Y0
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         R12, R11
+	ADDQ         DI, SI
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R11), Y0
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      Y4, (SI)
+	VMULPS       Y0, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
+	JMP          next3
+
+later3:
+	MOVQ         c_base+136(FP), SI
+	MOVQ         cs+160(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         ss+80(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R8, R11
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R11), Y6
+	VFMADD213PS  (SI), Y6, Y0
+	VMOVUPS      Y0, (SI)
+	VFMADD213PS  32(SI), Y6, Y1
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         R12, R11
+	ADDQ         DI, SI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R11), Y0
+	VFMADD213PS  (SI), Y0, Y2
+	VMOVUPS      Y2, (SI)
+	VFMADD213PS  32(SI), Y0, Y3
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         R12, R11
+	ADDQ         DI, SI
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R11), Y0
+	VFMADD213PS  (SI), Y0, Y4
+	VMOVUPS      Y4, (SI)
+	VFMADD213PS  32(SI), Y0, Y5
+	VMOVUPS      Y5, 32(SI)
+
+next3:
+	ADDQ $0x04, R8
+	ADDQ $0x40, R10
+	SUBQ AX, CX
+	JNZ  block3
+	VZEROUPPER
+	RET
+
+rows4:
+block4:
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	VMOVUPS (R10), Y6
+	VMOVUPS 32(R10), Y7
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, DI
+
+group4:
+	VPBROADCASTD (DX), Y8
+	VPABSB       Y8, Y9
+	VMOVUPS      (R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     ones16<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VMOVUPS      32(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     ones16<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y8
+	VPABSB       Y8, Y9
+	VMOVUPS      (R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     ones16<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VMOVUPS      32(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     ones16<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y8
+	VPABSB       Y8, Y9
+	VMOVUPS      (R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     ones16<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VMOVUPS      32(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     ones16<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y5, Y5
+	VPBROADCASTD (DX)(SI*1), Y8
+	VPABSB       Y8, Y9
+	VMOVUPS      (R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     ones16<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VMOVUPS      32(R9), Y10
+	VPSIGNB      Y8, Y10, Y10
+	VPMADDUBSW   Y10, Y9, Y10
+	VPMADDWD     ones16<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y7, Y7
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R9
+	DECQ         DI
+	JNZ          group4
+	CMPQ         CX, groups+8(FP)
+	JNE          later4
+	MOVQ         c_base+136(FP), DI
+	MOVQ         cs+160(FP), R11
+	SHLQ         $0x02, R11
+	MOVQ         ss+80(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         R8, R12
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R12), Y8
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VMULPS       Y0, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y0, Y6, Y6
+	VMOVUPS      Y6, (DI)
+	VMULPS       Y0, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	JMP          next4
+
+later4:
+	MOVQ         c_base+136(FP), DI
+	MOVQ         cs+160(FP), R11
+	SHLQ         $0x02, R11
+	MOVQ         ss+80(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         R8, R12
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R12), Y8
+	VFMADD213PS  (DI), Y8, Y0
+	VMOVUPS      Y0, (DI)
+	VFMADD213PS  32(DI), Y8, Y1
+	VMOVUPS      Y1, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R12), Y0
+	VFMADD213PS  (DI), Y0, Y2
+	VMOVUPS      Y2, (DI)
+	VFMADD213PS  32(DI), Y0, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R12), Y0
+	VFMADD213PS  (DI), Y0, Y4
+	VMOVUPS      Y4, (DI)
+	VFMADD213PS  32(DI), Y0, Y5
+	VMOVUPS      Y5, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VBROADCASTSS (R12), Y0
+	VFMADD213PS  (DI), Y0, Y6
+	VMOVUPS      Y6, (DI)
+	VFMADD213PS  32(DI), Y0, Y7
+	VMOVUPS      Y7, 32(DI)
+
+next4:
+	ADDQ $0x04, R8
+	ADDQ $0x40, R10
+	SUBQ AX, CX
+	JNZ  block4
+	VZEROUPPER
+	RET
+
+rows5:
+block5:
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	VMOVUPS (R10), Y6
+	VMOVUPS 32(R10), Y7
+	VMOVUPS (R10), Y8
+	VMOVUPS 32(R10), Y9
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, DI
+
+group5:
+	VPBROADCASTD (DX), Y10
+	VPABSB       Y10, Y11
+	VMOVUPS      (R9), Y12
+	VPSIGNB      Y10, Y12, Y12
+	VPMADDUBSW   Y12, Y11, Y12
+	VPMADDWD     ones16<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VMOVUPS      32(R9), Y12
+	VPSIGNB      Y10, Y12, Y12
+	VPMADDUBSW   Y12, Y11, Y12
+	VPMADDWD     ones16<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y10
+	VPABSB       Y10, Y11
+	VMOVUPS      (R9), Y12
+	VPSIGNB      Y10, Y12, Y12
+	VPMADDUBSW   Y12, Y11, Y12
+	VPMADDWD     ones16<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VMOVUPS      32(R9), Y12
+	VPSIGNB      Y10, Y12, Y12
+	VPMADDUBSW   Y12, Y11, Y12
+	VPMADDWD     ones16<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y10
+	VPABSB       Y10, Y11
+	VMOVUPS      (R9), Y12
+	VPSIGNB      Y10, Y12, Y12
+	VPMADDUBSW   Y12, Y11, Y12
+	VPMADDWD     ones16<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VMOVUPS      32(R9), Y12
+	VPSIGNB      Y10, Y12, Y12
+	VPMADDUBSW   Y12, Y11, Y12
+	VPMADDWD     ones16<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y5, Y5
+	VPBROADCASTD (DX)(SI*1), Y10
+	VPABSB       Y10, Y11
+	VMOVUPS      (R9), Y12
+	VPSIGNB      Y10, Y12, Y12
+	VPMADDUBSW   Y12, Y11, Y12
+	VPMADDWD     ones16<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VMOVUPS      32(R9), Y12
+	VPSIGNB      Y10, Y12, Y12
+	VPMADDUBSW   Y12, Y11, Y12
+	VPMADDWD     ones16<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y7, Y7
+	VPBROADCASTD (DX)(BX*4), Y10
+	VPABSB       Y10, Y11
+	VMOVUPS      (R9), Y12
+	VPSIGNB      Y10, Y12, Y12
+	VPMADDUBSW   Y12, Y11, Y12
+	VPMADDWD     ones16<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VMOVUPS      32(R9), Y12
+	VPSIGNB      Y10, Y12, Y12
+	VPMADDUBSW   Y12, Y11, Y12
+	VPMADDWD     ones16<>+0(SB), Y12, Y12
+	VPADDD       Y12, Y9, Y9
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R9
+	DECQ         DI
+	JNZ          group5
+	CMPQ         CX, groups+8(FP)
+	JNE          later5
+	MOVQ         c_base+136(FP), DI
+	MOVQ         cs+160(FP), R11
+	SHLQ         $0x02, R11
+	MOVQ         ss+80(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         R8, R12
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R12), Y10
+	VMULPS       Y10, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VMULPS       Y10, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VMULPS       Y0, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y0, Y6, Y6
+	VMOVUPS      Y6, (DI)
+	VMULPS       Y0, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y0, Y8, Y8
+	VMOVUPS      Y8, (DI)
+	VMULPS       Y0, Y9, Y9
+	VMOVUPS      Y9, 32(DI)
+	JMP          next5
+
+later5:
+	MOVQ         c_base+136(FP), DI
+	MOVQ         cs+160(FP), R11
+	SHLQ         $0x02, R11
+	MOVQ         ss+80(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         R8, R12
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R12), Y10
+	VFMADD213PS  (DI), Y10, Y0
+	VMOVUPS      Y0, (DI)
+	VFMADD213PS  32(DI), Y10, Y1
+	VMOVUPS      Y1, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R12), Y0
+	VFMADD213PS  (DI), Y0, Y2
+	VMOVUPS      Y2, (DI)
+	VFMADD213PS  32(DI), Y0, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R12), Y0
+	VFMADD213PS  (DI), Y0, Y4
+	VMOVUPS      Y4, (DI)
+	VFMADD213PS  32(DI), Y0, Y5
+	VMOVUPS      Y5, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VBROADCASTSS (R12), Y0
+	VFMADD213PS  (DI), Y0, Y6
+	VMOVUPS      Y6, (DI)
+	VFMADD213PS  32(DI), Y0, Y7
+	VMOVUPS      Y7, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VBROADCASTSS (R12), Y0
+	VFMADD213PS  (DI), Y0, Y8
+	VMOVUPS      Y8, (DI)
+	VFMADD213PS  32(DI), Y0, Y9
+	VMOVUPS      Y9, 32(DI)
+
+next5:
+	ADDQ $0x04, R8
+	ADDQ $0x40, R10
+	SUBQ AX, CX
+	JNZ  block5
+	VZEROUPPER
+	RET
+
+rows6:
+block6:
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	VMOVUPS (R10), Y6
+	VMOVUPS 32(R10), Y7
+	VMOVUPS (R10), Y8
+	VMOVUPS 32(R10), Y9
+	VMOVUPS (R10), Y10
+	VMOVUPS 32(R10), Y11
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, R11
+
+group6:
+	VPBROADCASTD (DX), Y12
+	VPABSB       Y12, Y13
+	VMOVUPS      (R9), Y14
+	VPSIGNB      Y12, Y14, Y14
+	VPMADDUBSW   Y14, Y13, Y14
+	VPMADDWD     ones16<>+0(SB), Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VMOVUPS      32(R9), Y14
+	VPSIGNB      Y12, Y14, Y14
+	VPMADDUBSW   Y14, Y13, Y14
+	VPMADDWD     ones16<>+0(SB), Y14, Y14
+	VPADDD       Y14, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y12
+	VPABSB       Y12, Y13
+	VMOVUPS      (R9), Y14
+	VPSIGNB      Y12, Y14, Y14
+	VPMADDUBSW   Y14, Y13, Y14
+	VPMADDWD     ones16<>+0(SB), Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VMOVUPS      32(R9), Y14
+	VPSIGNB      Y12, Y14, Y14
+	VPMADDUBSW   Y14, Y13, Y14
+	VPMADDWD     ones16<>+0(SB), Y14, Y14
+	VPADDD       Y14, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y12
+	VPABSB       Y12, Y13
+	VMOVUPS      (R9), Y14
+	VPSIGNB      Y12, Y14, Y14
+	VPMADDUBSW   Y14, Y13, Y14
+	VPMADDWD     ones16<>+0(SB), Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VMOVUPS      32(R9), Y14
+	VPSIGNB      Y12, Y14, Y14
+	VPMADDUBSW   Y14, Y13, Y14
+	VPMADDWD     ones16<>+0(SB), Y14, Y14
+	VPADDD       Y14, Y5, Y5
+	VPBROADCASTD (DX)(SI*1), Y12
+	VPABSB       Y12, Y13
+	VMOVUPS      (R9), Y14
+	VPSIGNB      Y12, Y14, Y14
+	VPMADDUBSW   Y14, Y13, Y14
+	VPMADDWD     ones16<>+0(SB), Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VMOVUPS      32(R9), Y14
+	VPSIGNB      Y12, Y14, Y14
+	VPMADDUBSW   Y14, Y13, Y14
+	VPMADDWD     ones16<>+0(SB), Y14, Y14
+	VPADDD       Y14, Y7, Y7
+	VPBROADCASTD (DX)(BX*4), Y12
+	VPABSB       Y12, Y13
+	VMOVUPS      (R9), Y14
+	VPSIGNB      Y12, Y14, Y14
+	VPMADDUBSW   Y14, Y13, Y14
+	VPMADDWD     ones16<>+0(SB), Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VMOVUPS      32(R9), Y14
+	VPSIGNB      Y12, Y14, Y14
+	VPMADDUBSW   Y14, Y13, Y14
+	VPMADDWD     ones16<>+0(SB), Y14, Y14
+	VPADDD       Y14, Y9, Y9
+	VPBROADCASTD (DX)(DI*1), Y12
+	VPABSB       Y12, Y13
+	VMOVUPS      (R9), Y14
+	VPSIGNB      Y12, Y14, Y14
+	VPMADDUBSW   Y14, Y13, Y14
+	VPMADDWD     ones16<>+0(SB), Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VMOVUPS      32(R9), Y14
+	VPSIGNB      Y12, Y14, Y14
+	VPMADDUBSW   Y14, Y13, Y14
+	VPMADDWD     ones16<>+0(SB), Y14, Y14
+	VPADDD       Y14, Y11, Y11
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R9
+	DECQ         R11
+	JNZ          group6
+	CMPQ         CX, groups+8(FP)
+	JNE          later6
+	MOVQ         c_base+136(FP), R11
+	MOVQ         cs+160(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         ss+80(FP), R14
+	SHLQ         $0x02, R14
+	MOVQ         R8, R13
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R13), Y12
+	VMULPS       Y12, Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      Y1, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R13), Y0
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, (R11)
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R13), Y0
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      Y4, (R11)
+	VMULPS       Y0, Y5, Y5
+	VMOVUPS      Y5, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VBROADCASTSS (R13), Y0
+	VMULPS       Y0, Y6, Y6
+	VMOVUPS      Y6, (R11)
+	VMULPS       Y0, Y7, Y7
+	VMOVUPS      Y7, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VBROADCASTSS (R13), Y0
+	VMULPS       Y0, Y8, Y8
+	VMOVUPS      Y8, (R11)
+	VMULPS       Y0, Y9, Y9
+	VMOVUPS      Y9, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y10, Y10
+	VCVTDQ2PS    Y11, Y11
+	VBROADCASTSS (R13), Y0
+	VMULPS       Y0, Y10, Y10
+	VMOVUPS      Y10, (R11)
+	VMULPS       Y0, Y11, Y11
+	VMOVUPS      Y11, 32(R11)
+	JMP          next6
+
+later6:
+	MOVQ         c_base+136(FP), R11
+	MOVQ         cs+160(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         ss+80(FP), R14
+	SHLQ         $0x02, R14
+	MOVQ         R8, R13
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R13), Y12
+	VFMADD213PS  (R11), Y12, Y0
+	VMOVUPS      Y0, (R11)
+	VFMADD213PS  32(R11), Y12, Y1
+	VMOVUPS      Y1, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R13), Y0
+	VFMADD213PS  (R11), Y0, Y2
+	VMOVUPS      Y2, (R11)
+	VFMADD213PS  32(R11), Y0, Y3
+	VMOVUPS      Y3, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R13), Y0
+	VFMADD213PS  (R11), Y0, Y4
+	VMOVUPS      Y4, (R11)
+	VFMADD213PS  32(R11), Y0, Y5
+	VMOVUPS      Y5, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VBROADCASTSS (R13), Y0
+	VFMADD213PS  (R11), Y0, Y6
+	VMOVUPS      Y6, (R11)
+	VFMADD213PS  32(R11), Y0, Y7
+	VMOVUPS      Y7, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VBROADCASTSS (R13), Y0
+	VFMADD213PS  (R11), Y0, Y8
+	VMOVUPS      Y8, (R11)
+	VFMADD213PS  32(R11), Y0, Y9
+	VMOVUPS      Y9, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y10, Y10
+	VCVTDQ2PS    Y11, Y11
+	VBROADCASTSS (R13), Y0
+	VFMADD213PS  (R11), Y0, Y10
+	VMOVUPS      Y10, (R11)
+	VFMADD213PS  32(R11), Y0, Y11
+	VMOVUPS      Y11, 32(R11)
+
+next6:
+	ADDQ $0x04, R8
+	ADDQ $0x40, R10
+	SUBQ AX, CX
+	JNZ  block6
+	VZEROUPPER
+	RET
+
+DATA ones16<>+0(SB)/4, $0x00010001
+DATA ones16<>+4(SB)/4, $0x00010001
+DATA ones16<>+8(SB)/4, $0x00010001
+DATA ones16<>+12(SB)/4, $0x00010001
+DATA ones16<>+16(SB)/4, $0x00010001
+DATA ones16<>+20(SB)/4, $0x00010001
+DATA ones16<>+24(SB)/4, $0x00010001
+DATA ones16<>+28(SB)/4, $0x00010001
+GLOBL ones16<>(SB), RODATA|NOPTR, $32
+
+// func quantizeAVX2(q []uint8, x []float32, factor float32)
+// Requires: AVX, AVX2
+TEXT ·quantizeAVX2(SB), NOSPLIT, $0-52
+	VBROADCASTSS factor+48(FP), Y0
+	MOVQ         q_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         x_len+32(FP), DX
+	JMP          check
+
+step:
+	VMULPS       (CX), Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X2
+	VPACKSSDW    X2, X1, X2
+	VPACKSSWB    X2, X2, X2
+	VMOVQ        X2, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x08, AX
+
+check:
+	SUBQ $0x08, DX
+	JGE  step
+	VZEROUPPER
+	RET
+
+// func gemmInt8AVXVNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·gemmInt8AVXVNNI(SB), NOSPLIT, $0-168
+	MOVQ m+0(FP), AX
+	MOVQ groups+8(FP), CX
+	MOVQ a_base+24(FP), DX
+	MOVQ as+48(FP), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	MOVQ scale_base+56(FP), R8
+	MOVQ w_base+88(FP), R9
+	MOVQ start_base+112(FP), R10
+	CMPQ AX, $0x06
+	JEQ  rows6
+	CMPQ AX, $0x05
+	JEQ  rows5
+	CMPQ AX, $0x04
+	JEQ  rows4
+	CMPQ AX, $0x03
+	JEQ  rows3
+	CMPQ AX, $0x02
+	JEQ  rows2
+
+block1:
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, BX
+
+group1:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (DX), Y14
+
+	// {vex} VPDPBUSD Y12, Y14, Y0
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x0d
+	BYTE $0x50
+	BYTE $0xc4
+
+	// {vex} VPDPBUSD Y13, Y14, Y1
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x0d
+	BYTE         $0x50
+	BYTE         $0xcd
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R9
+	DECQ         BX
+	JNZ          group1
+	CMPQ         CX, groups+8(FP)
+	JNE          later1
+	MOVQ         c_base+136(FP), BX
+	MOVQ         cs+160(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         ss+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         R8, SI
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (SI), Y15
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      Y0, (BX)
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      Y1, 32(BX)
+	JMP          next1
+
+later1:
+	MOVQ         c_base+136(FP), BX
+	MOVQ         cs+160(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         ss+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         R8, SI
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (SI), Y15
+	VFMADD213PS  (BX), Y15, Y0
+	VMOVUPS      Y0, (BX)
+	VFMADD213PS  32(BX), Y15, Y1
+	VMOVUPS      Y1, 32(BX)
+
+next1:
+	ADDQ $0x04, R8
+	ADDQ $0x40, R10
+	SUBQ AX, CX
+	JNZ  block1
+	VZEROUPPER
+	RET
+
+rows2:
+block2:
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, SI
+
+group2:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (DX), Y14
+
+	// {vex} VPDPBUSD Y12, Y14, Y0
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x0d
+	BYTE $0x50
+	BYTE $0xc4
+
+	// {vex} VPDPBUSD Y13, Y14, Y1
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x0d
+	BYTE         $0x50
+	BYTE         $0xcd
+	VPBROADCASTD (DX)(BX*1), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y2
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xd4
+
+	// {vex} VPDPBUSD Y13, Y15, Y3
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xdd
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R9
+	DECQ         SI
+	JNZ          group2
+	CMPQ         CX, groups+8(FP)
+	JNE          later2
+	MOVQ         c_base+136(FP), SI
+	MOVQ         cs+160(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         ss+80(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R8, R11
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R11), Y15
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         R12, R11
+	ADDQ         DI, SI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R11), Y15
+	VMULPS       Y15, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VMULPS       Y15, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	JMP          next2
+
+later2:
+	MOVQ         c_base+136(FP), SI
+	MOVQ         cs+160(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         ss+80(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R8, R11
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R11), Y15
+	VFMADD213PS  (SI), Y15, Y0
+	VMOVUPS      Y0, (SI)
+	VFMADD213PS  32(SI), Y15, Y1
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         R12, R11
+	ADDQ         DI, SI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R11), Y15
+	VFMADD213PS  (SI), Y15, Y2
+	VMOVUPS      Y2, (SI)
+	VFMADD213PS  32(SI), Y15, Y3
+	VMOVUPS      Y3, 32(SI)
+
+next2:
+	ADDQ $0x04, R8
+	ADDQ $0x40, R10
+	SUBQ AX, CX
+	JNZ  block2
+	VZEROUPPER
+	RET
+
+rows3:
+block3:
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, SI
+
+group3:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (DX), Y14
+
+	// {vex} VPDPBUSD Y12, Y14, Y0
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x0d
+	BYTE $0x50
+	BYTE $0xc4
+
+	// {vex} VPDPBUSD Y13, Y14, Y1
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x0d
+	BYTE         $0x50
+	BYTE         $0xcd
+	VPBROADCASTD (DX)(BX*1), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y2
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xd4
+
+	// {vex} VPDPBUSD Y13, Y15, Y3
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xdd
+	VPBROADCASTD (DX)(BX*2), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y4
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xe4
+
+	// {vex} VPDPBUSD Y13, Y15, Y5
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xed
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R9
+	DECQ         SI
+	JNZ          group3
+	CMPQ         CX, groups+8(FP)
+	JNE          later3
+	MOVQ         c_base+136(FP), SI
+	MOVQ         cs+160(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         ss+80(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R8, R11
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R11), Y15
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         R12, R11
+	ADDQ         DI, SI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R11), Y15
+	VMULPS       Y15, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VMULPS       Y15, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         R12, R11
+	ADDQ         DI, SI
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R11), Y15
+	VMULPS       Y15, Y4, Y4
+	VMOVUPS      Y4, (SI)
+	VMULPS       Y15, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
+	JMP          next3
+
+later3:
+	MOVQ         c_base+136(FP), SI
+	MOVQ         cs+160(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         ss+80(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R8, R11
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R11), Y15
+	VFMADD213PS  (SI), Y15, Y0
+	VMOVUPS      Y0, (SI)
+	VFMADD213PS  32(SI), Y15, Y1
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         R12, R11
+	ADDQ         DI, SI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R11), Y15
+	VFMADD213PS  (SI), Y15, Y2
+	VMOVUPS      Y2, (SI)
+	VFMADD213PS  32(SI), Y15, Y3
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         R12, R11
+	ADDQ         DI, SI
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R11), Y15
+	VFMADD213PS  (SI), Y15, Y4
+	VMOVUPS      Y4, (SI)
+	VFMADD213PS  32(SI), Y15, Y5
+	VMOVUPS      Y5, 32(SI)
+
+next3:
+	ADDQ $0x04, R8
+	ADDQ $0x40, R10
+	SUBQ AX, CX
+	JNZ  block3
+	VZEROUPPER
+	RET
+
+rows4:
+block4:
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	VMOVUPS (R10), Y6
+	VMOVUPS 32(R10), Y7
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, DI
+
+group4:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (DX), Y14
+
+	// {vex} VPDPBUSD Y12, Y14, Y0
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x0d
+	BYTE $0x50
+	BYTE $0xc4
+
+	// {vex} VPDPBUSD Y13, Y14, Y1
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x0d
+	BYTE         $0x50
+	BYTE         $0xcd
+	VPBROADCASTD (DX)(BX*1), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y2
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xd4
+
+	// {vex} VPDPBUSD Y13, Y15, Y3
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xdd
+	VPBROADCASTD (DX)(BX*2), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y4
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xe4
+
+	// {vex} VPDPBUSD Y13, Y15, Y5
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xed
+	VPBROADCASTD (DX)(SI*1), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y6
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xf4
+
+	// {vex} VPDPBUSD Y13, Y15, Y7
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xfd
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R9
+	DECQ         DI
+	JNZ          group4
+	CMPQ         CX, groups+8(FP)
+	JNE          later4
+	MOVQ         c_base+136(FP), DI
+	MOVQ         cs+160(FP), R11
+	SHLQ         $0x02, R11
+	MOVQ         ss+80(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         R8, R12
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R12), Y15
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R12), Y15
+	VMULPS       Y15, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VMULPS       Y15, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R12), Y15
+	VMULPS       Y15, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VMULPS       Y15, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VBROADCASTSS (R12), Y15
+	VMULPS       Y15, Y6, Y6
+	VMOVUPS      Y6, (DI)
+	VMULPS       Y15, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	JMP          next4
+
+later4:
+	MOVQ         c_base+136(FP), DI
+	MOVQ         cs+160(FP), R11
+	SHLQ         $0x02, R11
+	MOVQ         ss+80(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         R8, R12
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R12), Y15
+	VFMADD213PS  (DI), Y15, Y0
+	VMOVUPS      Y0, (DI)
+	VFMADD213PS  32(DI), Y15, Y1
+	VMOVUPS      Y1, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R12), Y15
+	VFMADD213PS  (DI), Y15, Y2
+	VMOVUPS      Y2, (DI)
+	VFMADD213PS  32(DI), Y15, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R12), Y15
+	VFMADD213PS  (DI), Y15, Y4
+	VMOVUPS      Y4, (DI)
+	VFMADD213PS  32(DI), Y15, Y5
+	VMOVUPS      Y5, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VBROADCASTSS (R12), Y15
+	VFMADD213PS  (DI), Y15, Y6
+	VMOVUPS      Y6, (DI)
+	VFMADD213PS  32(DI), Y15, Y7
+	VMOVUPS      Y7, 32(DI)
+
+next4:
+	ADDQ $0x04, R8
+	ADDQ $0x40, R10
+	SUBQ AX, CX
+	JNZ  block4
+	VZEROUPPER
+	RET
+
+rows5:
+block5:
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	VMOVUPS (R10), Y6
+	VMOVUPS 32(R10), Y7
+	VMOVUPS (R10), Y8
+	VMOVUPS 32(R10), Y9
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, DI
+
+group5:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (DX), Y14
+
+	// {vex} VPDPBUSD Y12, Y14, Y0
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x0d
+	BYTE $0x50
+	BYTE $0xc4
+
+	// {vex} VPDPBUSD Y13, Y14, Y1
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x0d
+	BYTE         $0x50
+	BYTE         $0xcd
+	VPBROADCASTD (DX)(BX*1), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y2
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xd4
+
+	// {vex} VPDPBUSD Y13, Y15, Y3
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xdd
+	VPBROADCASTD (DX)(BX*2), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y4
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xe4
+
+	// {vex} VPDPBUSD Y13, Y15, Y5
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xed
+	VPBROADCASTD (DX)(SI*1), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y6
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xf4
+
+	// {vex} VPDPBUSD Y13, Y15, Y7
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xfd
+	VPBROADCASTD (DX)(BX*4), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y8
+	BYTE $0xc4
+	BYTE $0x42
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xc4
+
+	// {vex} VPDPBUSD Y13, Y15, Y9
+	BYTE         $0xc4
+	BYTE         $0x42
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xcd
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R9
+	DECQ         DI
+	JNZ          group5
+	CMPQ         CX, groups+8(FP)
+	JNE          later5
+	MOVQ         c_base+136(FP), DI
+	MOVQ         cs+160(FP), R11
+	SHLQ         $0x02, R11
+	MOVQ         ss+80(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         R8, R12
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R12), Y15
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R12), Y15
+	VMULPS       Y15, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VMULPS       Y15, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R12), Y15
+	VMULPS       Y15, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VMULPS       Y15, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VBROADCASTSS (R12), Y15
+	VMULPS       Y15, Y6, Y6
+	VMOVUPS      Y6, (DI)
+	VMULPS       Y15, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VBROADCASTSS (R12), Y15
+	VMULPS       Y15, Y8, Y8
+	VMOVUPS      Y8, (DI)
+	VMULPS       Y15, Y9, Y9
+	VMOVUPS      Y9, 32(DI)
+	JMP          next5
+
+later5:
+	MOVQ         c_base+136(FP), DI
+	MOVQ         cs+160(FP), R11
+	SHLQ         $0x02, R11
+	MOVQ         ss+80(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         R8, R12
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R12), Y15
+	VFMADD213PS  (DI), Y15, Y0
+	VMOVUPS      Y0, (DI)
+	VFMADD213PS  32(DI), Y15, Y1
+	VMOVUPS      Y1, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R12), Y15
+	VFMADD213PS  (DI), Y15, Y2
+	VMOVUPS      Y2, (DI)
+	VFMADD213PS  32(DI), Y15, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R12), Y15
+	VFMADD213PS  (DI), Y15, Y4
+	VMOVUPS      Y4, (DI)
+	VFMADD213PS  32(DI), Y15, Y5
+	VMOVUPS      Y5, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VBROADCASTSS (R12), Y15
+	VFMADD213PS  (DI), Y15, Y6
+	VMOVUPS      Y6, (DI)
+	VFMADD213PS  32(DI), Y15, Y7
+	VMOVUPS      Y7, 32(DI)
+	ADDQ         R13, R12
+	ADDQ         R11, DI
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VBROADCASTSS (R12), Y15
+	VFMADD213PS  (DI), Y15, Y8
+	VMOVUPS      Y8, (DI)
+	VFMADD213PS  32(DI), Y15, Y9
+	VMOVUPS      Y9, 32(DI)
+
+next5:
+	ADDQ $0x04, R8
+	ADDQ $0x40, R10
+	SUBQ AX, CX
+	JNZ  block5
+	VZEROUPPER
+	RET
+
+rows6:
+block6:
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	VMOVUPS (R10), Y6
+	VMOVUPS 32(R10), Y7
+	VMOVUPS (R10), Y8
+	VMOVUPS 32(R10), Y9
+	VMOVUPS (R10), Y10
+	VMOVUPS 32(R10), Y11
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, R11
+
+group6:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (DX), Y14
+
+	// {vex} VPDPBUSD Y12, Y14, Y0
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x0d
+	BYTE $0x50
+	BYTE $0xc4
+
+	// {vex} VPDPBUSD Y13, Y14, Y1
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x0d
+	BYTE         $0x50
+	BYTE         $0xcd
+	VPBROADCASTD (DX)(BX*1), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y2
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xd4
+
+	// {vex} VPDPBUSD Y13, Y15, Y3
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xdd
+	VPBROADCASTD (DX)(BX*2), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y4
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xe4
+
+	// {vex} VPDPBUSD Y13, Y15, Y5
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xed
+	VPBROADCASTD (DX)(SI*1), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y6
+	BYTE $0xc4
+	BYTE $0xc2
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xf4
+
+	// {vex} VPDPBUSD Y13, Y15, Y7
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xfd
+	VPBROADCASTD (DX)(BX*4), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y8
+	BYTE $0xc4
+	BYTE $0x42
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xc4
+
+	// {vex} VPDPBUSD Y13, Y15, Y9
+	BYTE         $0xc4
+	BYTE         $0x42
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xcd
+	VPBROADCASTD (DX)(DI*1), Y15
+
+	// {vex} VPDPBUSD Y12, Y15, Y10
+	BYTE $0xc4
+	BYTE $0x42
+	BYTE $0x05
+	BYTE $0x50
+	BYTE $0xd4
+
+	// {vex} VPDPBUSD Y13, Y15, Y11
+	BYTE         $0xc4
+	BYTE         $0x42
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xdd
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R9
+	DECQ         R11
+	JNZ          group6
+	CMPQ         CX, groups+8(FP)
+	JNE          later6
+	MOVQ         c_base+136(FP), R11
+	MOVQ         cs+160(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         ss+80(FP), R14
+	SHLQ         $0x02, R14
+	MOVQ         R8, R13
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R13), Y15
+	VMULPS       Y15, Y0, Y0
+	VMOVUPS      Y0, (R11)
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      Y1, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R13), Y15
+	VMULPS       Y15, Y2, Y2
+	VMOVUPS      Y2, (R11)
+	VMULPS       Y15, Y3, Y3
+	VMOVUPS      Y3, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R13), Y15
+	VMULPS       Y15, Y4, Y4
+	VMOVUPS      Y4, (R11)
+	VMULPS       Y15, Y5, Y5
+	VMOVUPS      Y5, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VBROADCASTSS (R13), Y15
+	VMULPS       Y15, Y6, Y6
+	VMOVUPS      Y6, (R11)
+	VMULPS       Y15, Y7, Y7
+	VMOVUPS      Y7, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VBROADCASTSS (R13), Y15
+	VMULPS       Y15, Y8, Y8
+	VMOVUPS      Y8, (R11)
+	VMULPS       Y15, Y9, Y9
+	VMOVUPS      Y9, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y10, Y10
+	VCVTDQ2PS    Y11, Y11
+	VBROADCASTSS (R13), Y15
+	VMULPS       Y15, Y10, Y10
+	VMOVUPS      Y10, (R11)
+	VMULPS       Y15, Y11, Y11
+	VMOVUPS      Y11, 32(R11)
+	JMP          next6
+
+later6:
+	MOVQ         c_base+136(FP), R11
+	MOVQ         cs+160(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         ss+80(FP), R14
+	SHLQ         $0x02, R14
+	MOVQ         R8, R13
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VBROADCASTSS (R13), Y15
+	VFMADD213PS  (R11), Y15, Y0
+	VMOVUPS      Y0, (R11)
+	VFMADD213PS  32(R11), Y15, Y1
+	VMOVUPS      Y1, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VBROADCASTSS (R13), Y15
+	VFMADD213PS  (R11), Y15, Y2
+	VMOVUPS      Y2, (R11)
+	VFMADD213PS  32(R11), Y15, Y3
+	VMOVUPS      Y3, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R13), Y15
+	VFMADD213PS  (R11), Y15, Y4
+	VMOVUPS      Y4, (R11)
+	VFMADD213PS  32(R11), Y15, Y5
+	VMOVUPS      Y5, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VBROADCASTSS (R13), Y15
+	VFMADD213PS  (R11), Y15, Y6
+	VMOVUPS      Y6, (R11)
+	VFMADD213PS  32(R11), Y15, Y7
+	VMOVUPS      Y7, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VBROADCASTSS (R13), Y15
+	VFMADD213PS  (R11), Y15, Y8
+	VMOVUPS      Y8, (R11)
+	VFMADD213PS  32(R11), Y15, Y9
+	VMOVUPS      Y9, 32(R11)
+	ADDQ         R14, R13
+	ADDQ         R12, R11
+	VCVTDQ2PS    Y10, Y10
+	VCVTDQ2PS    Y11, Y11
+	VBROADCASTSS (R13), Y15
+	VFMADD213PS  (R11), Y15, Y10
+	VMOVUPS      Y10, (R11)
+	VFMADD213PS  32(R11), Y15, Y11
+	VMOVUPS      Y11, 32(R11)
+
+next6:
+	ADDQ $0x04, R8
+	ADDQ $0x40, R10
+	SUBQ AX, CX
+	JNZ  block6
+	VZEROUPPER
+	RET
+
+// func quantizeAVXVNNI(q []uint8, x []float32, factor float32)
+// Requires: AVX, AVX2
+TEXT ·quantizeAVXVNNI(SB), NOSPLIT, $0-52
+	VBROADCASTSS factor+48(FP), Y0
+	MOVQ         q_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         x_len+32(FP), DX
+	VMOVDQU      signs<>+0(SB), X1
+	JMP          check
+
+step:
+	VMULPS       (CX), Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X3
+	VPACKSSDW    X3, X2, X3
+	VPACKSSWB    X3, X3, X3
+	VPXOR        X1, X3, X3
+	VMOVQ        X3, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x08, AX
+
+check:
+	SUBQ $0x08, DX
+	JGE  step
+	VZEROUPPER
+	RET
+
+DATA signs<>+0(SB)/4, $0x80808080
+DATA signs<>+4(SB)/4, $0x80808080
+DATA signs<>+8(SB)/4, $0x80808080
+DATA signs<>+12(SB)/4, $0x80808080
+GLOBL signs<>(SB), RODATA|NOPTR, $16
+
+// func gemmInt8AVX512VNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)
+// Requires: AVX, AVX512F, AVX512_VNNI, CMOV
+TEXT ·gemmInt8AVX512VNNI(SB), NOSPLIT, $0-168
+	MOVQ m+0(FP), AX
+	MOVQ groups+8(FP), CX
+	MOVQ a_base+24(FP), DX
+	MOVQ as+48(FP), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	LEAQ (DX)(SI*2), R8
+	MOVQ scale_base+56(FP), R9
+	MOVQ w_base+88(FP), R10
+	MOVQ start_base+112(FP), R11
+	CMPQ AX, $0x0d
+	JEQ  rows13
+	CMPQ AX, $0x0c
+	JEQ  rows12
+	CMPQ AX, $0x0b
+	JEQ  rows11
+	CMPQ AX, $0x0a
+	JEQ  rows10
+	CMPQ AX, $0x09
+	JEQ  rows9
+	CMPQ AX, $0x08
+	JEQ  rows8
+	CMPQ AX, $0x07
+	JEQ  rows7
+	CMPQ AX, $0x06
+	JEQ  rows6
+	CMPQ AX, $0x05
+	JEQ  rows5
+	CMPQ AX, $0x04
+	JEQ  rows4
+	CMPQ AX, $0x03
+	JEQ  rows3
+	CMPQ AX, $0x02
+	JEQ  rows2
+
+block1:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, BX
+
+group1:
+	VMOVUPS      (R10), Z2
+	VMOVUPS      64(R10), Z3
+	VPBROADCASTD (DX), Z4
+	VPDPBUSD     Z2, Z4, Z0
+	VPDPBUSD     Z3, Z4, Z1
+	ADDQ         $0x04, DX
+	ADDQ         $0x80, R10
+	DECQ         BX
+	JNZ          group1
+	CMPQ         CX, groups+8(FP)
+	JNE          later1
+	MOVQ         c_base+136(FP), BX
+	MOVQ         cs+160(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         ss+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         R9, SI
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (SI), Z2
+	VMULPS       Z2, Z0, Z0
+	VMOVUPS      Z0, (BX)
+	VMULPS       Z2, Z1, Z1
+	VMOVUPS      Z1, 64(BX)
+	JMP          next1
+
+later1:
+	MOVQ         c_base+136(FP), BX
+	MOVQ         cs+160(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         ss+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         R9, SI
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (SI), Z2
+	VFMADD213PS  (BX), Z2, Z0
+	VMOVUPS      Z0, (BX)
+	VFMADD213PS  64(BX), Z2, Z1
+	VMOVUPS      Z1, 64(BX)
+
+next1:
+	ADDQ $0x04, R9
+	ADDQ $0x80, R11
+	SUBQ AX, CX
+	JNZ  block1
+	VZEROUPPER
+	RET
+
+rows2:
+block2:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, SI
+
+group2:
+	VMOVUPS      (R10), Z4
+	VMOVUPS      64(R10), Z5
+	VPBROADCASTD (DX), Z6
+	VPDPBUSD     Z4, Z6, Z0
+	VPDPBUSD     Z5, Z6, Z1
+	VPBROADCASTD (DX)(BX*1), Z6
+	VPDPBUSD     Z4, Z6, Z2
+	VPDPBUSD     Z5, Z6, Z3
+	ADDQ         $0x04, DX
+	ADDQ         $0x80, R10
+	DECQ         SI
+	JNZ          group2
+	CMPQ         CX, groups+8(FP)
+	JNE          later2
+	MOVQ         c_base+136(FP), SI
+	MOVQ         cs+160(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         ss+80(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R9, R8
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R8), Z4
+	VMULPS       Z4, Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VMULPS       Z4, Z1, Z1
+	VMOVUPS      Z1, 64(SI)
+	ADDQ         R12, R8
+	ADDQ         DI, SI
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R8), Z0
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (SI)
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, 64(SI)
+	JMP          next2
+
+later2:
+	MOVQ         c_base+136(FP), SI
+	MOVQ         cs+160(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         ss+80(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R9, R8
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R8), Z4
+	VFMADD213PS  (SI), Z4, Z0
+	VMOVUPS      Z0, (SI)
+	VFMADD213PS  64(SI), Z4, Z1
+	VMOVUPS      Z1, 64(SI)
+	ADDQ         R12, R8
+	ADDQ         DI, SI
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R8), Z0
+	VFMADD213PS  (SI), Z0, Z2
+	VMOVUPS      Z2, (SI)
+	VFMADD213PS  64(SI), Z0, Z3
+	VMOVUPS      Z3, 64(SI)
+
+next2:
+	ADDQ $0x04, R9
+	ADDQ $0x80, R11
+	SUBQ AX, CX
+	JNZ  block2
+	VZEROUPPER
+	RET
+
+rows3:
+block3:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, SI
+
+group3:
+	VMOVUPS      (R10), Z6
+	VMOVUPS      64(R10), Z7
+	VPBROADCASTD (DX), Z8
+	VPDPBUSD     Z6, Z8, Z0
+	VPDPBUSD     Z7, Z8, Z1
+	VPBROADCASTD (DX)(BX*1), Z8
+	VPDPBUSD     Z6, Z8, Z2
+	VPDPBUSD     Z7, Z8, Z3
+	VPBROADCASTD (DX)(BX*2), Z8
+	VPDPBUSD     Z6, Z8, Z4
+	VPDPBUSD     Z7, Z8, Z5
+	ADDQ         $0x04, DX
+	ADDQ         $0x80, R10
+	DECQ         SI
+	JNZ          group3
+	CMPQ         CX, groups+8(FP)
+	JNE          later3
+	MOVQ         c_base+136(FP), SI
+	MOVQ         cs+160(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         ss+80(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R9, R8
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R8), Z6
+	VMULPS       Z6, Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VMULPS       Z6, Z1, Z1
+	VMOVUPS      Z1, 64(SI)
+	ADDQ         R12, R8
+	ADDQ         DI, SI
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R8), Z0
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (SI)
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, 64(SI)
+	ADDQ         R12, R8
+	ADDQ         DI, SI
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R8), Z0
+	VMULPS       Z0, Z4, Z4
+	VMOVUPS      Z4, (SI)
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      Z5, 64(SI)
+	JMP          next3
+
+later3:
+	MOVQ         c_base+136(FP), SI
+	MOVQ         cs+160(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         ss+80(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R9, R8
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R8), Z6
+	VFMADD213PS  (SI), Z6, Z0
+	VMOVUPS      Z0, (SI)
+	VFMADD213PS  64(SI), Z6, Z1
+	VMOVUPS      Z1, 64(SI)
+	ADDQ         R12, R8
+	ADDQ         DI, SI
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R8), Z0
+	VFMADD213PS  (SI), Z0, Z2
+	VMOVUPS      Z2, (SI)
+	VFMADD213PS  64(SI), Z0, Z3
+	VMOVUPS      Z3, 64(SI)
+	ADDQ         R12, R8
+	ADDQ         DI, SI
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R8), Z0
+	VFMADD213PS  (SI), Z0, Z4
+	VMOVUPS      Z4, (SI)
+	VFMADD213PS  64(SI), Z0, Z5
+	VMOVUPS      Z5, 64(SI)
+
+next3:
+	ADDQ $0x04, R9
+	ADDQ $0x80, R11
+	SUBQ AX, CX
+	JNZ  block3
+	VZEROUPPER
+	RET
+
+rows4:
+block4:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, DI
+
+group4:
+	VMOVUPS      (R10), Z8
+	VMOVUPS      64(R10), Z9
+	VPBROADCASTD (DX), Z10
+	VPDPBUSD     Z8, Z10, Z0
+	VPDPBUSD     Z9, Z10, Z1
+	VPBROADCASTD (DX)(BX*1), Z10
+	VPDPBUSD     Z8, Z10, Z2
+	VPDPBUSD     Z9, Z10, Z3
+	VPBROADCASTD (DX)(BX*2), Z10
+	VPDPBUSD     Z8, Z10, Z4
+	VPDPBUSD     Z9, Z10, Z5
+	VPBROADCASTD (DX)(SI*1), Z10
+	VPDPBUSD     Z8, Z10, Z6
+	VPDPBUSD     Z9, Z10, Z7
+	ADDQ         $0x04, DX
+	ADDQ         $0x80, R10
+	DECQ         DI
+	JNZ          group4
+	CMPQ         CX, groups+8(FP)
+	JNE          later4
+	MOVQ         c_base+136(FP), DI
+	MOVQ         cs+160(FP), R8
+	SHLQ         $0x02, R8
+	MOVQ         ss+80(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         R9, R12
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R12), Z8
+	VMULPS       Z8, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMULPS       Z8, Z1, Z1
+	VMOVUPS      Z1, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (DI)
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z0, Z4, Z4
+	VMOVUPS      Z4, (DI)
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      Z6, (DI)
+	VMULPS       Z0, Z7, Z7
+	VMOVUPS      Z7, 64(DI)
+	JMP          next4
+
+later4:
+	MOVQ         c_base+136(FP), DI
+	MOVQ         cs+160(FP), R8
+	SHLQ         $0x02, R8
+	MOVQ         ss+80(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         R9, R12
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R12), Z8
+	VFMADD213PS  (DI), Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VFMADD213PS  64(DI), Z8, Z1
+	VMOVUPS      Z1, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R12), Z0
+	VFMADD213PS  (DI), Z0, Z2
+	VMOVUPS      Z2, (DI)
+	VFMADD213PS  64(DI), Z0, Z3
+	VMOVUPS      Z3, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R12), Z0
+	VFMADD213PS  (DI), Z0, Z4
+	VMOVUPS      Z4, (DI)
+	VFMADD213PS  64(DI), Z0, Z5
+	VMOVUPS      Z5, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R12), Z0
+	VFMADD213PS  (DI), Z0, Z6
+	VMOVUPS      Z6, (DI)
+	VFMADD213PS  64(DI), Z0, Z7
+	VMOVUPS      Z7, 64(DI)
+
+next4:
+	ADDQ $0x04, R9
+	ADDQ $0x80, R11
+	SUBQ AX, CX
+	JNZ  block4
+	VZEROUPPER
+	RET
+
+rows5:
+block5:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, DI
+
+group5:
+	VMOVUPS      (R10), Z10
+	VMOVUPS      64(R10), Z11
+	VPBROADCASTD (DX), Z12
+	VPDPBUSD     Z10, Z12, Z0
+	VPDPBUSD     Z11, Z12, Z1
+	VPBROADCASTD (DX)(BX*1), Z12
+	VPDPBUSD     Z10, Z12, Z2
+	VPDPBUSD     Z11, Z12, Z3
+	VPBROADCASTD (DX)(BX*2), Z12
+	VPDPBUSD     Z10, Z12, Z4
+	VPDPBUSD     Z11, Z12, Z5
+	VPBROADCASTD (DX)(SI*1), Z12
+	VPDPBUSD     Z10, Z12, Z6
+	VPDPBUSD     Z11, Z12, Z7
+	VPBROADCASTD (DX)(BX*4), Z12
+	VPDPBUSD     Z10, Z12, Z8
+	VPDPBUSD     Z11, Z12, Z9
+	ADDQ         $0x04, DX
+	ADDQ         $0x80, R10
+	DECQ         DI
+	JNZ          group5
+	CMPQ         CX, groups+8(FP)
+	JNE          later5
+	MOVQ         c_base+136(FP), DI
+	MOVQ         cs+160(FP), R8
+	SHLQ         $0x02, R8
+	MOVQ         ss+80(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         R9, R12
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R12), Z10
+	VMULPS       Z10, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMULPS       Z10, Z1, Z1
+	VMOVUPS      Z1, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (DI)
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z0, Z4, Z4
+	VMOVUPS      Z4, (DI)
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      Z5, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      Z6, (DI)
+	VMULPS       Z0, Z7, Z7
+	VMOVUPS      Z7, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z0, Z8, Z8
+	VMOVUPS      Z8, (DI)
+	VMULPS       Z0, Z9, Z9
+	VMOVUPS      Z9, 64(DI)
+	JMP          next5
+
+later5:
+	MOVQ         c_base+136(FP), DI
+	MOVQ         cs+160(FP), R8
+	SHLQ         $0x02, R8
+	MOVQ         ss+80(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         R9, R12
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R12), Z10
+	VFMADD213PS  (DI), Z10, Z0
+	VMOVUPS      Z0, (DI)
+	VFMADD213PS  64(DI), Z10, Z1
+	VMOVUPS      Z1, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R12), Z0
+	VFMADD213PS  (DI), Z0, Z2
+	VMOVUPS      Z2, (DI)
+	VFMADD213PS  64(DI), Z0, Z3
+	VMOVUPS      Z3, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R12), Z0
+	VFMADD213PS  (DI), Z0, Z4
+	VMOVUPS      Z4, (DI)
+	VFMADD213PS  64(DI), Z0, Z5
+	VMOVUPS      Z5, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R12), Z0
+	VFMADD213PS  (DI), Z0, Z6
+	VMOVUPS      Z6, (DI)
+	VFMADD213PS  64(DI), Z0, Z7
+	VMOVUPS      Z7, 64(DI)
+	ADDQ         R13, R12
+	ADDQ         R8, DI
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R12), Z0
+	VFMADD213PS  (DI), Z0, Z8
+	VMOVUPS      Z8, (DI)
+	VFMADD213PS  64(DI), Z0, Z9
+	VMOVUPS      Z9, 64(DI)
+
+next5:
+	ADDQ $0x04, R9
+	ADDQ $0x80, R11
+	SUBQ AX, CX
+	JNZ  block5
+	VZEROUPPER
+	RET
+
+rows6:
+block6:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	VMOVUPS (R11), Z10
+	VMOVUPS 64(R11), Z11
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, R8
+
+group6:
+	VMOVUPS      (R10), Z12
+	VMOVUPS      64(R10), Z13
+	VPBROADCASTD (DX), Z14
+	VPDPBUSD     Z12, Z14, Z0
+	VPDPBUSD     Z13, Z14, Z1
+	VPBROADCASTD (DX)(BX*1), Z14
+	VPDPBUSD     Z12, Z14, Z2
+	VPDPBUSD     Z13, Z14, Z3
+	VPBROADCASTD (DX)(BX*2), Z14
+	VPDPBUSD     Z12, Z14, Z4
+	VPDPBUSD     Z13, Z14, Z5
+	VPBROADCASTD (DX)(SI*1), Z14
+	VPDPBUSD     Z12, Z14, Z6
+	VPDPBUSD     Z13, Z14, Z7
+	VPBROADCASTD (DX)(BX*4), Z14
+	VPDPBUSD     Z12, Z14, Z8
+	VPDPBUSD     Z13, Z14, Z9
+	VPBROADCASTD (DX)(DI*1), Z14
+	VPDPBUSD     Z12, Z14, Z10
+	VPDPBUSD     Z13, Z14, Z11
+	ADDQ         $0x04, DX
+	ADDQ         $0x80, R10
+	DECQ         R8
+	JNZ          group6
+	CMPQ         CX, groups+8(FP)
+	JNE          later6
+	MOVQ         c_base+136(FP), R8
+	MOVQ         cs+160(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         ss+80(FP), R14
+	SHLQ         $0x02, R14
+	MOVQ         R9, R13
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R13), Z12
+	VMULPS       Z12, Z0, Z0
+	VMOVUPS      Z0, (R8)
+	VMULPS       Z12, Z1, Z1
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R14, R13
+	ADDQ         R12, R8
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R13), Z0
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (R8)
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R14, R13
+	ADDQ         R12, R8
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R13), Z0
+	VMULPS       Z0, Z4, Z4
+	VMOVUPS      Z4, (R8)
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R14, R13
+	ADDQ         R12, R8
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R13), Z0
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      Z6, (R8)
+	VMULPS       Z0, Z7, Z7
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R14, R13
+	ADDQ         R12, R8
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R13), Z0
+	VMULPS       Z0, Z8, Z8
+	VMOVUPS      Z8, (R8)
+	VMULPS       Z0, Z9, Z9
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R14, R13
+	ADDQ         R12, R8
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R13), Z0
+	VMULPS       Z0, Z10, Z10
+	VMOVUPS      Z10, (R8)
+	VMULPS       Z0, Z11, Z11
+	VMOVUPS      Z11, 64(R8)
+	JMP          next6
+
+later6:
+	MOVQ         c_base+136(FP), R8
+	MOVQ         cs+160(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         ss+80(FP), R14
+	SHLQ         $0x02, R14
+	MOVQ         R9, R13
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R13), Z12
+	VFMADD213PS  (R8), Z12, Z0
+	VMOVUPS      Z0, (R8)
+	VFMADD213PS  64(R8), Z12, Z1
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         R14, R13
+	ADDQ         R12, R8
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R13), Z0
+	VFMADD213PS  (R8), Z0, Z2
+	VMOVUPS      Z2, (R8)
+	VFMADD213PS  64(R8), Z0, Z3
+	VMOVUPS      Z3, 64(R8)
+	ADDQ         R14, R13
+	ADDQ         R12, R8
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R13), Z0
+	VFMADD213PS  (R8), Z0, Z4
+	VMOVUPS      Z4, (R8)
+	VFMADD213PS  64(R8), Z0, Z5
+	VMOVUPS      Z5, 64(R8)
+	ADDQ         R14, R13
+	ADDQ         R12, R8
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R13), Z0
+	VFMADD213PS  (R8), Z0, Z6
+	VMOVUPS      Z6, (R8)
+	VFMADD213PS  64(R8), Z0, Z7
+	VMOVUPS      Z7, 64(R8)
+	ADDQ         R14, R13
+	ADDQ         R12, R8
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R13), Z0
+	VFMADD213PS  (R8), Z0, Z8
+	VMOVUPS      Z8, (R8)
+	VFMADD213PS  64(R8), Z0, Z9
+	VMOVUPS      Z9, 64(R8)
+	ADDQ         R14, R13
+	ADDQ         R12, R8
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R13), Z0
+	VFMADD213PS  (R8), Z0, Z10
+	VMOVUPS      Z10, (R8)
+	VFMADD213PS  64(R8), Z0, Z11
+	VMOVUPS      Z11, 64(R8)
+
+next6:
+	ADDQ $0x04, R9
+	ADDQ $0x80, R11
+	SUBQ AX, CX
+	JNZ  block6
+	VZEROUPPER
+	RET
+
+rows7:
+block7:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	VMOVUPS (R11), Z10
+	VMOVUPS 64(R11), Z11
+	VMOVUPS (R11), Z12
+	VMOVUPS 64(R11), Z13
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, R12
+
+group7:
+	VMOVUPS      (R10), Z14
+	VMOVUPS      64(R10), Z15
+	VPBROADCASTD (DX), Z16
+	VPDPBUSD     Z14, Z16, Z0
+	VPDPBUSD     Z15, Z16, Z1
+	VPBROADCASTD (DX)(BX*1), Z16
+	VPDPBUSD     Z14, Z16, Z2
+	VPDPBUSD     Z15, Z16, Z3
+	VPBROADCASTD (DX)(BX*2), Z16
+	VPDPBUSD     Z14, Z16, Z4
+	VPDPBUSD     Z15, Z16, Z5
+	VPBROADCASTD (DX)(SI*1), Z16
+	VPDPBUSD     Z14, Z16, Z6
+	VPDPBUSD     Z15, Z16, Z7
+	VPBROADCASTD (DX)(BX*4), Z16
+	VPDPBUSD     Z14, Z16, Z8
+	VPDPBUSD     Z15, Z16, Z9
+	VPBROADCASTD (DX)(DI*1), Z16
+	VPDPBUSD     Z14, Z16, Z10
+	VPDPBUSD     Z15, Z16, Z11
+	VPBROADCASTD (R8), Z16
+	VPDPBUSD     Z14, Z16, Z12
+	VPDPBUSD     Z15, Z16, Z13
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, R10
+	DECQ         R12
+	JNZ          group7
+	CMPQ         CX, groups+8(FP)
+	JNE          later7
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z14
+	VMULPS       Z14, Z0, Z0
+	VMOVUPS      Z0, (R12)
+	VMULPS       Z14, Z1, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (R12)
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z4, Z4
+	VMOVUPS      Z4, (R12)
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      Z6, (R12)
+	VMULPS       Z0, Z7, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z8, Z8
+	VMOVUPS      Z8, (R12)
+	VMULPS       Z0, Z9, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z10, Z10
+	VMOVUPS      Z10, (R12)
+	VMULPS       Z0, Z11, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z12, Z12
+	VMOVUPS      Z12, (R12)
+	VMULPS       Z0, Z13, Z13
+	VMOVUPS      Z13, 64(R12)
+	JMP          next7
+
+later7:
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z14
+	VFMADD213PS  (R12), Z14, Z0
+	VMOVUPS      Z0, (R12)
+	VFMADD213PS  64(R12), Z14, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z2
+	VMOVUPS      Z2, (R12)
+	VFMADD213PS  64(R12), Z0, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z4
+	VMOVUPS      Z4, (R12)
+	VFMADD213PS  64(R12), Z0, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z6
+	VMOVUPS      Z6, (R12)
+	VFMADD213PS  64(R12), Z0, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z8
+	VMOVUPS      Z8, (R12)
+	VFMADD213PS  64(R12), Z0, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z10
+	VMOVUPS      Z10, (R12)
+	VFMADD213PS  64(R12), Z0, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z12
+	VMOVUPS      Z12, (R12)
+	VFMADD213PS  64(R12), Z0, Z13
+	VMOVUPS      Z13, 64(R12)
+
+next7:
+	ADDQ $0x04, R9
+	ADDQ $0x80, R11
+	SUBQ AX, CX
+	JNZ  block7
+	VZEROUPPER
+	RET
+
+rows8:
+block8:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	VMOVUPS (R11), Z10
+	VMOVUPS 64(R11), Z11
+	VMOVUPS (R11), Z12
+	VMOVUPS 64(R11), Z13
+	VMOVUPS (R11), Z14
+	VMOVUPS 64(R11), Z15
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, R12
+
+group8:
+	VMOVUPS      (R10), Z16
+	VMOVUPS      64(R10), Z17
+	VPBROADCASTD (DX), Z18
+	VPDPBUSD     Z16, Z18, Z0
+	VPDPBUSD     Z17, Z18, Z1
+	VPBROADCASTD (DX)(BX*1), Z18
+	VPDPBUSD     Z16, Z18, Z2
+	VPDPBUSD     Z17, Z18, Z3
+	VPBROADCASTD (DX)(BX*2), Z18
+	VPDPBUSD     Z16, Z18, Z4
+	VPDPBUSD     Z17, Z18, Z5
+	VPBROADCASTD (DX)(SI*1), Z18
+	VPDPBUSD     Z16, Z18, Z6
+	VPDPBUSD     Z17, Z18, Z7
+	VPBROADCASTD (DX)(BX*4), Z18
+	VPDPBUSD     Z16, Z18, Z8
+	VPDPBUSD     Z17, Z18, Z9
+	VPBROADCASTD (DX)(DI*1), Z18
+	VPDPBUSD     Z16, Z18, Z10
+	VPDPBUSD     Z17, Z18, Z11
+	VPBROADCASTD (R8), Z18
+	VPDPBUSD     Z16, Z18, Z12
+	VPDPBUSD     Z17, Z18, Z13
+	VPBROADCASTD (R8)(BX*1), Z18
+	VPDPBUSD     Z16, Z18, Z14
+	VPDPBUSD     Z17, Z18, Z15
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, R10
+	DECQ         R12
+	JNZ          group8
+	CMPQ         CX, groups+8(FP)
+	JNE          later8
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z16
+	VMULPS       Z16, Z0, Z0
+	VMOVUPS      Z0, (R12)
+	VMULPS       Z16, Z1, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (R12)
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z4, Z4
+	VMOVUPS      Z4, (R12)
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      Z6, (R12)
+	VMULPS       Z0, Z7, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z8, Z8
+	VMOVUPS      Z8, (R12)
+	VMULPS       Z0, Z9, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z10, Z10
+	VMOVUPS      Z10, (R12)
+	VMULPS       Z0, Z11, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z12, Z12
+	VMOVUPS      Z12, (R12)
+	VMULPS       Z0, Z13, Z13
+	VMOVUPS      Z13, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z14, Z14
+	VMOVUPS      Z14, (R12)
+	VMULPS       Z0, Z15, Z15
+	VMOVUPS      Z15, 64(R12)
+	JMP          next8
+
+later8:
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z16
+	VFMADD213PS  (R12), Z16, Z0
+	VMOVUPS      Z0, (R12)
+	VFMADD213PS  64(R12), Z16, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z2
+	VMOVUPS      Z2, (R12)
+	VFMADD213PS  64(R12), Z0, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z4
+	VMOVUPS      Z4, (R12)
+	VFMADD213PS  64(R12), Z0, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z6
+	VMOVUPS      Z6, (R12)
+	VFMADD213PS  64(R12), Z0, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z8
+	VMOVUPS      Z8, (R12)
+	VFMADD213PS  64(R12), Z0, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z10
+	VMOVUPS      Z10, (R12)
+	VFMADD213PS  64(R12), Z0, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z12
+	VMOVUPS      Z12, (R12)
+	VFMADD213PS  64(R12), Z0, Z13
+	VMOVUPS      Z13, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z14
+	VMOVUPS      Z14, (R12)
+	VFMADD213PS  64(R12), Z0, Z15
+	VMOVUPS      Z15, 64(R12)
+
+next8:
+	ADDQ $0x04, R9
+	ADDQ $0x80, R11
+	SUBQ AX, CX
+	JNZ  block8
+	VZEROUPPER
+	RET
+
+rows9:
+block9:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	VMOVUPS (R11), Z10
+	VMOVUPS 64(R11), Z11
+	VMOVUPS (R11), Z12
+	VMOVUPS 64(R11), Z13
+	VMOVUPS (R11), Z14
+	VMOVUPS 64(R11), Z15
+	VMOVUPS (R11), Z16
+	VMOVUPS 64(R11), Z17
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, R12
+
+group9:
+	VMOVUPS      (R10), Z18
+	VMOVUPS      64(R10), Z19
+	VPBROADCASTD (DX), Z20
+	VPDPBUSD     Z18, Z20, Z0
+	VPDPBUSD     Z19, Z20, Z1
+	VPBROADCASTD (DX)(BX*1), Z20
+	VPDPBUSD     Z18, Z20, Z2
+	VPDPBUSD     Z19, Z20, Z3
+	VPBROADCASTD (DX)(BX*2), Z20
+	VPDPBUSD     Z18, Z20, Z4
+	VPDPBUSD     Z19, Z20, Z5
+	VPBROADCASTD (DX)(SI*1), Z20
+	VPDPBUSD     Z18, Z20, Z6
+	VPDPBUSD     Z19, Z20, Z7
+	VPBROADCASTD (DX)(BX*4), Z20
+	VPDPBUSD     Z18, Z20, Z8
+	VPDPBUSD     Z19, Z20, Z9
+	VPBROADCASTD (DX)(DI*1), Z20
+	VPDPBUSD     Z18, Z20, Z10
+	VPDPBUSD     Z19, Z20, Z11
+	VPBROADCASTD (R8), Z20
+	VPDPBUSD     Z18, Z20, Z12
+	VPDPBUSD     Z19, Z20, Z13
+	VPBROADCASTD (R8)(BX*1), Z20
+	VPDPBUSD     Z18, Z20, Z14
+	VPDPBUSD     Z19, Z20, Z15
+	VPBROADCASTD (R8)(BX*2), Z20
+	VPDPBUSD     Z18, Z20, Z16
+	VPDPBUSD     Z19, Z20, Z17
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, R10
+	DECQ         R12
+	JNZ          group9
+	CMPQ         CX, groups+8(FP)
+	JNE          later9
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z18
+	VMULPS       Z18, Z0, Z0
+	VMOVUPS      Z0, (R12)
+	VMULPS       Z18, Z1, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (R12)
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z4, Z4
+	VMOVUPS      Z4, (R12)
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      Z6, (R12)
+	VMULPS       Z0, Z7, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z8, Z8
+	VMOVUPS      Z8, (R12)
+	VMULPS       Z0, Z9, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z10, Z10
+	VMOVUPS      Z10, (R12)
+	VMULPS       Z0, Z11, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z12, Z12
+	VMOVUPS      Z12, (R12)
+	VMULPS       Z0, Z13, Z13
+	VMOVUPS      Z13, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z14, Z14
+	VMOVUPS      Z14, (R12)
+	VMULPS       Z0, Z15, Z15
+	VMOVUPS      Z15, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z16, Z16
+	VMOVUPS      Z16, (R12)
+	VMULPS       Z0, Z17, Z17
+	VMOVUPS      Z17, 64(R12)
+	JMP          next9
+
+later9:
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z18
+	VFMADD213PS  (R12), Z18, Z0
+	VMOVUPS      Z0, (R12)
+	VFMADD213PS  64(R12), Z18, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z2
+	VMOVUPS      Z2, (R12)
+	VFMADD213PS  64(R12), Z0, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z4
+	VMOVUPS      Z4, (R12)
+	VFMADD213PS  64(R12), Z0, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z6
+	VMOVUPS      Z6, (R12)
+	VFMADD213PS  64(R12), Z0, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z8
+	VMOVUPS      Z8, (R12)
+	VFMADD213PS  64(R12), Z0, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z10
+	VMOVUPS      Z10, (R12)
+	VFMADD213PS  64(R12), Z0, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z12
+	VMOVUPS      Z12, (R12)
+	VFMADD213PS  64(R12), Z0, Z13
+	VMOVUPS      Z13, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z14
+	VMOVUPS      Z14, (R12)
+	VFMADD213PS  64(R12), Z0, Z15
+	VMOVUPS      Z15, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z16
+	VMOVUPS      Z16, (R12)
+	VFMADD213PS  64(R12), Z0, Z17
+	VMOVUPS      Z17, 64(R12)
+
+next9:
+	ADDQ $0x04, R9
+	ADDQ $0x80, R11
+	SUBQ AX, CX
+	JNZ  block9
+	VZEROUPPER
+	RET
+
+rows10:
+block10:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	VMOVUPS (R11), Z10
+	VMOVUPS 64(R11), Z11
+	VMOVUPS (R11), Z12
+	VMOVUPS 64(R11), Z13
+	VMOVUPS (R11), Z14
+	VMOVUPS 64(R11), Z15
+	VMOVUPS (R11), Z16
+	VMOVUPS 64(R11), Z17
+	VMOVUPS (R11), Z18
+	VMOVUPS 64(R11), Z19
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, R12
+
+group10:
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
+	VPBROADCASTD (DX), Z22
+	VPDPBUSD     Z20, Z22, Z0
+	VPDPBUSD     Z21, Z22, Z1
+	VPBROADCASTD (DX)(BX*1), Z22
+	VPDPBUSD     Z20, Z22, Z2
+	VPDPBUSD     Z21, Z22, Z3
+	VPBROADCASTD (DX)(BX*2), Z22
+	VPDPBUSD     Z20, Z22, Z4
+	VPDPBUSD     Z21, Z22, Z5
+	VPBROADCASTD (DX)(SI*1), Z22
+	VPDPBUSD     Z20, Z22, Z6
+	VPDPBUSD     Z21, Z22, Z7
+	VPBROADCASTD (DX)(BX*4), Z22
+	VPDPBUSD     Z20, Z22, Z8
+	VPDPBUSD     Z21, Z22, Z9
+	VPBROADCASTD (DX)(DI*1), Z22
+	VPDPBUSD     Z20, Z22, Z10
+	VPDPBUSD     Z21, Z22, Z11
+	VPBROADCASTD (R8), Z22
+	VPDPBUSD     Z20, Z22, Z12
+	VPDPBUSD     Z21, Z22, Z13
+	VPBROADCASTD (R8)(BX*1), Z22
+	VPDPBUSD     Z20, Z22, Z14
+	VPDPBUSD     Z21, Z22, Z15
+	VPBROADCASTD (R8)(BX*2), Z22
+	VPDPBUSD     Z20, Z22, Z16
+	VPDPBUSD     Z21, Z22, Z17
+	VPBROADCASTD (R8)(SI*1), Z22
+	VPDPBUSD     Z20, Z22, Z18
+	VPDPBUSD     Z21, Z22, Z19
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, R10
+	DECQ         R12
+	JNZ          group10
+	CMPQ         CX, groups+8(FP)
+	JNE          later10
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z20
+	VMULPS       Z20, Z0, Z0
+	VMOVUPS      Z0, (R12)
+	VMULPS       Z20, Z1, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (R12)
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z4, Z4
+	VMOVUPS      Z4, (R12)
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      Z6, (R12)
+	VMULPS       Z0, Z7, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z8, Z8
+	VMOVUPS      Z8, (R12)
+	VMULPS       Z0, Z9, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z10, Z10
+	VMOVUPS      Z10, (R12)
+	VMULPS       Z0, Z11, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z12, Z12
+	VMOVUPS      Z12, (R12)
+	VMULPS       Z0, Z13, Z13
+	VMOVUPS      Z13, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z14, Z14
+	VMOVUPS      Z14, (R12)
+	VMULPS       Z0, Z15, Z15
+	VMOVUPS      Z15, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z16, Z16
+	VMOVUPS      Z16, (R12)
+	VMULPS       Z0, Z17, Z17
+	VMOVUPS      Z17, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z18, Z18
+	VMOVUPS      Z18, (R12)
+	VMULPS       Z0, Z19, Z19
+	VMOVUPS      Z19, 64(R12)
+	JMP          next10
+
+later10:
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z20
+	VFMADD213PS  (R12), Z20, Z0
+	VMOVUPS      Z0, (R12)
+	VFMADD213PS  64(R12), Z20, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z2
+	VMOVUPS      Z2, (R12)
+	VFMADD213PS  64(R12), Z0, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z4
+	VMOVUPS      Z4, (R12)
+	VFMADD213PS  64(R12), Z0, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z6
+	VMOVUPS      Z6, (R12)
+	VFMADD213PS  64(R12), Z0, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z8
+	VMOVUPS      Z8, (R12)
+	VFMADD213PS  64(R12), Z0, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z10
+	VMOVUPS      Z10, (R12)
+	VFMADD213PS  64(R12), Z0, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z12
+	VMOVUPS      Z12, (R12)
+	VFMADD213PS  64(R12), Z0, Z13
+	VMOVUPS      Z13, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z14
+	VMOVUPS      Z14, (R12)
+	VFMADD213PS  64(R12), Z0, Z15
+	VMOVUPS      Z15, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z16
+	VMOVUPS      Z16, (R12)
+	VFMADD213PS  64(R12), Z0, Z17
+	VMOVUPS      Z17, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z18
+	VMOVUPS      Z18, (R12)
+	VFMADD213PS  64(R12), Z0, Z19
+	VMOVUPS      Z19, 64(R12)
+
+next10:
+	ADDQ $0x04, R9
+	ADDQ $0x80, R11
+	SUBQ AX, CX
+	JNZ  block10
+	VZEROUPPER
+	RET
+
+rows11:
+block11:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	VMOVUPS (R11), Z10
+	VMOVUPS 64(R11), Z11
+	VMOVUPS (R11), Z12
+	VMOVUPS 64(R11), Z13
+	VMOVUPS (R11), Z14
+	VMOVUPS 64(R11), Z15
+	VMOVUPS (R11), Z16
+	VMOVUPS 64(R11), Z17
+	VMOVUPS (R11), Z18
+	VMOVUPS 64(R11), Z19
+	VMOVUPS (R11), Z20
+	VMOVUPS 64(R11), Z21
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, R12
+
+group11:
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
+	VPBROADCASTD (DX), Z24
+	VPDPBUSD     Z22, Z24, Z0
+	VPDPBUSD     Z23, Z24, Z1
+	VPBROADCASTD (DX)(BX*1), Z24
+	VPDPBUSD     Z22, Z24, Z2
+	VPDPBUSD     Z23, Z24, Z3
+	VPBROADCASTD (DX)(BX*2), Z24
+	VPDPBUSD     Z22, Z24, Z4
+	VPDPBUSD     Z23, Z24, Z5
+	VPBROADCASTD (DX)(SI*1), Z24
+	VPDPBUSD     Z22, Z24, Z6
+	VPDPBUSD     Z23, Z24, Z7
+	VPBROADCASTD (DX)(BX*4), Z24
+	VPDPBUSD     Z22, Z24, Z8
+	VPDPBUSD     Z23, Z24, Z9
+	VPBROADCASTD (DX)(DI*1), Z24
+	VPDPBUSD     Z22, Z24, Z10
+	VPDPBUSD     Z23, Z24, Z11
+	VPBROADCASTD (R8), Z24
+	VPDPBUSD     Z22, Z24, Z12
+	VPDPBUSD     Z23, Z24, Z13
+	VPBROADCASTD (R8)(BX*1), Z24
+	VPDPBUSD     Z22, Z24, Z14
+	VPDPBUSD     Z23, Z24, Z15
+	VPBROADCASTD (R8)(BX*2), Z24
+	VPDPBUSD     Z22, Z24, Z16
+	VPDPBUSD     Z23, Z24, Z17
+	VPBROADCASTD (R8)(SI*1), Z24
+	VPDPBUSD     Z22, Z24, Z18
+	VPDPBUSD     Z23, Z24, Z19
+	VPBROADCASTD (R8)(BX*4), Z24
+	VPDPBUSD     Z22, Z24, Z20
+	VPDPBUSD     Z23, Z24, Z21
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, R10
+	DECQ         R12
+	JNZ          group11
+	CMPQ         CX, groups+8(FP)
+	JNE          later11
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z22
+	VMULPS       Z22, Z0, Z0
+	VMOVUPS      Z0, (R12)
+	VMULPS       Z22, Z1, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (R12)
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z4, Z4
+	VMOVUPS      Z4, (R12)
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      Z6, (R12)
+	VMULPS       Z0, Z7, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z8, Z8
+	VMOVUPS      Z8, (R12)
+	VMULPS       Z0, Z9, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z10, Z10
+	VMOVUPS      Z10, (R12)
+	VMULPS       Z0, Z11, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z12, Z12
+	VMOVUPS      Z12, (R12)
+	VMULPS       Z0, Z13, Z13
+	VMOVUPS      Z13, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z14, Z14
+	VMOVUPS      Z14, (R12)
+	VMULPS       Z0, Z15, Z15
+	VMOVUPS      Z15, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z16, Z16
+	VMOVUPS      Z16, (R12)
+	VMULPS       Z0, Z17, Z17
+	VMOVUPS      Z17, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z18, Z18
+	VMOVUPS      Z18, (R12)
+	VMULPS       Z0, Z19, Z19
+	VMOVUPS      Z19, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z20, Z20
+	VCVTDQ2PS    Z21, Z21
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z20, Z20
+	VMOVUPS      Z20, (R12)
+	VMULPS       Z0, Z21, Z21
+	VMOVUPS      Z21, 64(R12)
+	JMP          next11
+
+later11:
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z22
+	VFMADD213PS  (R12), Z22, Z0
+	VMOVUPS      Z0, (R12)
+	VFMADD213PS  64(R12), Z22, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z2
+	VMOVUPS      Z2, (R12)
+	VFMADD213PS  64(R12), Z0, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z4
+	VMOVUPS      Z4, (R12)
+	VFMADD213PS  64(R12), Z0, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z6
+	VMOVUPS      Z6, (R12)
+	VFMADD213PS  64(R12), Z0, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z8
+	VMOVUPS      Z8, (R12)
+	VFMADD213PS  64(R12), Z0, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z10
+	VMOVUPS      Z10, (R12)
+	VFMADD213PS  64(R12), Z0, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z12
+	VMOVUPS      Z12, (R12)
+	VFMADD213PS  64(R12), Z0, Z13
+	VMOVUPS      Z13, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z14
+	VMOVUPS      Z14, (R12)
+	VFMADD213PS  64(R12), Z0, Z15
+	VMOVUPS      Z15, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z16
+	VMOVUPS      Z16, (R12)
+	VFMADD213PS  64(R12), Z0, Z17
+	VMOVUPS      Z17, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z18
+	VMOVUPS      Z18, (R12)
+	VFMADD213PS  64(R12), Z0, Z19
+	VMOVUPS      Z19, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z20, Z20
+	VCVTDQ2PS    Z21, Z21
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z20
+	VMOVUPS      Z20, (R12)
+	VFMADD213PS  64(R12), Z0, Z21
+	VMOVUPS      Z21, 64(R12)
+
+next11:
+	ADDQ $0x04, R9
+	ADDQ $0x80, R11
+	SUBQ AX, CX
+	JNZ  block11
+	VZEROUPPER
+	RET
+
+rows12:
+block12:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	VMOVUPS (R11), Z10
+	VMOVUPS 64(R11), Z11
+	VMOVUPS (R11), Z12
+	VMOVUPS 64(R11), Z13
+	VMOVUPS (R11), Z14
+	VMOVUPS 64(R11), Z15
+	VMOVUPS (R11), Z16
+	VMOVUPS 64(R11), Z17
+	VMOVUPS (R11), Z18
+	VMOVUPS 64(R11), Z19
+	VMOVUPS (R11), Z20
+	VMOVUPS 64(R11), Z21
+	VMOVUPS (R11), Z22
+	VMOVUPS 64(R11), Z23
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, R12
+
+group12:
+	VMOVUPS      (R10), Z24
+	VMOVUPS      64(R10), Z25
+	VPBROADCASTD (DX), Z26
+	VPDPBUSD     Z24, Z26, Z0
+	VPDPBUSD     Z25, Z26, Z1
+	VPBROADCASTD (DX)(BX*1), Z26
+	VPDPBUSD     Z24, Z26, Z2
+	VPDPBUSD     Z25, Z26, Z3
+	VPBROADCASTD (DX)(BX*2), Z26
+	VPDPBUSD     Z24, Z26, Z4
+	VPDPBUSD     Z25, Z26, Z5
+	VPBROADCASTD (DX)(SI*1), Z26
+	VPDPBUSD     Z24, Z26, Z6
+	VPDPBUSD     Z25, Z26, Z7
+	VPBROADCASTD (DX)(BX*4), Z26
+	VPDPBUSD     Z24, Z26, Z8
+	VPDPBUSD     Z25, Z26, Z9
+	VPBROADCASTD (DX)(DI*1), Z26
+	VPDPBUSD     Z24, Z26, Z10
+	VPDPBUSD     Z25, Z26, Z11
+	VPBROADCASTD (R8), Z26
+	VPDPBUSD     Z24, Z26, Z12
+	VPDPBUSD     Z25, Z26, Z13
+	VPBROADCASTD (R8)(BX*1), Z26
+	VPDPBUSD     Z24, Z26, Z14
+	VPDPBUSD     Z25, Z26, Z15
+	VPBROADCASTD (R8)(BX*2), Z26
+	VPDPBUSD     Z24, Z26, Z16
+	VPDPBUSD     Z25, Z26, Z17
+	VPBROADCASTD (R8)(SI*1), Z26
+	VPDPBUSD     Z24, Z26, Z18
+	VPDPBUSD     Z25, Z26, Z19
+	VPBROADCASTD (R8)(BX*4), Z26
+	VPDPBUSD     Z24, Z26, Z20
+	VPDPBUSD     Z25, Z26, Z21
+	VPBROADCASTD (R8)(DI*1), Z26
+	VPDPBUSD     Z24, Z26, Z22
+	VPDPBUSD     Z25, Z26, Z23
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, R10
+	DECQ         R12
+	JNZ          group12
+	CMPQ         CX, groups+8(FP)
+	JNE          later12
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z24
+	VMULPS       Z24, Z0, Z0
+	VMOVUPS      Z0, (R12)
+	VMULPS       Z24, Z1, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (R12)
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z4, Z4
+	VMOVUPS      Z4, (R12)
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      Z6, (R12)
+	VMULPS       Z0, Z7, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z8, Z8
+	VMOVUPS      Z8, (R12)
+	VMULPS       Z0, Z9, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z10, Z10
+	VMOVUPS      Z10, (R12)
+	VMULPS       Z0, Z11, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z12, Z12
+	VMOVUPS      Z12, (R12)
+	VMULPS       Z0, Z13, Z13
+	VMOVUPS      Z13, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z14, Z14
+	VMOVUPS      Z14, (R12)
+	VMULPS       Z0, Z15, Z15
+	VMOVUPS      Z15, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z16, Z16
+	VMOVUPS      Z16, (R12)
+	VMULPS       Z0, Z17, Z17
+	VMOVUPS      Z17, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z18, Z18
+	VMOVUPS      Z18, (R12)
+	VMULPS       Z0, Z19, Z19
+	VMOVUPS      Z19, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z20, Z20
+	VCVTDQ2PS    Z21, Z21
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z20, Z20
+	VMOVUPS      Z20, (R12)
+	VMULPS       Z0, Z21, Z21
+	VMOVUPS      Z21, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z22, Z22
+	VCVTDQ2PS    Z23, Z23
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z22, Z22
+	VMOVUPS      Z22, (R12)
+	VMULPS       Z0, Z23, Z23
+	VMOVUPS      Z23, 64(R12)
+	JMP          next12
+
+later12:
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z24
+	VFMADD213PS  (R12), Z24, Z0
+	VMOVUPS      Z0, (R12)
+	VFMADD213PS  64(R12), Z24, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z2
+	VMOVUPS      Z2, (R12)
+	VFMADD213PS  64(R12), Z0, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z4
+	VMOVUPS      Z4, (R12)
+	VFMADD213PS  64(R12), Z0, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z6
+	VMOVUPS      Z6, (R12)
+	VFMADD213PS  64(R12), Z0, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z8
+	VMOVUPS      Z8, (R12)
+	VFMADD213PS  64(R12), Z0, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z10
+	VMOVUPS      Z10, (R12)
+	VFMADD213PS  64(R12), Z0, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z12
+	VMOVUPS      Z12, (R12)
+	VFMADD213PS  64(R12), Z0, Z13
+	VMOVUPS      Z13, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z14
+	VMOVUPS      Z14, (R12)
+	VFMADD213PS  64(R12), Z0, Z15
+	VMOVUPS      Z15, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z16
+	VMOVUPS      Z16, (R12)
+	VFMADD213PS  64(R12), Z0, Z17
+	VMOVUPS      Z17, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z18
+	VMOVUPS      Z18, (R12)
+	VFMADD213PS  64(R12), Z0, Z19
+	VMOVUPS      Z19, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z20, Z20
+	VCVTDQ2PS    Z21, Z21
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z20
+	VMOVUPS      Z20, (R12)
+	VFMADD213PS  64(R12), Z0, Z21
+	VMOVUPS      Z21, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z22, Z22
+	VCVTDQ2PS    Z23, Z23
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z22
+	VMOVUPS      Z22, (R12)
+	VFMADD213PS  64(R12), Z0, Z23
+	VMOVUPS      Z23, 64(R12)
+
+next12:
+	ADDQ $0x04, R9
+	ADDQ $0x80, R11
+	SUBQ AX, CX
+	JNZ  block12
+	VZEROUPPER
+	RET
+
+rows13:
+block13:
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	VMOVUPS (R11), Z10
+	VMOVUPS 64(R11), Z11
+	VMOVUPS (R11), Z12
+	VMOVUPS 64(R11), Z13
+	VMOVUPS (R11), Z14
+	VMOVUPS 64(R11), Z15
+	VMOVUPS (R11), Z16
+	VMOVUPS 64(R11), Z17
+	VMOVUPS (R11), Z18
+	VMOVUPS 64(R11), Z19
+	VMOVUPS (R11), Z20
+	VMOVUPS 64(R11), Z21
+	VMOVUPS (R11), Z22
+	VMOVUPS 64(R11), Z23
+	VMOVUPS (R11), Z24
+	VMOVUPS 64(R11), Z25
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, R12
+
+group13:
+	VMOVUPS      (R10), Z26
+	VMOVUPS      64(R10), Z27
+	VPBROADCASTD (DX), Z28
+	VPDPBUSD     Z26, Z28, Z0
+	VPDPBUSD     Z27, Z28, Z1
+	VPBROADCASTD (DX)(BX*1), Z28
+	VPDPBUSD     Z26, Z28, Z2
+	VPDPBUSD     Z27, Z28, Z3
+	VPBROADCASTD (DX)(BX*2), Z28
+	VPDPBUSD     Z26, Z28, Z4
+	VPDPBUSD     Z27, Z28, Z5
+	VPBROADCASTD (DX)(SI*1), Z28
+	VPDPBUSD     Z26, Z28, Z6
+	VPDPBUSD     Z27, Z28, Z7
+	VPBROADCASTD (DX)(BX*4), Z28
+	VPDPBUSD     Z26, Z28, Z8
+	VPDPBUSD     Z27, Z28, Z9
+	VPBROADCASTD (DX)(DI*1), Z28
+	VPDPBUSD     Z26, Z28, Z10
+	VPDPBUSD     Z27, Z28, Z11
+	VPBROADCASTD (R8), Z28
+	VPDPBUSD     Z26, Z28, Z12
+	VPDPBUSD     Z27, Z28, Z13
+	VPBROADCASTD (R8)(BX*1), Z28
+	VPDPBUSD     Z26, Z28, Z14
+	VPDPBUSD     Z27, Z28, Z15
+	VPBROADCASTD (R8)(BX*2), Z28
+	VPDPBUSD     Z26, Z28, Z16
+	VPDPBUSD     Z27, Z28, Z17
+	VPBROADCASTD (R8)(SI*1), Z28
+	VPDPBUSD     Z26, Z28, Z18
+	VPDPBUSD     Z27, Z28, Z19
+	VPBROADCASTD (R8)(BX*4), Z28
+	VPDPBUSD     Z26, Z28, Z20
+	VPDPBUSD     Z27, Z28, Z21
+	VPBROADCASTD (R8)(DI*1), Z28
+	VPDPBUSD     Z26, Z28, Z22
+	VPDPBUSD     Z27, Z28, Z23
+	VPBROADCASTD (R8)(SI*2), Z28
+	VPDPBUSD     Z26, Z28, Z24
+	VPDPBUSD     Z27, Z28, Z25
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, R10
+	DECQ         R12
+	JNZ          group13
+	CMPQ         CX, groups+8(FP)
+	JNE          later13
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z26
+	VMULPS       Z26, Z0, Z0
+	VMOVUPS      Z0, (R12)
+	VMULPS       Z26, Z1, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (R12)
+	VMULPS       Z0, Z3, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z4, Z4
+	VMOVUPS      Z4, (R12)
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z6, Z6
+	VMOVUPS      Z6, (R12)
+	VMULPS       Z0, Z7, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z8, Z8
+	VMOVUPS      Z8, (R12)
+	VMULPS       Z0, Z9, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z10, Z10
+	VMOVUPS      Z10, (R12)
+	VMULPS       Z0, Z11, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z12, Z12
+	VMOVUPS      Z12, (R12)
+	VMULPS       Z0, Z13, Z13
+	VMOVUPS      Z13, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z14, Z14
+	VMOVUPS      Z14, (R12)
+	VMULPS       Z0, Z15, Z15
+	VMOVUPS      Z15, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z16, Z16
+	VMOVUPS      Z16, (R12)
+	VMULPS       Z0, Z17, Z17
+	VMOVUPS      Z17, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z18, Z18
+	VMOVUPS      Z18, (R12)
+	VMULPS       Z0, Z19, Z19
+	VMOVUPS      Z19, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z20, Z20
+	VCVTDQ2PS    Z21, Z21
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z20, Z20
+	VMOVUPS      Z20, (R12)
+	VMULPS       Z0, Z21, Z21
+	VMOVUPS      Z21, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z22, Z22
+	VCVTDQ2PS    Z23, Z23
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z22, Z22
+	VMOVUPS      Z22, (R12)
+	VMULPS       Z0, Z23, Z23
+	VMOVUPS      Z23, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z24, Z24
+	VCVTDQ2PS    Z25, Z25
+	VBROADCASTSS (R14), Z0
+	VMULPS       Z0, Z24, Z24
+	VMOVUPS      Z24, (R12)
+	VMULPS       Z0, Z25, Z25
+	VMOVUPS      Z25, 64(R12)
+	JMP          next13
+
+later13:
+	MOVQ         c_base+136(FP), R12
+	MOVQ         cs+160(FP), R13
+	SHLQ         $0x02, R13
+	MOVQ         ss+80(FP), R15
+	SHLQ         $0x02, R15
+	MOVQ         R9, R14
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VBROADCASTSS (R14), Z26
+	VFMADD213PS  (R12), Z26, Z0
+	VMOVUPS      Z0, (R12)
+	VFMADD213PS  64(R12), Z26, Z1
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z2
+	VMOVUPS      Z2, (R12)
+	VFMADD213PS  64(R12), Z0, Z3
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z4
+	VMOVUPS      Z4, (R12)
+	VFMADD213PS  64(R12), Z0, Z5
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z6
+	VMOVUPS      Z6, (R12)
+	VFMADD213PS  64(R12), Z0, Z7
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z8
+	VMOVUPS      Z8, (R12)
+	VFMADD213PS  64(R12), Z0, Z9
+	VMOVUPS      Z9, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z10
+	VMOVUPS      Z10, (R12)
+	VFMADD213PS  64(R12), Z0, Z11
+	VMOVUPS      Z11, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z12, Z12
+	VCVTDQ2PS    Z13, Z13
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z12
+	VMOVUPS      Z12, (R12)
+	VFMADD213PS  64(R12), Z0, Z13
+	VMOVUPS      Z13, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z14
+	VMOVUPS      Z14, (R12)
+	VFMADD213PS  64(R12), Z0, Z15
+	VMOVUPS      Z15, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z16
+	VMOVUPS      Z16, (R12)
+	VFMADD213PS  64(R12), Z0, Z17
+	VMOVUPS      Z17, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z18
+	VMOVUPS      Z18, (R12)
+	VFMADD213PS  64(R12), Z0, Z19
+	VMOVUPS      Z19, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z20, Z20
+	VCVTDQ2PS    Z21, Z21
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z20
+	VMOVUPS      Z20, (R12)
+	VFMADD213PS  64(R12), Z0, Z21
+	VMOVUPS      Z21, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z22, Z22
+	VCVTDQ2PS    Z23, Z23
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z22
+	VMOVUPS      Z22, (R12)
+	VFMADD213PS  64(R12), Z0, Z23
+	VMOVUPS      Z23, 64(R12)
+	ADDQ         R15, R14
+	ADDQ         R13, R12
+	VCVTDQ2PS    Z24, Z24
+	VCVTDQ2PS    Z25, Z25
+	VBROADCASTSS (R14), Z0
+	VFMADD213PS  (R12), Z0, Z24
+	VMOVUPS      Z24, (R12)
+	VFMADD213PS  64(R12), Z0, Z25
+	VMOVUPS      Z25, 64(R12)
+
+next13:
+	ADDQ $0x04, R9
+	ADDQ $0x80, R11
+	SUBQ AX, CX
+	JNZ  block13
+	VZEROUPPER
+	RET
+
+// func quantizeAVX512VNNI(q []uint8, x []float32, factor float32)
+// Requires: AVX, AVX512F
+TEXT ·quantizeAVX512VNNI(SB), NOSPLIT, $0-52
+	VBROADCASTSS factor+48(FP), Z0
+	MOVQ         q_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         x_len+32(FP), DX
+	VMOVDQU      signs<>+0(SB), X1
+	JMP          check
+
+step:
+	VMULPS    (CX), Z0, Z2
+	VCVTPS2DQ Z2, Z2
+	VPMOVSDB  Z2, X2
+	VPXOR     X1, X2, X2
+	VMOVDQU   X2, (AX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x10, AX
+
+check:
+	SUBQ $0x10, DX
+	JGE  step
 	VZEROUPPER
 	RET
 

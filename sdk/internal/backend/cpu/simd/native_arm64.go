@@ -7,6 +7,7 @@ func native() []*Set { return []*Set{neon()} }
 func neon() *Set {
 	s := portable()
 	s.Name, s.MR, s.NR, s.Gemm = "neon", 8, 12, gemmNEON
+	s.GemmInt8 = nil
 	return s
 }
 

@@ -1,6 +1,8 @@
 package simd
 
 import (
+	"math"
+
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu/simd/internal/approx"
 )
@@ -10,7 +12,8 @@ func portable() *Set {
 	return &Set{
 		Name: "portable", MR: 4, NR: 4,
 		Gemm:      gemm,
-		WidenInt8: widenInt8, WidenHalf: widenHalf, Transpose: transpose,
+		WidenInt8: widenInt8, WidenHalf: widenHalf, Transpose: transpose, KGroup: kGroup,
+		GemmInt8: gemmInt8, Quantize: quantize, AbsMax: absMax, ScaleAdd: scaleAdd,
 		Add: add, Mul: mul, Axpy: axpy, Scale: scale,
 		Sum: sum, Dot: dot, Squares: squares, Largest: largest,
 		GELU: gelu, GELUGrad: geluGrad, ExpSum: expSum, ScoreGrad: scoreGrad,
@@ -40,9 +43,56 @@ func gemm(m, k int, a []float32, ars, aks int, b []float32, bs int, c []float32,
 	}
 }
 
+// kGroup is the Set's KGroup.
+const kGroup = 4
+
 func widenInt8(dst []float32, src []int8, scale []float32) {
+	nr := len(scale)
 	for i, q := range src {
-		dst[i] = float32(q) * scale[i%len(scale)]
+		row, column := i/(kGroup*nr)*kGroup+i%kGroup, i/kGroup%nr
+		dst[row*nr+column] = float32(q) * scale[column]
+	}
+}
+
+func gemmInt8(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, c []float32, cs int) {
+	for i := range m {
+		row := a[i*as : i*as+groups*kGroup]
+		out := c[i*cs : i*cs+4]
+		clear(out)
+		for first := 0; first < groups; first += block {
+			last, at := min(first+block, groups), first/block
+			sums := [4]int32(start[at*4:])
+			for g := first; g < last; g++ {
+				x, w := row[g*kGroup:][:kGroup], b[g*kGroup*4:][:4*kGroup]
+				for j := range sums {
+					v := w[j*kGroup:][:kGroup]
+					sums[j] += int32(int8(x[0]))*int32(v[0]) + int32(int8(x[1]))*int32(v[1]) + int32(int8(x[2]))*int32(v[2]) + int32(int8(x[3]))*int32(v[3])
+				}
+			}
+			for j, s := range sums {
+				out[j] = float32(math.FMA(float64(float32(s)), float64(scale[i*ss+at]), float64(out[j])))
+			}
+		}
+	}
+}
+
+func quantize(q []uint8, x []float32, factor float32) {
+	for i, v := range x {
+		q[i] = uint8(int8(math.RoundToEven(float64(v * factor))))
+	}
+}
+
+func absMax(x []float32) float32 {
+	var top float32
+	for _, v := range x {
+		top = max(top, v, -v)
+	}
+	return top
+}
+
+func scaleAdd(dst, scale, bias []float32) {
+	for i, v := range dst {
+		dst[i] = v*scale[i] + bias[i]
 	}
 }
 

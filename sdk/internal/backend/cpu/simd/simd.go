@@ -18,7 +18,7 @@ var ErrUnsupported = errors.New("unsupported instruction set")
 // Set is the kernels of one instruction set. Slices of one call have equal lengths where not said otherwise; source
 // and destination must not overlap unless they are the same. Safe for concurrent use.
 type Set struct {
-	Name string // "portable", "avx2", "avx512" or "neon"
+	Name string // "portable", "avx2", "avxvnni", "avx512", "avx512vnni" or "neon"
 	// MR and NR are the GEMM tile: its most rows, and its columns.
 	MR, NR int
 
@@ -28,10 +28,27 @@ type Set struct {
 	//
 	// The result for a row depends on that row alone, and a sum cut in two by accumulate has the bits of one.
 	Gemm func(m, k int, a []float32, ars, aks int, b []float32, bs int, c []float32, cs int, accumulate bool)
-	// WidenInt8 is dst = src ⊙ scale over rows of NR elements; scale is one row.
+	// WidenInt8 turns an int8 panel into rows of NR elements, dst = src ⊙ scale; scale is one row. The panel holds, for
+	// each KGroup rows, KGroup bytes a column, that is row l of column j at (l/KGroup NR + j) KGroup + l%KGroup.
 	WidenInt8 func(dst []float32, src []int8, scale []float32)
-	// WidenHalf is WidenInt8 for IEEE halves.
+	// WidenHalf is dst = src ⊙ scale over rows of NR IEEE halves.
 	WidenHalf func(dst []float32, src []uint16, scale []float32)
+	// KGroup is how many rows of an int8 panel lie together, 4 or 8.
+	KGroup int
+
+	// GemmInt8 computes one tile of c = a b over int8 activations and weights, with m <= MR rows, NR columns and groups
+	// KGroup terms. The sums of each block of KGroup block terms are exact integers; the float parts are added in order:
+	//
+	//	c[i cs + j] = Σ_block scale[i ss + block] float(start[block NR + j] + Σ a[i as + l] b[l, j])
+	//
+	// a holds what Quantize writes, b is a panel as WidenInt8 takes it without any -128, and start is -Zero Σ b[l, j].
+	// A row's result depends on that row alone. Nil where the set has nothing faster than Gemm.
+	GemmInt8 func(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, c []float32, cs int)
+	// Quantize is q = Zero + roundEven(x factor), two's complement where Zero is 0; |x factor| stays below 127.5.
+	Quantize func(q []uint8, x []float32, factor float32)
+	Zero     uint8                            // the activation that stands for 0
+	AbsMax   func(x []float32) float32        // max |x|, 0 for no elements
+	ScaleAdd func(dst, scale, bias []float32) // dst = dst ⊙ scale + bias
 	// Transpose writes src [rows, cols] as dst[j ldd + i] = src[i lds + j].
 	Transpose func(dst []float32, ldd int, src []float32, lds, rows, cols int)
 

@@ -146,8 +146,8 @@ func sameBits(t *testing.T, what string, got, want []float32) {
 func TestWiden(t *testing.T) {
 	forEachSet(t, func(t *testing.T, s *Set) {
 		r := rand.New(rand.NewPCG(3, 4))
-		for _, rows := range []int{1, 2, 7, 64} {
-			n := rows * s.NR
+		for _, groups := range []int{1, 2, 7, 16} {
+			n := groups * s.KGroup * s.NR
 			scale := make([]float32, s.NR)
 			fill(r, scale)
 			q, h := make([]int8, n), make([]uint16, n)
@@ -157,7 +157,9 @@ func TestWiden(t *testing.T) {
 			dst, intact := guarded(r, n)
 			s.WidenInt8(dst, q, scale)
 			for i, v := range dst {
-				if want := float32(q[i]) * scale[i%s.NR]; v != want {
+				row, column := i/s.NR, i%s.NR
+				packed := q[(row/s.KGroup*s.NR+column)*s.KGroup+row%s.KGroup]
+				if want := float32(packed) * scale[column]; v != want {
 					t.Fatalf("int8 [%d] is %v, expected %v", i, v, want)
 				}
 			}
@@ -280,6 +282,11 @@ var rowCases = []rowCase{
 		u := func(i int) float64 { return x[1][i] * x[2][i] }
 		return []float64{total(x[0], u), total(x[0], func(i int) float64 { return u(i) * (x[0][i] - 0.25) * 1.5 })}
 	}, 1e-6},
+	{"scaleadd", 1, func(s *Set, x [][]float32) []float32 { s.ScaleAdd(x[0], x[1], x[2]); return nil },
+		func(x [][]float64) []float64 {
+			each(x[0], func(i int) float64 { return x[0][i]*x[1][i] + x[2][i] })
+			return nil
+		}, 2e-7},
 	{"normgrad", 1, func(s *Set, x [][]float32) []float32 {
 		s.NormGrad(x[0], x[1], x[2], x[3], 0.25, 1.5, 0.5, -0.75)
 		return nil

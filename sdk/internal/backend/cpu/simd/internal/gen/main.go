@@ -36,6 +36,12 @@ func main() {
 		v.softmax()
 		v.geluKernels()
 		v.layerNorm()
+		v.absMax()
+		v.scaleAdd()
+	}
+	for _, s := range int8Sets {
+		s.gemm()
+		s.quantize()
 	}
 	transpose()
 	Generate()

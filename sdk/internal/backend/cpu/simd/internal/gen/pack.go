@@ -6,43 +6,70 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// widenInt8 writes the kernel that turns rows of a packed int8 panel into float32: each row has nv registers of
-// columns, each column its scale.
+// widenInt8 writes the kernel that turns an int8 panel into rows of float32. The panel holds, for each group of four
+// rows, four bytes a column; each column has its scale.
 func (v isa) widenInt8() {
-	v.function("widenInt8", "dst []float32, src []int8, scale []float32)", "dst = src times the scale of its column; scale is one row of a panel.")
-	v.widen(1, func(at Mem, r reg.VecVirtual) {
-		VPMOVSXBD(at, r)
-		VCVTDQ2PS(r, r)
-	})
-}
-
-// widenHalf is widenInt8 for half precision.
-func (v isa) widenHalf() {
-	v.function("widenHalf", "dst []float32, src []uint16, scale []float32)", "dst = src times the scale of its column; scale is one row of a panel.")
-	v.widen(2, func(at Mem, r reg.VecVirtual) { VCVTPH2PS(at, r) })
-}
-
-func (v isa) widen(size int, convert func(at Mem, r reg.VecVirtual)) {
-	dst, src, n, scale := base("dst"), base("src"), length("src"), base("scale")
-	scales := make([]reg.VecVirtual, v.nv)
+	v.function("widenInt8", "dst []float32, src []int8, scale []float32)", "Set.WidenInt8.")
+	dst, src, n := base("dst"), base("src"), length("src")
+	scales := v.scales()
+	JMP(LabelRef("check"))
+	Label("group")
 	for j := range scales {
-		scales[j] = v.reg()
-		VMOVUPS(Mem{Base: scale, Disp: j * v.bytes()}, scales[j])
+		packed := v.reg()
+		VMOVUPS(Mem{Base: src, Disp: j * v.bytes()}, packed)
+		for t := range kGroup {
+			r := v.reg()
+			switch t {
+			case kGroup - 1:
+				VPSRAD(Imm(24), packed, r)
+			default:
+				VPSLLD(Imm(uint64(24-8*t)), packed, r)
+				VPSRAD(Imm(24), r, r)
+			}
+			VCVTDQ2PS(r, r)
+			VMULPS(scales[j], r, r)
+			VMOVUPS(r, Mem{Base: dst, Disp: (t*v.nv + j) * v.bytes()})
+		}
 	}
+	ADDQ(Imm(uint64(v.nv*v.bytes())), src)
+	ADDQ(U32(kGroup*v.nv*v.bytes()), dst)
+	Label("check")
+	SUBQ(Imm(uint64(v.nv*v.bytes())), n)
+	JGE(LabelRef("group"))
+	v.end()
+}
+
+// widenHalf writes the kernel that turns rows of half precision into float32: nv registers of columns, each column with
+// its scale.
+func (v isa) widenHalf() {
+	v.function("widenHalf", "dst []float32, src []uint16, scale []float32)", "Set.WidenHalf.")
+	dst, src, n := base("dst"), base("src"), length("src")
+	scales := v.scales()
 	JMP(LabelRef("check"))
 	Label("row")
 	for j := range scales {
 		r := v.reg()
-		convert(Mem{Base: src, Disp: j * v.lanes * size}, r)
+		VCVTPH2PS(Mem{Base: src, Disp: j * v.lanes * 2}, r)
 		VMULPS(scales[j], r, r)
 		VMOVUPS(r, Mem{Base: dst, Disp: j * v.bytes()})
 	}
-	ADDQ(Imm(uint64(v.nv*v.lanes*size)), src)
+	ADDQ(Imm(uint64(v.nv*v.lanes*2)), src)
 	ADDQ(Imm(uint64(v.nv*v.bytes())), dst)
 	Label("check")
 	SUBQ(Imm(uint64(v.nv*v.lanes)), n)
 	JGE(LabelRef("row"))
 	v.end()
+}
+
+// scales loads the scales of a panel's columns.
+func (v isa) scales() []reg.VecVirtual {
+	scale := base("scale")
+	r := make([]reg.VecVirtual, v.nv)
+	for j := range r {
+		r[j] = v.reg()
+		VMOVUPS(Mem{Base: scale, Disp: j * v.bytes()}, r[j])
+	}
+	return r
 }
 
 // transpose writes the kernel that transposes one 8 x 8 block; both instruction sets use it.

@@ -1,0 +1,233 @@
+package simd
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/edgeadapt/edgeadapt/quant"
+)
+
+// product is a case of GemmInt8 in plain int8, with its operands as the set wants them.
+type product struct {
+	m, groups, block int
+	x, w             []int8 // [m, k], [NR, k]
+	a                []uint8
+	as               int
+	scale            []float32 // [m, blocks]
+	b                []int8
+	start            []int32
+}
+
+func newProduct(r *rand.Rand, s *Set, m, groups, block int, draw func() int8) product {
+	k, blocks := groups*s.KGroup, pieces(groups, block)
+	p := product{m: m, groups: groups, block: block, x: make([]int8, m*k), w: make([]int8, s.NR*k), as: k + 5,
+		scale: make([]float32, m*blocks), b: make([]int8, s.NR*k), start: make([]int32, blocks*s.NR)}
+	p.a = make([]uint8, (m-1)*p.as+k)
+	for i := range p.x {
+		p.x[i] = draw()
+		p.a[i/k*p.as+i%k] = uint8(p.x[i]) + s.Zero
+	}
+	for i := range p.w {
+		j, l := i/k, i%k
+		p.w[i] = draw()
+		p.b[(l/s.KGroup*s.NR+j)*s.KGroup+l%s.KGroup] = p.w[i]
+		p.start[l/s.KGroup/block*s.NR+j] -= int32(s.Zero) * int32(p.w[i])
+	}
+	fill(r, p.scale)
+	return p
+}
+
+func pieces(n, step int) int { return (n + step - 1) / step }
+
+// sum is the integer sum of a block of element (i, j).
+func (p product) sum(s *Set, i, j, block int) (sum int32) {
+	k := p.groups * s.KGroup
+	for l := block * p.block * s.KGroup; l < min((block+1)*p.block*s.KGroup, k); l++ {
+		sum += int32(p.x[i*k+l]) * int32(p.w[j*k+l])
+	}
+	return sum
+}
+
+func (p product) run(s *Set, c []float32, cs int) {
+	s.GemmInt8(p.m, p.groups, p.block, p.a, p.as, p.scale, pieces(p.groups, p.block), p.b, p.start, c, cs)
+}
+
+// anyInt8 is a number that activations and weights may be.
+func anyInt8(r *rand.Rand) func() int8 { return func() int8 { return int8(r.IntN(255) - 127) } }
+
+func forEachInt8Set(t *testing.T, f func(t *testing.T, s *Set)) {
+	forEachSet(t, func(t *testing.T, s *Set) {
+		if s.GemmInt8 == nil {
+			t.Skip("the set has no int8 product")
+		}
+		f(t, s)
+	})
+}
+
+// TestGemmInt8 holds the scaled sums to float64, to half a unit in the last place for each block.
+func TestGemmInt8(t *testing.T) {
+	forEachInt8Set(t, func(t *testing.T, s *Set) {
+		r := rand.New(rand.NewPCG(11, 12))
+		for m := 1; m <= s.MR; m++ {
+			for _, c := range [][2]int{{1, 1}, {1, 99}, {2, 1}, {7, 3}, {16, 16}, {37, 16}, {96, 96}} {
+				p := newProduct(r, s, m, c[0], c[1], anyInt8(r))
+				cs := s.NR + 3
+				out, intact := guarded(r, (m-1)*cs+s.NR)
+				before := append([]float32(nil), out...)
+				p.run(s, out, cs)
+				blocks := pieces(p.groups, p.block)
+				for i := range m {
+					for j := range s.NR {
+						want, magnitude := 0.0, 0.0
+						for b := range blocks {
+							v := float64(p.sum(s, i, j, b)) * float64(p.scale[i*blocks+b])
+							want, magnitude = want+v, magnitude+math.Abs(v)
+						}
+						if d := math.Abs(float64(out[i*cs+j]) - want); d > magnitude*0x1p-24*float64(blocks) {
+							t.Fatalf("m %d groups %d block %d [%d, %d]: got %v, expected %v", m, c[0], c[1], i, j, out[i*cs+j], want)
+						}
+					}
+					for j := s.NR; j < cs && i < m-1; j++ {
+						if out[i*cs+j] != before[i*cs+j] {
+							t.Fatal("wrote between the rows")
+						}
+					}
+				}
+				if !intact() {
+					t.Fatal("wrote outside of c")
+				}
+				// A row alone has the same bits.
+				alone := p
+				alone.m, alone.a, alone.scale = 1, p.a[(m-1)*p.as:], p.scale[(m-1)*blocks:]
+				last := make([]float32, s.NR)
+				alone.run(s, last, s.NR)
+				sameBits(t, "last row alone", last, out[(m-1)*cs:(m-1)*cs+s.NR])
+			}
+		}
+	})
+}
+
+// TestGemmInt8Sums: the integers themselves are exact. With a scale of one the result is the sum rounded to float32, and
+// with its high part taken away by one more term the low bits show too.
+func TestGemmInt8Sums(t *testing.T) {
+	forEachInt8Set(t, func(t *testing.T, s *Set) {
+		r := rand.New(rand.NewPCG(13, 14))
+		for name, draw := range map[string]func() int8{
+			"any":     anyInt8(r),
+			"largest": func() int8 { return 127 },
+			"extreme": func() int8 { return int8(r.IntN(2)*254 - 127) },
+			"signs":   func() int8 { return int8(r.IntN(3) - 1) },
+		} {
+			p := newProduct(r, s, s.MR, 384, 384, draw)
+			for i := range p.scale {
+				p.scale[i] = 1
+			}
+			for part := range 2 {
+				for j := range s.NR {
+					if part == 1 { // leaves the low eight bits of the first row's sum
+						p.start[j] -= p.sum(s, 0, j, 0) &^ 0xff
+					}
+				}
+				out := make([]float32, s.MR*s.NR)
+				p.run(s, out, s.NR)
+				for j := range s.NR {
+					want := p.sum(s, 0, j, 0)
+					if part == 1 {
+						want &= 0xff
+					}
+					if out[j] != float32(want) {
+						t.Fatalf("%s: column %d, part %d: got %v, expected %d", name, j, part, out[j], want)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestGemmInt8Rejects: one wrong byte of either operand, or a block's scale on its neighbour, changes the result.
+func TestGemmInt8Rejects(t *testing.T) {
+	forEachInt8Set(t, func(t *testing.T, s *Set) {
+		r := rand.New(rand.NewPCG(15, 16))
+		p := newProduct(r, s, 2, 32, 16, anyInt8(r))
+		right := make([]float32, 2*s.NR)
+		p.run(s, right, s.NR)
+		for what, change := range map[string]func(){
+			"activation": func() { p.a[p.as+77] ^= 1 },
+			"weight":     func() { p.b[5] ^= 1 },
+			"scales":     func() { p.scale[0], p.scale[1] = p.scale[1], p.scale[0] },
+			"start":      func() { p.start[s.NR]++ },
+		} {
+			change()
+			wrong := make([]float32, 2*s.NR)
+			p.run(s, wrong, s.NR)
+			same := true
+			for i := range wrong {
+				same = same && wrong[i] == right[i]
+			}
+			if same {
+				t.Errorf("a changed %s went unnoticed", what)
+			}
+			copy(right, wrong)
+		}
+	})
+}
+
+// TestQuantize holds the row kernels to quant.QuantizeActivations, bit for bit.
+func TestQuantize(t *testing.T) {
+	forEachInt8Set(t, func(t *testing.T, s *Set) {
+		r := rand.New(rand.NewPCG(17, 18))
+		for _, n := range lengths {
+			for kind, draw := range map[string]func() float32{
+				"normal": func() float32 { return float32(r.NormFloat64()) },
+				"ties":   func() float32 { return float32(r.IntN(255)-127) / 2 },
+				"zeros":  func() float32 { return 0 },
+				"tiny":   func() float32 { return float32(r.NormFloat64()) * 1e-38 },
+				"huge":   func() float32 { return float32(r.NormFloat64()) * 1e37 },
+			} {
+				t.Run(fmt.Sprintf("%s/%d", kind, n), func(t *testing.T) {
+					x := make([]float32, n)
+					for i := range x {
+						x[i] = draw()
+					}
+					want, scale := make([]int8, n), make([]float32, 1)
+					quant.QuantizeActivations(want, scale, x, n)
+					got, factor := quant.ActivationRange(s.AbsMax(x))
+					if got != scale[0] {
+						t.Fatalf("scale %v, expected %v", got, scale[0])
+					}
+					q := make([]uint8, n+1)
+					q[n] = 77
+					s.Quantize(q[:n], x, factor)
+					for i, v := range want {
+						if q[i] != uint8(v)+s.Zero {
+							t.Fatalf("[%d] of %v is %d, expected %d", i, x[i], int8(q[i]-s.Zero), v)
+						}
+					}
+					if q[n] != 77 {
+						t.Error("wrote behind q")
+					}
+				})
+			}
+		}
+	})
+}
+
+func BenchmarkGemmInt8(b *testing.B) {
+	for _, s := range All() {
+		if s.GemmInt8 == nil {
+			continue
+		}
+		for _, block := range []int{96, 16} {
+			b.Run(fmt.Sprintf("%s/block=%d", s.Name, block), func(b *testing.B) {
+				r := rand.New(rand.NewPCG(1, 1))
+				p, c := newProduct(r, s, s.MR, 96, block, anyInt8(r)), make([]float32, s.MR*s.NR)
+				for b.Loop() {
+					p.run(s, c, s.NR)
+				}
+				b.ReportMetric(float64(2*s.MR*s.NR*96*s.KGroup)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GOP/s")
+			})
+		}
+	}
+}

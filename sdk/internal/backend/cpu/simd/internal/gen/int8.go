@@ -1,0 +1,340 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// kGroup is how many terms of a sum lie side by side, for each column of a panel: what one 32-bit lane takes.
+const kGroup = 4
+
+// int8Set is how an instruction set multiplies int8.
+type int8Set struct {
+	isa
+	name string
+	// offset is added to the activations, which become unsigned: the processor's dot product takes one operand as such.
+	offset bool
+	// alloc gives the registers: acc of the tile, then weights, then temporaries.
+	alloc func() func() reg.Register
+	// reload leaves the weights in memory: there is no register for them.
+	reload bool
+	// dot adds to each accumulator of a row the products of four activations x, the same in all lanes, with w.
+	dot func(temp func() reg.Register, x reg.Register, w []Op, acc []reg.Register)
+}
+
+var int8Sets = []int8Set{
+	{isa: isas[0], name: "AVX2", alloc: virtual(isas[0]), reload: true, dot: dotSigns},
+	{isa: isas[0], name: "AVXVNNI", offset: true, alloc: physical, dot: dotVEX},
+	{isa: isas[1], name: "AVX512VNNI", offset: true, alloc: virtual(isas[1]), dot: dotEVEX},
+}
+
+func virtual(v isa) func() func() reg.Register {
+	return func() func() reg.Register { return func() reg.Register { return v.reg() } }
+}
+
+// physical numbers the registers itself, for instructions that are written as bytes.
+func physical() func() reg.Register {
+	all := []reg.Register{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7, reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15}
+	next := 0
+	return func() reg.Register {
+		r := all[min(next, len(all)-1)] // the last one is the temporary
+		next++
+		return r
+	}
+}
+
+// dotSigns is exact without a dot product of its own: |x| times sign(x) w stays within int16 for two products, as
+// neither operand is ever -128.
+func dotSigns(temp func() reg.Register, x reg.Register, w []Op, acc []reg.Register) {
+	magnitude := temp()
+	VPABSB(x, magnitude)
+	for j := range w {
+		t := temp()
+		VMOVUPS(w[j], t)
+		VPSIGNB(x, t, t)
+		VPMADDUBSW(t, magnitude, t)
+		VPMADDWD(ones16(), t, t)
+		VPADDD(t, acc[j], acc[j])
+	}
+}
+
+var sixteens *Mem
+
+// ones16 is a register of int16 ones.
+func ones16() Mem {
+	if sixteens == nil {
+		m := GLOBL("ones16", RODATA|NOPTR)
+		for i := range 8 {
+			DATA(4*i, U32(0x10001))
+		}
+		sixteens = &m
+	}
+	return *sixteens
+}
+
+func dotEVEX(_ func() reg.Register, x reg.Register, w []Op, acc []reg.Register) {
+	for j := range w {
+		Instruction(&ir.Instruction{Opcode: "VPDPBUSD", Operands: []Op{w[j], x, acc[j]},
+			Inputs: []Op{w[j], x, acc[j]}, Outputs: []Op{acc[j]}, ISA: []string{"AVX512_VNNI"}})
+	}
+}
+
+// dotVEX writes VPDPBUSD in the VEX form of AVX-VNNI, which the assembler lacks: 256 bits, 66 0F38 50 /r.
+func dotVEX(_ func() reg.Register, x reg.Register, w []Op, acc []reg.Register) {
+	for j := range w {
+		a, u, s := number(acc[j]), number(x), number(w[j])
+		Comment(fmt.Sprintf("{vex} VPDPBUSD Y%d, Y%d, Y%d", s, u, a))
+		for _, b := range []byte{0xc4, ^(a>>3<<7)&0x80 | 0x40 | ^(s>>3<<5)&0x20 | 2, ^u&15<<3 | 5, 0x50, 0xc0 | a&7<<3 | s&7} {
+			Instruction(&ir.Instruction{Opcode: "BYTE", Operands: []Op{U8(b)}})
+		}
+	}
+}
+
+func number(r Op) byte {
+	p, ok := r.(reg.VecPhysical)
+	if !ok {
+		panic("not a physical register")
+	}
+	return byte(p.ID() >> 16)
+}
+
+// gemm writes the microkernel of int8: one tile of m <= mr rows and nv vectors of columns. The sums of a block are
+// integers, exact; they are scaled and added to C in the order of the blocks.
+func (s int8Set) gemm() {
+	TEXT("gemmInt8"+s.name, NOSPLIT, "func(m, groups, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)")
+	Pragma("noescape")
+	Doc("gemmInt8" + s.name + " is Set.GemmInt8.")
+	m := Load(Param("m"), GP64())
+	groups := Load(Param("groups"), GP64())
+	a := rowPointers{low: Load(Param("a").Base(), GP64()), stride: Load(Param("as"), GP64())}
+	a.spread(s.mr)
+	scale, w, start := base("scale"), base("w"), base("start")
+	label := func(rows int, what string) string { return fmt.Sprintf("%s%d", what, rows) }
+	for rows := s.mr; rows > 1; rows-- {
+		CMPQ(m, Imm(uint64(rows)))
+		JEQ(LabelRef(label(rows, "rows")))
+	}
+	for rows := 1; rows <= s.mr; rows++ {
+		Label(label(rows, "rows"))
+		s.tile(rows, groups, a, scale, w, start, func(what string) string { return label(rows, what) })
+		s.end()
+	}
+}
+
+// rowPointers reach the rows of A with two pointers to move and few index registers.
+type rowPointers struct {
+	low, high        reg.Register // rows 0 and 6
+	stride           reg.Register
+	stride3, stride5 reg.Register
+}
+
+// half is the row that the second pointer stands on.
+const half = 6
+
+func (p *rowPointers) spread(rows int) {
+	p.stride3, p.stride5 = GP64(), GP64()
+	LEAQ(Mem{Base: p.stride, Index: p.stride, Scale: 2}, p.stride3)
+	LEAQ(Mem{Base: p.stride, Index: p.stride, Scale: 4}, p.stride5)
+	if rows > half {
+		p.high = GP64()
+		LEAQ(Mem{Base: p.low, Index: p.stride3, Scale: 2}, p.high)
+	}
+}
+
+func (p *rowPointers) row(i int) Mem {
+	base := p.low
+	if i >= half {
+		base, i = p.high, i-half
+	}
+	switch i {
+	case 0:
+		return Mem{Base: base}
+	case 3, 6:
+		return Mem{Base: base, Index: p.stride3, Scale: uint8(i / 3)}
+	case 5:
+		return Mem{Base: base, Index: p.stride5, Scale: 1}
+	}
+	return Mem{Base: base, Index: p.stride, Scale: uint8(i)}
+}
+
+func (p *rowPointers) advance(rows, n int) {
+	ADDQ(Imm(uint64(n)), p.low)
+	if rows > half {
+		ADDQ(Imm(uint64(n)), p.high)
+	}
+}
+
+// tile writes the code for a number of rows.
+func (s int8Set) tile(rows int, groups reg.Register, a rowPointers, scale, w, start reg.Register, label func(string) string) {
+	alloc := s.alloc()
+	acc := make([][]reg.Register, rows)
+	for i := range s.mr {
+		for range s.nv {
+			if r := alloc(); i < rows {
+				acc[i] = append(acc[i], r)
+			}
+		}
+	}
+	weights := make([]Op, s.nv)
+	for j := range weights {
+		if s.reload {
+			weights[j] = Mem{Base: w, Disp: j * s.bytes()}
+		} else {
+			weights[j] = alloc()
+		}
+	}
+	Label(label("block"))
+	for i := range acc {
+		for j, r := range acc[i] {
+			VMOVUPS(Mem{Base: start, Disp: j * s.bytes()}, r)
+		}
+	}
+	n, left := GP64(), GP64()
+	Load(Param("block"), n)
+	CMPQ(n, groups)
+	CMOVQGT(groups, n)
+	MOVQ(n, left)
+	Label(label("group"))
+	for j, r := range weights {
+		if !s.reload {
+			VMOVUPS(Mem{Base: w, Disp: j * s.bytes()}, r)
+		}
+	}
+	for i := range acc {
+		x := alloc()
+		VPBROADCASTD(a.row(i), x)
+		s.dot(alloc, x, weights, acc[i])
+	}
+	a.advance(rows, kGroup)
+	ADDQ(Imm(uint64(s.nv*s.bytes())), w)
+	DECQ(left)
+	JNZ(LabelRef(label("group")))
+
+	total, err := Param("groups").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	CMPQ(groups, total.Addr)
+	JNE(LabelRef(label("later")))
+	s.flush(acc, alloc, scale, false)
+	JMP(LabelRef(label("next")))
+	Label(label("later"))
+	s.flush(acc, alloc, scale, true)
+	Label(label("next"))
+	ADDQ(Imm(4), scale)
+	ADDQ(Imm(uint64(s.nv*s.bytes())), start)
+	SUBQ(n, groups)
+	JNZ(LabelRef(label("block")))
+}
+
+// flush scales the sums of a block and stores them in C, or adds them to it.
+func (s int8Set) flush(acc [][]reg.Register, alloc func() reg.Register, scale reg.Register, add bool) {
+	c, cs, at, ss := Load(Param("c").Base(), GP64()), s.stride("cs"), GP64(), s.stride("ss")
+	MOVQ(scale, at)
+	for i := range acc {
+		for _, r := range acc[i] {
+			VCVTDQ2PS(r, r)
+		}
+		factor := alloc()
+		VBROADCASTSS(Mem{Base: at}, factor)
+		for j, r := range acc[i] {
+			to := Mem{Base: c, Disp: j * s.bytes()}
+			if add {
+				VFMADD213PS(to, factor, r)
+			} else {
+				VMULPS(factor, r, r)
+			}
+			VMOVUPS(r, to)
+		}
+		if i+1 < len(acc) {
+			ADDQ(ss, at)
+			ADDQ(cs, c)
+		}
+	}
+}
+
+// activations writes the row kernels: the largest magnitude, and rounding to int8.
+func (v isa) absMax() {
+	v.function("absMax", "x []float32) float32", "the largest magnitude, 0 for no elements.")
+	acc, x := v.zero(), base("x")
+	v.each(length("x"), func(a access) {
+		r := a.load(x)
+		if v.wide {
+			VPANDD(constant(math.Float32frombits(0x7fffffff)), r, r)
+		} else {
+			VANDPS(constant(math.Float32frombits(0x7fffffff)), r, r)
+		}
+		VMAXPS(r, acc, acc)
+	})
+	v.result(v.fold(acc, func(a, b, c Op) { VMAXPS(a, b, c) }))
+}
+
+// quantize takes whole registers only; the caller rounds the last few elements.
+func (s int8Set) quantize() {
+	TEXT("quantize"+s.name, NOSPLIT, "func(q []uint8, x []float32, factor float32)")
+	Pragma("noescape")
+	Doc("quantize" + s.name + " is Set.Quantize for whole registers.")
+	factor := s.broadcast("factor")
+	q, x, n := base("q"), base("x"), length("x")
+	flip := XMM()
+	if s.offset {
+		VMOVDQU(signs(), flip)
+	}
+	JMP(LabelRef("check"))
+	Label("step")
+	r, out := s.reg(), XMM()
+	VMULPS(Mem{Base: x}, factor, r)
+	VCVTPS2DQ(r, r)
+	if s.wide {
+		VPMOVSDB(r, out)
+	} else {
+		VEXTRACTI128(Imm(1), r, out)
+		VPACKSSDW(out, r.AsX(), out)
+		VPACKSSWB(out, out, out)
+	}
+	if s.offset {
+		VPXOR(flip, out, out)
+	}
+	if s.wide {
+		VMOVDQU(out, Mem{Base: q})
+	} else {
+		VMOVQ(out, Mem{Base: q})
+	}
+	ADDQ(Imm(uint64(s.bytes())), x)
+	ADDQ(Imm(uint64(s.lanes)), q)
+	Label("check")
+	SUBQ(Imm(uint64(s.lanes)), n)
+	JGE(LabelRef("step"))
+	s.end()
+}
+
+var signBits *Mem
+
+// signs is sixteen bytes of 0x80.
+func signs() Mem {
+	if signBits == nil {
+		m := GLOBL("signs", RODATA|NOPTR)
+		for i := range 4 {
+			DATA(4*i, U32(0x80808080))
+		}
+		signBits = &m
+	}
+	return *signBits
+}
+
+// scaleAdd writes the end of a frozen layer.
+func (v isa) scaleAdd() {
+	v.function("scaleAdd", "dst, scale, bias []float32)", "dst = dst ⊙ scale + bias.")
+	dst, scale, bias := base("dst"), base("scale"), base("bias")
+	v.each(length("dst"), func(a access) {
+		d, s, b := a.load(dst), a.load(scale), a.load(bias)
+		VFMADD213PS(b, s, d)
+		a.store(d, dst)
+	})
+	v.end()
+}
