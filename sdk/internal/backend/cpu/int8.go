@@ -63,23 +63,21 @@ func (d *device) int8Term(e *executable, o *backend.Linear, m, k int) *int8Term 
 func (g *gemm) sliceInt8(w *worker, i0, i1, p0, p1 int) {
 	t, mr, nr := g.int8, g.set.MR, g.set.NR
 	q, scale := t.x.parts()
-	blocks, depth := t.x.blocks, t.w.depth()
+	blocks, stride := t.x.blocks, t.x.stride
+	groups, block := stride/g.set.KGroup, pieces(min(t.x.block, stride), g.set.KGroup)
 	for i := i0; i < i1; i += mr {
 		m := min(mr, i1-i)
 		for p := p0; p < p1; p++ {
 			n := min(nr, g.n-p*nr)
-			c, ldc := g.c[i*g.ldc+p*nr:], g.ldc
-			if n < nr {
-				c, ldc = w.tile, nr
+			c, ldc, bias := g.c[i*g.ldc+p*nr:], g.ldc, t.bias[p*nr:]
+			if n < nr { // the tile sticks out
+				c, ldc, bias = w.tile, nr, w.block[:nr]
+				copy(bias, t.bias[p*nr:])
 			}
-			g.set.GemmInt8(m, t.x.stride/g.set.KGroup, pieces(min(t.x.block, t.x.stride), g.set.KGroup), q[i*t.x.stride:], t.x.stride, scale[i*blocks:], blocks,
-				t.w.int8s[p*nr*depth:], t.start[p*blocks*nr:], c, ldc)
-			for r := range m {
-				at := g.c[(i+r)*g.ldc+p*nr:][:n]
-				if n < nr {
-					copy(at, w.tile[r*nr:])
-				}
-				g.set.ScaleAdd(at, t.w.scale[p*nr:p*nr+n], t.bias[p*nr:p*nr+n])
+			g.set.GemmInt8(m, groups, block, q[i*stride:], stride, scale[i*blocks:], blocks,
+				t.w.int8s[p*nr*stride:], t.start[p*blocks*nr:], t.w.scale[p*nr:], bias, c, ldc)
+			for r := 0; n < nr && r < m; r++ {
+				copy(g.c[(i+r)*g.ldc+p*nr:][:n], w.tile[r*nr:])
 			}
 		}
 		if len(g.terms) == 0 && g.finish != nil {

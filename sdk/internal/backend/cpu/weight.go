@@ -1,7 +1,9 @@
 package cpu
 
 import (
+	"encoding/binary"
 	"sync"
+	"unsafe"
 
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu/simd"
@@ -33,7 +35,7 @@ func pack(m quant.Matrix, set *simd.Set) *weight {
 	switch m.Scheme {
 	case quant.Q8C:
 		w.group = set.KGroup
-		w.int8s = packPanels(w, m.Int8)
+		w.int8s = packGroups(w, m.Int8)
 	case quant.F16:
 		w.halves = packPanels(w, m.Half)
 	default:
@@ -53,6 +55,31 @@ func packPanels[T any](w *weight, src []T) []T {
 	return dst
 }
 
+// packGroups is packPanels for groups of several bytes, four at a time: loading a model waits for it.
+func packGroups(w *weight, src []int8) []int8 {
+	out := make([]int8, pieces(w.rows, w.nr)*w.nr*w.depth())
+	from, to := unsigned(src), unsigned(out)
+	step, whole := w.nr*w.group, w.cols/w.group*w.group
+	for r := range w.rows {
+		row, at := from[r*w.cols:(r+1)*w.cols], w.index(r, 0)
+		for c := 0; c < whole; c += w.group {
+			for b := 0; b < w.group; b += 4 {
+				binary.NativeEndian.PutUint32(to[at+b:], binary.NativeEndian.Uint32(row[c+b:]))
+			}
+			at += step
+		}
+		if whole < w.cols {
+			copy(to[at:], row[whole:])
+		}
+	}
+	return out
+}
+
+// unsigned is x seen as bytes.
+func unsigned(x []int8) []uint8 {
+	return unsafe.Slice((*uint8)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}
+
 // depth is the number of columns with those that fill up the last group.
 func (w *weight) depth() int { return pieces(w.cols, w.group) * w.group }
 
@@ -69,11 +96,16 @@ func (w *weight) start(zero uint8, block int) []int32 {
 	if s := w.starts[block]; s != nil {
 		return s
 	}
-	blocks := quant.ActivationBlocks(w.cols, block)
+	blocks, panel := quant.ActivationBlocks(w.cols, block), w.nr*w.depth()
 	s := make([]int32, pieces(w.rows, w.nr)*blocks*w.nr)
-	for r := range w.rows {
-		for c := range w.cols {
-			s[(r/w.nr*blocks+c/block)*w.nr+r%w.nr] -= int32(zero) * int32(w.int8s[w.index(r, c)])
+	for p := 0; p*panel < len(w.int8s); p++ {
+		for c := 0; c < w.depth(); c += w.group {
+			sums := s[(p*blocks+min(c/block, blocks-1))*w.nr:][:w.nr]
+			bytes := unsigned(w.int8s[p*panel+c*w.nr:][:w.nr*w.group])
+			for i := 0; i < len(bytes); i += 4 {
+				q := binary.NativeEndian.Uint32(bytes[i:])
+				sums[i/w.group] -= int32(zero) * (int32(int8(q)) + int32(int8(q>>8)) + int32(int8(q>>16)) + int32(int8(q>>24)))
+			}
 		}
 	}
 	if w.starts == nil {

@@ -18,6 +18,7 @@ type product struct {
 	scale            []float32 // [m, blocks]
 	b                []int8
 	start            []int32
+	columns, bias    []float32
 }
 
 func newProduct(r *rand.Rand, s *Set, m, groups, block int, draw func() int8) product {
@@ -35,7 +36,10 @@ func newProduct(r *rand.Rand, s *Set, m, groups, block int, draw func() int8) pr
 		p.b[(l/s.KGroup*s.NR+j)*s.KGroup+l%s.KGroup] = p.w[i]
 		p.start[l/s.KGroup/block*s.NR+j] -= int32(s.Zero) * int32(p.w[i])
 	}
-	fill(r, p.scale)
+	p.columns, p.bias = make([]float32, s.NR), make([]float32, s.NR)
+	for _, x := range [][]float32{p.scale, p.columns, p.bias} {
+		fill(r, x)
+	}
 	return p
 }
 
@@ -51,7 +55,7 @@ func (p product) sum(s *Set, i, j, block int) (sum int32) {
 }
 
 func (p product) run(s *Set, c []float32, cs int) {
-	s.GemmInt8(p.m, p.groups, p.block, p.a, p.as, p.scale, pieces(p.groups, p.block), p.b, p.start, c, cs)
+	s.GemmInt8(p.m, p.groups, p.block, p.a, p.as, p.scale, pieces(p.groups, p.block), p.b, p.start, p.columns, p.bias, c, cs)
 }
 
 // anyInt8 is a number that activations and weights may be.
@@ -85,7 +89,9 @@ func TestGemmInt8(t *testing.T) {
 							v := float64(p.sum(s, i, j, b)) * float64(p.scale[i*blocks+b])
 							want, magnitude = want+v, magnitude+math.Abs(v)
 						}
-						if d := math.Abs(float64(out[i*cs+j]) - want); d > magnitude*0x1p-24*float64(blocks) {
+						scale, bias := float64(p.columns[j]), float64(p.bias[j])
+						want, magnitude = want*scale+bias, magnitude*math.Abs(scale)+math.Abs(bias)
+						if d := math.Abs(float64(out[i*cs+j]) - want); d > magnitude*0x1p-24*float64(blocks+1) {
 							t.Fatalf("m %d groups %d block %d [%d, %d]: got %v, expected %v", m, c[0], c[1], i, j, out[i*cs+j], want)
 						}
 					}
@@ -124,6 +130,9 @@ func TestGemmInt8Sums(t *testing.T) {
 			for i := range p.scale {
 				p.scale[i] = 1
 			}
+			for j := range s.NR {
+				p.columns[j], p.bias[j] = 1, 0
+			}
 			for part := range 2 {
 				for j := range s.NR {
 					if part == 1 { // leaves the low eight bits of the first row's sum
@@ -158,6 +167,8 @@ func TestGemmInt8Rejects(t *testing.T) {
 			"weight":     func() { p.b[5] ^= 1 },
 			"scales":     func() { p.scale[0], p.scale[1] = p.scale[1], p.scale[0] },
 			"start":      func() { p.start[s.NR]++ },
+			"bias":       func() { p.bias[1]++ },
+			"column":     func() { p.columns[2] *= 2 },
 		} {
 			change()
 			wrong := make([]float32, 2*s.NR)

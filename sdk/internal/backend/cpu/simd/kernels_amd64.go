@@ -97,11 +97,6 @@ func normGradAVX2(dx []float32, x []float32, gamma []float32, dy []float32, mean
 //go:noescape
 func absMaxAVX2(x []float32) float32
 
-// scaleAddAVX2 is dst = dst ⊙ scale + bias.
-//
-//go:noescape
-func scaleAddAVX2(dst []float32, scale []float32, bias []float32)
-
 // gemmAVX512 is Set.Gemm.
 //
 //go:noescape
@@ -197,15 +192,10 @@ func normGradAVX512(dx []float32, x []float32, gamma []float32, dy []float32, me
 //go:noescape
 func absMaxAVX512(x []float32) float32
 
-// scaleAddAVX512 is dst = dst ⊙ scale + bias.
-//
-//go:noescape
-func scaleAddAVX512(dst []float32, scale []float32, bias []float32)
-
 // gemmInt8AVX2 is Set.GemmInt8.
 //
 //go:noescape
-func gemmInt8AVX2(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)
+func gemmInt8AVX2(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 
 // quantizeAVX2 is Set.Quantize for whole registers.
 //
@@ -215,7 +205,7 @@ func quantizeAVX2(q []uint8, x []float32, factor float32)
 // gemmInt8AVXVNNI is Set.GemmInt8.
 //
 //go:noescape
-func gemmInt8AVXVNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)
+func gemmInt8AVXVNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 
 // quantizeAVXVNNI is Set.Quantize for whole registers.
 //
@@ -225,7 +215,7 @@ func quantizeAVXVNNI(q []uint8, x []float32, factor float32)
 // gemmInt8AVX512VNNI is Set.GemmInt8.
 //
 //go:noescape
-func gemmInt8AVX512VNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)
+func gemmInt8AVX512VNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 
 // quantizeAVX512VNNI is Set.Quantize for whole registers.
 //

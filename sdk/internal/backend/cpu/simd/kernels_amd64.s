@@ -1780,43 +1780,6 @@ end:
 	VZEROUPPER
 	RET
 
-// func scaleAddAVX2(dst []float32, scale []float32, bias []float32)
-// Requires: AVX, FMA3
-TEXT ·scaleAddAVX2(SB), NOSPLIT, $0-72
-	MOVQ dst_base+0(FP), AX
-	MOVQ scale_base+24(FP), CX
-	MOVQ bias_base+48(FP), DX
-	MOVQ dst_len+8(FP), BX
-	XORQ SI, SI
-	JMP  whole
-
-step:
-	VMOVUPS     (AX)(SI*4), Y0
-	VMOVUPS     (CX)(SI*4), Y1
-	VMOVUPS     (DX)(SI*4), Y2
-	VFMADD213PS Y2, Y1, Y0
-	VMOVUPS     Y0, (AX)(SI*4)
-	ADDQ        $0x08, SI
-
-whole:
-	SUBQ        $0x08, BX
-	JGE         step
-	ADDQ        $0x08, BX
-	JZ          end
-	LEAQ        masks<>+0(SB), DI
-	MOVQ        $0x00000008, R8
-	SUBQ        BX, R8
-	VMOVDQU     (DI)(R8*4), Y0
-	VMASKMOVPS  (AX)(SI*4), Y0, Y1
-	VMASKMOVPS  (CX)(SI*4), Y0, Y2
-	VMASKMOVPS  (DX)(SI*4), Y0, Y3
-	VFMADD213PS Y3, Y2, Y1
-	VMASKMOVPS  Y1, Y0, (AX)(SI*4)
-
-end:
-	VZEROUPPER
-	RET
-
 // func gemmAVX512(m int, k int, a []float32, ars int, aks int, b []float32, bs int, c []float32, cs int, accumulate bool)
 // Requires: AVX, AVX512F
 TEXT ·gemmAVX512(SB), NOSPLIT, $0-121
@@ -4099,45 +4062,9 @@ end:
 	VZEROUPPER
 	RET
 
-// func scaleAddAVX512(dst []float32, scale []float32, bias []float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·scaleAddAVX512(SB), NOSPLIT, $0-72
-	MOVQ dst_base+0(FP), AX
-	MOVQ scale_base+24(FP), CX
-	MOVQ bias_base+48(FP), DX
-	MOVQ dst_len+8(FP), BX
-	XORQ SI, SI
-	JMP  whole
-
-step:
-	VMOVUPS     (AX)(SI*4), Z0
-	VMOVUPS     (CX)(SI*4), Z1
-	VMOVUPS     (DX)(SI*4), Z2
-	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     Z0, (AX)(SI*4)
-	ADDQ        $0x10, SI
-
-whole:
-	SUBQ        $0x10, BX
-	JGE         step
-	ADDQ        $0x10, BX
-	JZ          end
-	MOVL        $0x0000ffff, DI
-	BZHIL       BX, DI, DI
-	KMOVW       DI, K1
-	VMOVUPS.Z   (AX)(SI*4), K1, Z0
-	VMOVUPS.Z   (CX)(SI*4), K1, Z1
-	VMOVUPS.Z   (DX)(SI*4), K1, Z2
-	VFMADD213PS Z2, Z1, Z0
-	VMOVUPS     Z0, K1, (AX)(SI*4)
-
-end:
-	VZEROUPPER
-	RET
-
-// func gemmInt8AVX2(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)
+// func gemmInt8AVX2(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemmInt8AVX2(SB), NOSPLIT, $0-168
+TEXT ·gemmInt8AVX2(SB), NOSPLIT, $0-216
 	MOVQ m+0(FP), AX
 	MOVQ groups+8(FP), CX
 	MOVQ a_base+24(FP), DX
@@ -4185,41 +4112,52 @@ group1:
 	JNZ          group1
 	CMPQ         CX, groups+8(FP)
 	JNE          later1
-	MOVQ         c_base+136(FP), BX
-	MOVQ         cs+160(FP), SI
+	MOVQ         ss+80(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         R8, BX
+	MOVQ         c_base+184(FP), SI
+	MOVQ         cs+208(FP), SI
 	SHLQ         $0x02, SI
-	MOVQ         ss+80(FP), SI
-	SHLQ         $0x02, SI
-	MOVQ         R8, SI
+	VBROADCASTSS (BX), Y2
 	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (SI), Y2
 	VMULPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (BX)
+	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y2, Y1, Y1
-	VMOVUPS      Y1, 32(BX)
-	JMP          next1
+	JMP          scaled1
 
 later1:
-	MOVQ         c_base+136(FP), BX
-	MOVQ         cs+160(FP), SI
-	SHLQ         $0x02, SI
-	MOVQ         ss+80(FP), SI
-	SHLQ         $0x02, SI
-	MOVQ         R8, SI
+	MOVQ         ss+80(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         R8, BX
+	MOVQ         c_base+184(FP), SI
+	MOVQ         cs+208(FP), DI
+	SHLQ         $0x02, DI
+	VBROADCASTSS (BX), Y2
 	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (SI), Y2, Y0
 	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (SI), Y2
-	VFMADD213PS  (BX), Y2, Y0
-	VMOVUPS      Y0, (BX)
-	VFMADD213PS  32(BX), Y2, Y1
-	VMOVUPS      Y1, 32(BX)
+	VFMADD213PS  32(SI), Y2, Y1
 
-next1:
-	ADDQ $0x04, R8
-	ADDQ $0x40, R10
-	SUBQ AX, CX
-	JNZ  block1
+scaled1:
+	CMPQ        AX, CX
+	JNE         store1
+	MOVQ        columns_base+136(FP), BX
+	MOVQ        bias_base+160(FP), SI
+	VMOVUPS     (BX), Y2
+	VFMADD213PS (SI), Y2, Y0
+	VMOVUPS     32(BX), Y2
+	VFMADD213PS 32(SI), Y2, Y1
+
+store1:
+	MOVQ    c_base+184(FP), BX
+	MOVQ    cs+208(FP), SI
+	SHLQ    $0x02, SI
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    $0x04, R8
+	ADDQ    $0x40, R10
+	SUBQ    AX, CX
+	JNZ     block1
 	VZEROUPPER
 	RET
 
@@ -4265,59 +4203,71 @@ group2:
 	JNZ          group2
 	CMPQ         CX, groups+8(FP)
 	JNE          later2
-	MOVQ         c_base+136(FP), SI
-	MOVQ         cs+160(FP), DI
+	MOVQ         ss+80(FP), DI
 	SHLQ         $0x02, DI
-	MOVQ         ss+80(FP), R12
+	MOVQ         R8, SI
+	MOVQ         c_base+184(FP), R11
+	MOVQ         cs+208(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         R8, R11
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R11), Y4
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y4
 	ADDQ         DI, SI
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y4, Y1, Y1
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y4
 	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y4, Y2, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R11), Y0
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VMULPS       Y0, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	JMP          next2
+	VMULPS       Y4, Y3, Y3
+	JMP          scaled2
 
 later2:
-	MOVQ         c_base+136(FP), SI
-	MOVQ         cs+160(FP), DI
+	MOVQ         ss+80(FP), DI
 	SHLQ         $0x02, DI
-	MOVQ         ss+80(FP), R12
+	MOVQ         R8, SI
+	MOVQ         c_base+184(FP), R11
+	MOVQ         cs+208(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         R8, R11
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R11), Y4
-	VFMADD213PS  (SI), Y4, Y0
-	VMOVUPS      Y0, (SI)
-	VFMADD213PS  32(SI), Y4, Y1
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y4
 	ADDQ         DI, SI
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R11), Y4, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  32(R11), Y4, Y1
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y4
 	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R11), Y4, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R11), Y0
-	VFMADD213PS  (SI), Y0, Y2
-	VMOVUPS      Y2, (SI)
-	VFMADD213PS  32(SI), Y0, Y3
-	VMOVUPS      Y3, 32(SI)
+	VFMADD213PS  32(R11), Y4, Y3
 
-next2:
-	ADDQ $0x04, R8
-	ADDQ $0x40, R10
-	SUBQ AX, CX
-	JNZ  block2
+scaled2:
+	CMPQ        AX, CX
+	JNE         store2
+	MOVQ        columns_base+136(FP), SI
+	MOVQ        bias_base+160(FP), DI
+	VMOVUPS     (SI), Y4
+	VFMADD213PS (DI), Y4, Y0
+	VFMADD213PS (DI), Y4, Y2
+	VMOVUPS     32(SI), Y4
+	VFMADD213PS 32(DI), Y4, Y1
+	VFMADD213PS 32(DI), Y4, Y3
+
+store2:
+	MOVQ    c_base+184(FP), SI
+	MOVQ    cs+208(FP), DI
+	SHLQ    $0x02, DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	ADDQ    $0x04, R8
+	ADDQ    $0x40, R10
+	SUBQ    AX, CX
+	JNZ     block2
 	VZEROUPPER
 	RET
 
@@ -4377,77 +4327,90 @@ group3:
 	JNZ          group3
 	CMPQ         CX, groups+8(FP)
 	JNE          later3
-	MOVQ         c_base+136(FP), SI
-	MOVQ         cs+160(FP), DI
+	MOVQ         ss+80(FP), DI
 	SHLQ         $0x02, DI
-	MOVQ         ss+80(FP), R12
+	MOVQ         R8, SI
+	MOVQ         c_base+184(FP), R11
+	MOVQ         cs+208(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         R8, R11
+	VBROADCASTSS (SI), Y6
+	ADDQ         DI, SI
 	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R11), Y6
 	VMULPS       Y6, Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y6, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
 	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y6
 	ADDQ         DI, SI
 	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y6, Y2, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R11), Y0
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VMULPS       Y0, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	VMULPS       Y6, Y3, Y3
 	ADDQ         R12, R11
-	ADDQ         DI, SI
+	VBROADCASTSS (SI), Y6
 	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y6, Y4, Y4
 	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R11), Y0
-	VMULPS       Y0, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VMULPS       Y0, Y5, Y5
-	VMOVUPS      Y5, 32(SI)
-	JMP          next3
+	VMULPS       Y6, Y5, Y5
+	JMP          scaled3
 
 later3:
-	MOVQ         c_base+136(FP), SI
-	MOVQ         cs+160(FP), DI
+	MOVQ         ss+80(FP), DI
 	SHLQ         $0x02, DI
-	MOVQ         ss+80(FP), R12
+	MOVQ         R8, SI
+	MOVQ         c_base+184(FP), R11
+	MOVQ         cs+208(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         R8, R11
+	VBROADCASTSS (SI), Y6
+	ADDQ         DI, SI
 	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R11), Y6, Y0
 	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R11), Y6
-	VFMADD213PS  (SI), Y6, Y0
-	VMOVUPS      Y0, (SI)
-	VFMADD213PS  32(SI), Y6, Y1
-	VMOVUPS      Y1, 32(SI)
+	VFMADD213PS  32(R11), Y6, Y1
 	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y6
 	ADDQ         DI, SI
 	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R11), Y6, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R11), Y0
-	VFMADD213PS  (SI), Y0, Y2
-	VMOVUPS      Y2, (SI)
-	VFMADD213PS  32(SI), Y0, Y3
-	VMOVUPS      Y3, 32(SI)
+	VFMADD213PS  32(R11), Y6, Y3
 	ADDQ         R12, R11
-	ADDQ         DI, SI
+	VBROADCASTSS (SI), Y6
 	VCVTDQ2PS    Y4, Y4
+	VFMADD213PS  (R11), Y6, Y4
 	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R11), Y0
-	VFMADD213PS  (SI), Y0, Y4
-	VMOVUPS      Y4, (SI)
-	VFMADD213PS  32(SI), Y0, Y5
-	VMOVUPS      Y5, 32(SI)
+	VFMADD213PS  32(R11), Y6, Y5
 
-next3:
-	ADDQ $0x04, R8
-	ADDQ $0x40, R10
-	SUBQ AX, CX
-	JNZ  block3
+scaled3:
+	CMPQ        AX, CX
+	JNE         store3
+	MOVQ        columns_base+136(FP), SI
+	MOVQ        bias_base+160(FP), DI
+	VMOVUPS     (SI), Y6
+	VFMADD213PS (DI), Y6, Y0
+	VFMADD213PS (DI), Y6, Y2
+	VFMADD213PS (DI), Y6, Y4
+	VMOVUPS     32(SI), Y6
+	VFMADD213PS 32(DI), Y6, Y1
+	VFMADD213PS 32(DI), Y6, Y3
+	VFMADD213PS 32(DI), Y6, Y5
+
+store3:
+	MOVQ    c_base+184(FP), SI
+	MOVQ    cs+208(FP), DI
+	SHLQ    $0x02, DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	ADDQ    $0x04, R8
+	ADDQ    $0x40, R10
+	SUBQ    AX, CX
+	JNZ     block3
 	VZEROUPPER
 	RET
 
@@ -4521,95 +4484,109 @@ group4:
 	JNZ          group4
 	CMPQ         CX, groups+8(FP)
 	JNE          later4
-	MOVQ         c_base+136(FP), DI
-	MOVQ         cs+160(FP), R11
+	MOVQ         ss+80(FP), R11
 	SHLQ         $0x02, R11
-	MOVQ         ss+80(FP), R13
+	MOVQ         R8, DI
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         R8, R12
+	VBROADCASTSS (DI), Y8
+	ADDQ         R11, DI
 	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R12), Y8
 	VMULPS       Y8, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y8
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VMULPS       Y0, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VMULPS       Y8, Y3, Y3
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y8
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y8, Y4, Y4
 	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y0, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VMULPS       Y0, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMULPS       Y8, Y5, Y5
 	ADDQ         R13, R12
-	ADDQ         R11, DI
+	VBROADCASTSS (DI), Y8
 	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y8, Y6, Y6
 	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y0, Y6, Y6
-	VMOVUPS      Y6, (DI)
-	VMULPS       Y0, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	JMP          next4
+	VMULPS       Y8, Y7, Y7
+	JMP          scaled4
 
 later4:
-	MOVQ         c_base+136(FP), DI
-	MOVQ         cs+160(FP), R11
+	MOVQ         ss+80(FP), R11
 	SHLQ         $0x02, R11
-	MOVQ         ss+80(FP), R13
+	MOVQ         R8, DI
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         R8, R12
+	VBROADCASTSS (DI), Y8
+	ADDQ         R11, DI
 	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R12), Y8, Y0
 	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R12), Y8
-	VFMADD213PS  (DI), Y8, Y0
-	VMOVUPS      Y0, (DI)
-	VFMADD213PS  32(DI), Y8, Y1
-	VMOVUPS      Y1, 32(DI)
+	VFMADD213PS  32(R12), Y8, Y1
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y8
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R12), Y8, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R12), Y0
-	VFMADD213PS  (DI), Y0, Y2
-	VMOVUPS      Y2, (DI)
-	VFMADD213PS  32(DI), Y0, Y3
-	VMOVUPS      Y3, 32(DI)
+	VFMADD213PS  32(R12), Y8, Y3
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y8
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y4, Y4
+	VFMADD213PS  (R12), Y8, Y4
 	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R12), Y0
-	VFMADD213PS  (DI), Y0, Y4
-	VMOVUPS      Y4, (DI)
-	VFMADD213PS  32(DI), Y0, Y5
-	VMOVUPS      Y5, 32(DI)
+	VFMADD213PS  32(R12), Y8, Y5
 	ADDQ         R13, R12
-	ADDQ         R11, DI
+	VBROADCASTSS (DI), Y8
 	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  (R12), Y8, Y6
 	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS (R12), Y0
-	VFMADD213PS  (DI), Y0, Y6
-	VMOVUPS      Y6, (DI)
-	VFMADD213PS  32(DI), Y0, Y7
-	VMOVUPS      Y7, 32(DI)
+	VFMADD213PS  32(R12), Y8, Y7
 
-next4:
-	ADDQ $0x04, R8
-	ADDQ $0x40, R10
-	SUBQ AX, CX
-	JNZ  block4
+scaled4:
+	CMPQ        AX, CX
+	JNE         store4
+	MOVQ        columns_base+136(FP), DI
+	MOVQ        bias_base+160(FP), R11
+	VMOVUPS     (DI), Y8
+	VFMADD213PS (R11), Y8, Y0
+	VFMADD213PS (R11), Y8, Y2
+	VFMADD213PS (R11), Y8, Y4
+	VFMADD213PS (R11), Y8, Y6
+	VMOVUPS     32(DI), Y8
+	VFMADD213PS 32(R11), Y8, Y1
+	VFMADD213PS 32(R11), Y8, Y3
+	VFMADD213PS 32(R11), Y8, Y5
+	VFMADD213PS 32(R11), Y8, Y7
+
+store4:
+	MOVQ    c_base+184(FP), DI
+	MOVQ    cs+208(FP), R11
+	SHLQ    $0x02, R11
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    $0x04, R8
+	ADDQ    $0x40, R10
+	SUBQ    AX, CX
+	JNZ     block4
 	VZEROUPPER
 	RET
 
@@ -4697,113 +4674,128 @@ group5:
 	JNZ          group5
 	CMPQ         CX, groups+8(FP)
 	JNE          later5
-	MOVQ         c_base+136(FP), DI
-	MOVQ         cs+160(FP), R11
+	MOVQ         ss+80(FP), R11
 	SHLQ         $0x02, R11
-	MOVQ         ss+80(FP), R13
+	MOVQ         R8, DI
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         R8, R12
+	VBROADCASTSS (DI), Y10
+	ADDQ         R11, DI
 	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R12), Y10
 	VMULPS       Y10, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y10
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y10, Y2, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VMULPS       Y0, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VMULPS       Y10, Y3, Y3
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y10
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y10, Y4, Y4
 	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y0, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VMULPS       Y0, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMULPS       Y10, Y5, Y5
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y10
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y10, Y6, Y6
 	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y0, Y6, Y6
-	VMOVUPS      Y6, (DI)
-	VMULPS       Y0, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VMULPS       Y10, Y7, Y7
 	ADDQ         R13, R12
-	ADDQ         R11, DI
+	VBROADCASTSS (DI), Y10
 	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y10, Y8, Y8
 	VCVTDQ2PS    Y9, Y9
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y0, Y8, Y8
-	VMOVUPS      Y8, (DI)
-	VMULPS       Y0, Y9, Y9
-	VMOVUPS      Y9, 32(DI)
-	JMP          next5
+	VMULPS       Y10, Y9, Y9
+	JMP          scaled5
 
 later5:
-	MOVQ         c_base+136(FP), DI
-	MOVQ         cs+160(FP), R11
+	MOVQ         ss+80(FP), R11
 	SHLQ         $0x02, R11
-	MOVQ         ss+80(FP), R13
+	MOVQ         R8, DI
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         R8, R12
+	VBROADCASTSS (DI), Y10
+	ADDQ         R11, DI
 	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R12), Y10, Y0
 	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R12), Y10
-	VFMADD213PS  (DI), Y10, Y0
-	VMOVUPS      Y0, (DI)
-	VFMADD213PS  32(DI), Y10, Y1
-	VMOVUPS      Y1, 32(DI)
+	VFMADD213PS  32(R12), Y10, Y1
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y10
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R12), Y10, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R12), Y0
-	VFMADD213PS  (DI), Y0, Y2
-	VMOVUPS      Y2, (DI)
-	VFMADD213PS  32(DI), Y0, Y3
-	VMOVUPS      Y3, 32(DI)
+	VFMADD213PS  32(R12), Y10, Y3
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y10
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y4, Y4
+	VFMADD213PS  (R12), Y10, Y4
 	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R12), Y0
-	VFMADD213PS  (DI), Y0, Y4
-	VMOVUPS      Y4, (DI)
-	VFMADD213PS  32(DI), Y0, Y5
-	VMOVUPS      Y5, 32(DI)
+	VFMADD213PS  32(R12), Y10, Y5
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y10
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  (R12), Y10, Y6
 	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS (R12), Y0
-	VFMADD213PS  (DI), Y0, Y6
-	VMOVUPS      Y6, (DI)
-	VFMADD213PS  32(DI), Y0, Y7
-	VMOVUPS      Y7, 32(DI)
+	VFMADD213PS  32(R12), Y10, Y7
 	ADDQ         R13, R12
-	ADDQ         R11, DI
+	VBROADCASTSS (DI), Y10
 	VCVTDQ2PS    Y8, Y8
+	VFMADD213PS  (R12), Y10, Y8
 	VCVTDQ2PS    Y9, Y9
-	VBROADCASTSS (R12), Y0
-	VFMADD213PS  (DI), Y0, Y8
-	VMOVUPS      Y8, (DI)
-	VFMADD213PS  32(DI), Y0, Y9
-	VMOVUPS      Y9, 32(DI)
+	VFMADD213PS  32(R12), Y10, Y9
 
-next5:
-	ADDQ $0x04, R8
-	ADDQ $0x40, R10
-	SUBQ AX, CX
-	JNZ  block5
+scaled5:
+	CMPQ        AX, CX
+	JNE         store5
+	MOVQ        columns_base+136(FP), DI
+	MOVQ        bias_base+160(FP), R11
+	VMOVUPS     (DI), Y10
+	VFMADD213PS (R11), Y10, Y0
+	VFMADD213PS (R11), Y10, Y2
+	VFMADD213PS (R11), Y10, Y4
+	VFMADD213PS (R11), Y10, Y6
+	VFMADD213PS (R11), Y10, Y8
+	VMOVUPS     32(DI), Y10
+	VFMADD213PS 32(R11), Y10, Y1
+	VFMADD213PS 32(R11), Y10, Y3
+	VFMADD213PS 32(R11), Y10, Y5
+	VFMADD213PS 32(R11), Y10, Y7
+	VFMADD213PS 32(R11), Y10, Y9
+
+store5:
+	MOVQ    c_base+184(FP), DI
+	MOVQ    cs+208(FP), R11
+	SHLQ    $0x02, R11
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, 32(DI)
+	ADDQ    $0x04, R8
+	ADDQ    $0x40, R10
+	SUBQ    AX, CX
+	JNZ     block5
 	VZEROUPPER
 	RET
 
@@ -4905,131 +4897,147 @@ group6:
 	JNZ          group6
 	CMPQ         CX, groups+8(FP)
 	JNE          later6
-	MOVQ         c_base+136(FP), R11
-	MOVQ         cs+160(FP), R12
+	MOVQ         ss+80(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         ss+80(FP), R14
+	MOVQ         R8, R11
+	MOVQ         c_base+184(FP), R13
+	MOVQ         cs+208(FP), R14
 	SHLQ         $0x02, R14
-	MOVQ         R8, R13
+	VBROADCASTSS (R11), Y12
+	ADDQ         R12, R11
 	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R13), Y12
 	VMULPS       Y12, Y0, Y0
-	VMOVUPS      Y0, (R11)
+	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, 32(R11)
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y12
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y12, Y2, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R13), Y0
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, (R11)
-	VMULPS       Y0, Y3, Y3
-	VMOVUPS      Y3, 32(R11)
+	VMULPS       Y12, Y3, Y3
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y12
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y12, Y4, Y4
 	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R13), Y0
-	VMULPS       Y0, Y4, Y4
-	VMOVUPS      Y4, (R11)
-	VMULPS       Y0, Y5, Y5
-	VMOVUPS      Y5, 32(R11)
+	VMULPS       Y12, Y5, Y5
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y12
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y12, Y6, Y6
 	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS (R13), Y0
-	VMULPS       Y0, Y6, Y6
-	VMOVUPS      Y6, (R11)
-	VMULPS       Y0, Y7, Y7
-	VMOVUPS      Y7, 32(R11)
+	VMULPS       Y12, Y7, Y7
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y12
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VCVTDQ2PS    Y9, Y9
-	VBROADCASTSS (R13), Y0
-	VMULPS       Y0, Y8, Y8
-	VMOVUPS      Y8, (R11)
-	VMULPS       Y0, Y9, Y9
-	VMOVUPS      Y9, 32(R11)
+	VMULPS       Y12, Y9, Y9
 	ADDQ         R14, R13
-	ADDQ         R12, R11
+	VBROADCASTSS (R11), Y12
 	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y12, Y10, Y10
 	VCVTDQ2PS    Y11, Y11
-	VBROADCASTSS (R13), Y0
-	VMULPS       Y0, Y10, Y10
-	VMOVUPS      Y10, (R11)
-	VMULPS       Y0, Y11, Y11
-	VMOVUPS      Y11, 32(R11)
-	JMP          next6
+	VMULPS       Y12, Y11, Y11
+	JMP          scaled6
 
 later6:
-	MOVQ         c_base+136(FP), R11
-	MOVQ         cs+160(FP), R12
+	MOVQ         ss+80(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         ss+80(FP), R14
+	MOVQ         R8, R11
+	MOVQ         c_base+184(FP), R13
+	MOVQ         cs+208(FP), R14
 	SHLQ         $0x02, R14
-	MOVQ         R8, R13
+	VBROADCASTSS (R11), Y12
+	ADDQ         R12, R11
 	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R13), Y12, Y0
 	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R13), Y12
-	VFMADD213PS  (R11), Y12, Y0
-	VMOVUPS      Y0, (R11)
-	VFMADD213PS  32(R11), Y12, Y1
-	VMOVUPS      Y1, 32(R11)
+	VFMADD213PS  32(R13), Y12, Y1
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y12
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R13), Y12, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R13), Y0
-	VFMADD213PS  (R11), Y0, Y2
-	VMOVUPS      Y2, (R11)
-	VFMADD213PS  32(R11), Y0, Y3
-	VMOVUPS      Y3, 32(R11)
+	VFMADD213PS  32(R13), Y12, Y3
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y12
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y4, Y4
+	VFMADD213PS  (R13), Y12, Y4
 	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R13), Y0
-	VFMADD213PS  (R11), Y0, Y4
-	VMOVUPS      Y4, (R11)
-	VFMADD213PS  32(R11), Y0, Y5
-	VMOVUPS      Y5, 32(R11)
+	VFMADD213PS  32(R13), Y12, Y5
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y12
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  (R13), Y12, Y6
 	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS (R13), Y0
-	VFMADD213PS  (R11), Y0, Y6
-	VMOVUPS      Y6, (R11)
-	VFMADD213PS  32(R11), Y0, Y7
-	VMOVUPS      Y7, 32(R11)
+	VFMADD213PS  32(R13), Y12, Y7
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y12
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y8, Y8
+	VFMADD213PS  (R13), Y12, Y8
 	VCVTDQ2PS    Y9, Y9
-	VBROADCASTSS (R13), Y0
-	VFMADD213PS  (R11), Y0, Y8
-	VMOVUPS      Y8, (R11)
-	VFMADD213PS  32(R11), Y0, Y9
-	VMOVUPS      Y9, 32(R11)
+	VFMADD213PS  32(R13), Y12, Y9
 	ADDQ         R14, R13
-	ADDQ         R12, R11
+	VBROADCASTSS (R11), Y12
 	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  (R13), Y12, Y10
 	VCVTDQ2PS    Y11, Y11
-	VBROADCASTSS (R13), Y0
-	VFMADD213PS  (R11), Y0, Y10
-	VMOVUPS      Y10, (R11)
-	VFMADD213PS  32(R11), Y0, Y11
-	VMOVUPS      Y11, 32(R11)
+	VFMADD213PS  32(R13), Y12, Y11
 
-next6:
-	ADDQ $0x04, R8
-	ADDQ $0x40, R10
-	SUBQ AX, CX
-	JNZ  block6
+scaled6:
+	CMPQ        AX, CX
+	JNE         store6
+	MOVQ        columns_base+136(FP), R11
+	MOVQ        bias_base+160(FP), R12
+	VMOVUPS     (R11), Y12
+	VFMADD213PS (R12), Y12, Y0
+	VFMADD213PS (R12), Y12, Y2
+	VFMADD213PS (R12), Y12, Y4
+	VFMADD213PS (R12), Y12, Y6
+	VFMADD213PS (R12), Y12, Y8
+	VFMADD213PS (R12), Y12, Y10
+	VMOVUPS     32(R11), Y12
+	VFMADD213PS 32(R12), Y12, Y1
+	VFMADD213PS 32(R12), Y12, Y3
+	VFMADD213PS 32(R12), Y12, Y5
+	VFMADD213PS 32(R12), Y12, Y7
+	VFMADD213PS 32(R12), Y12, Y9
+	VFMADD213PS 32(R12), Y12, Y11
+
+store6:
+	MOVQ    c_base+184(FP), R11
+	MOVQ    cs+208(FP), R12
+	SHLQ    $0x02, R12
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y1, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y2, (R11)
+	VMOVUPS Y3, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y4, (R11)
+	VMOVUPS Y5, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y6, (R11)
+	VMOVUPS Y7, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y8, (R11)
+	VMOVUPS Y9, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y10, (R11)
+	VMOVUPS Y11, 32(R11)
+	ADDQ    $0x04, R8
+	ADDQ    $0x40, R10
+	SUBQ    AX, CX
+	JNZ     block6
 	VZEROUPPER
 	RET
 
@@ -5068,9 +5076,9 @@ check:
 	VZEROUPPER
 	RET
 
-// func gemmInt8AVXVNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)
+// func gemmInt8AVXVNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·gemmInt8AVXVNNI(SB), NOSPLIT, $0-168
+TEXT ·gemmInt8AVXVNNI(SB), NOSPLIT, $0-216
 	MOVQ m+0(FP), AX
 	MOVQ groups+8(FP), CX
 	MOVQ a_base+24(FP), DX
@@ -5123,41 +5131,52 @@ group1:
 	JNZ          group1
 	CMPQ         CX, groups+8(FP)
 	JNE          later1
-	MOVQ         c_base+136(FP), BX
-	MOVQ         cs+160(FP), SI
+	MOVQ         ss+80(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         R8, BX
+	MOVQ         c_base+184(FP), SI
+	MOVQ         cs+208(FP), SI
 	SHLQ         $0x02, SI
-	MOVQ         ss+80(FP), SI
-	SHLQ         $0x02, SI
-	MOVQ         R8, SI
+	VBROADCASTSS (BX), Y15
 	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (SI), Y15
 	VMULPS       Y15, Y0, Y0
-	VMOVUPS      Y0, (BX)
+	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y15, Y1, Y1
-	VMOVUPS      Y1, 32(BX)
-	JMP          next1
+	JMP          scaled1
 
 later1:
-	MOVQ         c_base+136(FP), BX
-	MOVQ         cs+160(FP), SI
-	SHLQ         $0x02, SI
-	MOVQ         ss+80(FP), SI
-	SHLQ         $0x02, SI
-	MOVQ         R8, SI
+	MOVQ         ss+80(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         R8, BX
+	MOVQ         c_base+184(FP), SI
+	MOVQ         cs+208(FP), DI
+	SHLQ         $0x02, DI
+	VBROADCASTSS (BX), Y15
 	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (SI), Y15, Y0
 	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (SI), Y15
-	VFMADD213PS  (BX), Y15, Y0
-	VMOVUPS      Y0, (BX)
-	VFMADD213PS  32(BX), Y15, Y1
-	VMOVUPS      Y1, 32(BX)
+	VFMADD213PS  32(SI), Y15, Y1
 
-next1:
-	ADDQ $0x04, R8
-	ADDQ $0x40, R10
-	SUBQ AX, CX
-	JNZ  block1
+scaled1:
+	CMPQ        AX, CX
+	JNE         store1
+	MOVQ        columns_base+136(FP), BX
+	MOVQ        bias_base+160(FP), SI
+	VMOVUPS     (BX), Y12
+	VFMADD213PS (SI), Y12, Y0
+	VMOVUPS     32(BX), Y13
+	VFMADD213PS 32(SI), Y13, Y1
+
+store1:
+	MOVQ    c_base+184(FP), BX
+	MOVQ    cs+208(FP), SI
+	SHLQ    $0x02, SI
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    $0x04, R8
+	ADDQ    $0x40, R10
+	SUBQ    AX, CX
+	JNZ     block1
 	VZEROUPPER
 	RET
 
@@ -5211,59 +5230,71 @@ group2:
 	JNZ          group2
 	CMPQ         CX, groups+8(FP)
 	JNE          later2
-	MOVQ         c_base+136(FP), SI
-	MOVQ         cs+160(FP), DI
+	MOVQ         ss+80(FP), DI
 	SHLQ         $0x02, DI
-	MOVQ         ss+80(FP), R12
+	MOVQ         R8, SI
+	MOVQ         c_base+184(FP), R11
+	MOVQ         cs+208(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         R8, R11
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R11), Y15
-	VMULPS       Y15, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VMULPS       Y15, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y15
 	ADDQ         DI, SI
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y15, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y15, Y1, Y1
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y15
 	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R11), Y15
 	VMULPS       Y15, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y15, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	JMP          next2
+	JMP          scaled2
 
 later2:
-	MOVQ         c_base+136(FP), SI
-	MOVQ         cs+160(FP), DI
+	MOVQ         ss+80(FP), DI
 	SHLQ         $0x02, DI
-	MOVQ         ss+80(FP), R12
+	MOVQ         R8, SI
+	MOVQ         c_base+184(FP), R11
+	MOVQ         cs+208(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         R8, R11
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R11), Y15
-	VFMADD213PS  (SI), Y15, Y0
-	VMOVUPS      Y0, (SI)
-	VFMADD213PS  32(SI), Y15, Y1
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y15
 	ADDQ         DI, SI
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R11), Y15, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  32(R11), Y15, Y1
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y15
 	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R11), Y15, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R11), Y15
-	VFMADD213PS  (SI), Y15, Y2
-	VMOVUPS      Y2, (SI)
-	VFMADD213PS  32(SI), Y15, Y3
-	VMOVUPS      Y3, 32(SI)
+	VFMADD213PS  32(R11), Y15, Y3
 
-next2:
-	ADDQ $0x04, R8
-	ADDQ $0x40, R10
-	SUBQ AX, CX
-	JNZ  block2
+scaled2:
+	CMPQ        AX, CX
+	JNE         store2
+	MOVQ        columns_base+136(FP), SI
+	MOVQ        bias_base+160(FP), DI
+	VMOVUPS     (SI), Y12
+	VFMADD213PS (DI), Y12, Y0
+	VFMADD213PS (DI), Y12, Y2
+	VMOVUPS     32(SI), Y13
+	VFMADD213PS 32(DI), Y13, Y1
+	VFMADD213PS 32(DI), Y13, Y3
+
+store2:
+	MOVQ    c_base+184(FP), SI
+	MOVQ    cs+208(FP), DI
+	SHLQ    $0x02, DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	ADDQ    $0x04, R8
+	ADDQ    $0x40, R10
+	SUBQ    AX, CX
+	JNZ     block2
 	VZEROUPPER
 	RET
 
@@ -5334,77 +5365,90 @@ group3:
 	JNZ          group3
 	CMPQ         CX, groups+8(FP)
 	JNE          later3
-	MOVQ         c_base+136(FP), SI
-	MOVQ         cs+160(FP), DI
+	MOVQ         ss+80(FP), DI
 	SHLQ         $0x02, DI
-	MOVQ         ss+80(FP), R12
+	MOVQ         R8, SI
+	MOVQ         c_base+184(FP), R11
+	MOVQ         cs+208(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         R8, R11
+	VBROADCASTSS (SI), Y15
+	ADDQ         DI, SI
 	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R11), Y15
 	VMULPS       Y15, Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y15, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
 	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y15
 	ADDQ         DI, SI
 	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R11), Y15
 	VMULPS       Y15, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y15, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
 	ADDQ         R12, R11
-	ADDQ         DI, SI
+	VBROADCASTSS (SI), Y15
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R11), Y15
 	VMULPS       Y15, Y4, Y4
-	VMOVUPS      Y4, (SI)
+	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y15, Y5, Y5
-	VMOVUPS      Y5, 32(SI)
-	JMP          next3
+	JMP          scaled3
 
 later3:
-	MOVQ         c_base+136(FP), SI
-	MOVQ         cs+160(FP), DI
+	MOVQ         ss+80(FP), DI
 	SHLQ         $0x02, DI
-	MOVQ         ss+80(FP), R12
+	MOVQ         R8, SI
+	MOVQ         c_base+184(FP), R11
+	MOVQ         cs+208(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         R8, R11
+	VBROADCASTSS (SI), Y15
+	ADDQ         DI, SI
 	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R11), Y15, Y0
 	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R11), Y15
-	VFMADD213PS  (SI), Y15, Y0
-	VMOVUPS      Y0, (SI)
-	VFMADD213PS  32(SI), Y15, Y1
-	VMOVUPS      Y1, 32(SI)
+	VFMADD213PS  32(R11), Y15, Y1
 	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y15
 	ADDQ         DI, SI
 	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R11), Y15, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R11), Y15
-	VFMADD213PS  (SI), Y15, Y2
-	VMOVUPS      Y2, (SI)
-	VFMADD213PS  32(SI), Y15, Y3
-	VMOVUPS      Y3, 32(SI)
+	VFMADD213PS  32(R11), Y15, Y3
 	ADDQ         R12, R11
-	ADDQ         DI, SI
+	VBROADCASTSS (SI), Y15
 	VCVTDQ2PS    Y4, Y4
+	VFMADD213PS  (R11), Y15, Y4
 	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R11), Y15
-	VFMADD213PS  (SI), Y15, Y4
-	VMOVUPS      Y4, (SI)
-	VFMADD213PS  32(SI), Y15, Y5
-	VMOVUPS      Y5, 32(SI)
+	VFMADD213PS  32(R11), Y15, Y5
 
-next3:
-	ADDQ $0x04, R8
-	ADDQ $0x40, R10
-	SUBQ AX, CX
-	JNZ  block3
+scaled3:
+	CMPQ        AX, CX
+	JNE         store3
+	MOVQ        columns_base+136(FP), SI
+	MOVQ        bias_base+160(FP), DI
+	VMOVUPS     (SI), Y12
+	VFMADD213PS (DI), Y12, Y0
+	VFMADD213PS (DI), Y12, Y2
+	VFMADD213PS (DI), Y12, Y4
+	VMOVUPS     32(SI), Y13
+	VFMADD213PS 32(DI), Y13, Y1
+	VFMADD213PS 32(DI), Y13, Y3
+	VFMADD213PS 32(DI), Y13, Y5
+
+store3:
+	MOVQ    c_base+184(FP), SI
+	MOVQ    cs+208(FP), DI
+	SHLQ    $0x02, DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	ADDQ    $0x04, R8
+	ADDQ    $0x40, R10
+	SUBQ    AX, CX
+	JNZ     block3
 	VZEROUPPER
 	RET
 
@@ -5492,95 +5536,109 @@ group4:
 	JNZ          group4
 	CMPQ         CX, groups+8(FP)
 	JNE          later4
-	MOVQ         c_base+136(FP), DI
-	MOVQ         cs+160(FP), R11
+	MOVQ         ss+80(FP), R11
 	SHLQ         $0x02, R11
-	MOVQ         ss+80(FP), R13
+	MOVQ         R8, DI
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         R8, R12
+	VBROADCASTSS (DI), Y15
+	ADDQ         R11, DI
 	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R12), Y15
 	VMULPS       Y15, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y15, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y15
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R12), Y15
 	VMULPS       Y15, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y15, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y15
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R12), Y15
 	VMULPS       Y15, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y15, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
 	ADDQ         R13, R12
-	ADDQ         R11, DI
+	VBROADCASTSS (DI), Y15
 	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS (R12), Y15
 	VMULPS       Y15, Y6, Y6
-	VMOVUPS      Y6, (DI)
+	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y15, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	JMP          next4
+	JMP          scaled4
 
 later4:
-	MOVQ         c_base+136(FP), DI
-	MOVQ         cs+160(FP), R11
+	MOVQ         ss+80(FP), R11
 	SHLQ         $0x02, R11
-	MOVQ         ss+80(FP), R13
+	MOVQ         R8, DI
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         R8, R12
+	VBROADCASTSS (DI), Y15
+	ADDQ         R11, DI
 	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R12), Y15, Y0
 	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R12), Y15
-	VFMADD213PS  (DI), Y15, Y0
-	VMOVUPS      Y0, (DI)
-	VFMADD213PS  32(DI), Y15, Y1
-	VMOVUPS      Y1, 32(DI)
+	VFMADD213PS  32(R12), Y15, Y1
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y15
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R12), Y15, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R12), Y15
-	VFMADD213PS  (DI), Y15, Y2
-	VMOVUPS      Y2, (DI)
-	VFMADD213PS  32(DI), Y15, Y3
-	VMOVUPS      Y3, 32(DI)
+	VFMADD213PS  32(R12), Y15, Y3
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y15
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y4, Y4
+	VFMADD213PS  (R12), Y15, Y4
 	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R12), Y15
-	VFMADD213PS  (DI), Y15, Y4
-	VMOVUPS      Y4, (DI)
-	VFMADD213PS  32(DI), Y15, Y5
-	VMOVUPS      Y5, 32(DI)
+	VFMADD213PS  32(R12), Y15, Y5
 	ADDQ         R13, R12
-	ADDQ         R11, DI
+	VBROADCASTSS (DI), Y15
 	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  (R12), Y15, Y6
 	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS (R12), Y15
-	VFMADD213PS  (DI), Y15, Y6
-	VMOVUPS      Y6, (DI)
-	VFMADD213PS  32(DI), Y15, Y7
-	VMOVUPS      Y7, 32(DI)
+	VFMADD213PS  32(R12), Y15, Y7
 
-next4:
-	ADDQ $0x04, R8
-	ADDQ $0x40, R10
-	SUBQ AX, CX
-	JNZ  block4
+scaled4:
+	CMPQ        AX, CX
+	JNE         store4
+	MOVQ        columns_base+136(FP), DI
+	MOVQ        bias_base+160(FP), R11
+	VMOVUPS     (DI), Y12
+	VFMADD213PS (R11), Y12, Y0
+	VFMADD213PS (R11), Y12, Y2
+	VFMADD213PS (R11), Y12, Y4
+	VFMADD213PS (R11), Y12, Y6
+	VMOVUPS     32(DI), Y13
+	VFMADD213PS 32(R11), Y13, Y1
+	VFMADD213PS 32(R11), Y13, Y3
+	VFMADD213PS 32(R11), Y13, Y5
+	VFMADD213PS 32(R11), Y13, Y7
+
+store4:
+	MOVQ    c_base+184(FP), DI
+	MOVQ    cs+208(FP), R11
+	SHLQ    $0x02, R11
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    $0x04, R8
+	ADDQ    $0x40, R10
+	SUBQ    AX, CX
+	JNZ     block4
 	VZEROUPPER
 	RET
 
@@ -5685,113 +5743,128 @@ group5:
 	JNZ          group5
 	CMPQ         CX, groups+8(FP)
 	JNE          later5
-	MOVQ         c_base+136(FP), DI
-	MOVQ         cs+160(FP), R11
+	MOVQ         ss+80(FP), R11
 	SHLQ         $0x02, R11
-	MOVQ         ss+80(FP), R13
+	MOVQ         R8, DI
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         R8, R12
+	VBROADCASTSS (DI), Y15
+	ADDQ         R11, DI
 	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R12), Y15
 	VMULPS       Y15, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y15, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y15
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R12), Y15
 	VMULPS       Y15, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y15, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y15
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R12), Y15
 	VMULPS       Y15, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y15, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y15
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS (R12), Y15
 	VMULPS       Y15, Y6, Y6
-	VMOVUPS      Y6, (DI)
+	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y15, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
 	ADDQ         R13, R12
-	ADDQ         R11, DI
+	VBROADCASTSS (DI), Y15
 	VCVTDQ2PS    Y8, Y8
-	VCVTDQ2PS    Y9, Y9
-	VBROADCASTSS (R12), Y15
 	VMULPS       Y15, Y8, Y8
-	VMOVUPS      Y8, (DI)
+	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y15, Y9, Y9
-	VMOVUPS      Y9, 32(DI)
-	JMP          next5
+	JMP          scaled5
 
 later5:
-	MOVQ         c_base+136(FP), DI
-	MOVQ         cs+160(FP), R11
+	MOVQ         ss+80(FP), R11
 	SHLQ         $0x02, R11
-	MOVQ         ss+80(FP), R13
+	MOVQ         R8, DI
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         R8, R12
+	VBROADCASTSS (DI), Y15
+	ADDQ         R11, DI
 	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R12), Y15, Y0
 	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R12), Y15
-	VFMADD213PS  (DI), Y15, Y0
-	VMOVUPS      Y0, (DI)
-	VFMADD213PS  32(DI), Y15, Y1
-	VMOVUPS      Y1, 32(DI)
+	VFMADD213PS  32(R12), Y15, Y1
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y15
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R12), Y15, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R12), Y15
-	VFMADD213PS  (DI), Y15, Y2
-	VMOVUPS      Y2, (DI)
-	VFMADD213PS  32(DI), Y15, Y3
-	VMOVUPS      Y3, 32(DI)
+	VFMADD213PS  32(R12), Y15, Y3
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y15
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y4, Y4
+	VFMADD213PS  (R12), Y15, Y4
 	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R12), Y15
-	VFMADD213PS  (DI), Y15, Y4
-	VMOVUPS      Y4, (DI)
-	VFMADD213PS  32(DI), Y15, Y5
-	VMOVUPS      Y5, 32(DI)
+	VFMADD213PS  32(R12), Y15, Y5
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Y15
 	ADDQ         R11, DI
 	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  (R12), Y15, Y6
 	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS (R12), Y15
-	VFMADD213PS  (DI), Y15, Y6
-	VMOVUPS      Y6, (DI)
-	VFMADD213PS  32(DI), Y15, Y7
-	VMOVUPS      Y7, 32(DI)
+	VFMADD213PS  32(R12), Y15, Y7
 	ADDQ         R13, R12
-	ADDQ         R11, DI
+	VBROADCASTSS (DI), Y15
 	VCVTDQ2PS    Y8, Y8
+	VFMADD213PS  (R12), Y15, Y8
 	VCVTDQ2PS    Y9, Y9
-	VBROADCASTSS (R12), Y15
-	VFMADD213PS  (DI), Y15, Y8
-	VMOVUPS      Y8, (DI)
-	VFMADD213PS  32(DI), Y15, Y9
-	VMOVUPS      Y9, 32(DI)
+	VFMADD213PS  32(R12), Y15, Y9
 
-next5:
-	ADDQ $0x04, R8
-	ADDQ $0x40, R10
-	SUBQ AX, CX
-	JNZ  block5
+scaled5:
+	CMPQ        AX, CX
+	JNE         store5
+	MOVQ        columns_base+136(FP), DI
+	MOVQ        bias_base+160(FP), R11
+	VMOVUPS     (DI), Y12
+	VFMADD213PS (R11), Y12, Y0
+	VFMADD213PS (R11), Y12, Y2
+	VFMADD213PS (R11), Y12, Y4
+	VFMADD213PS (R11), Y12, Y6
+	VFMADD213PS (R11), Y12, Y8
+	VMOVUPS     32(DI), Y13
+	VFMADD213PS 32(R11), Y13, Y1
+	VFMADD213PS 32(R11), Y13, Y3
+	VFMADD213PS 32(R11), Y13, Y5
+	VFMADD213PS 32(R11), Y13, Y7
+	VFMADD213PS 32(R11), Y13, Y9
+
+store5:
+	MOVQ    c_base+184(FP), DI
+	MOVQ    cs+208(FP), R11
+	SHLQ    $0x02, R11
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    R11, DI
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, 32(DI)
+	ADDQ    $0x04, R8
+	ADDQ    $0x40, R10
+	SUBQ    AX, CX
+	JNZ     block5
 	VZEROUPPER
 	RET
 
@@ -5913,131 +5986,147 @@ group6:
 	JNZ          group6
 	CMPQ         CX, groups+8(FP)
 	JNE          later6
-	MOVQ         c_base+136(FP), R11
-	MOVQ         cs+160(FP), R12
+	MOVQ         ss+80(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         ss+80(FP), R14
+	MOVQ         R8, R11
+	MOVQ         c_base+184(FP), R13
+	MOVQ         cs+208(FP), R14
 	SHLQ         $0x02, R14
-	MOVQ         R8, R13
+	VBROADCASTSS (R11), Y15
+	ADDQ         R12, R11
 	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R13), Y15
 	VMULPS       Y15, Y0, Y0
-	VMOVUPS      Y0, (R11)
+	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y15, Y1, Y1
-	VMOVUPS      Y1, 32(R11)
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y15
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R13), Y15
 	VMULPS       Y15, Y2, Y2
-	VMOVUPS      Y2, (R11)
+	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y15, Y3, Y3
-	VMOVUPS      Y3, 32(R11)
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y15
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R13), Y15
 	VMULPS       Y15, Y4, Y4
-	VMOVUPS      Y4, (R11)
+	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y15, Y5, Y5
-	VMOVUPS      Y5, 32(R11)
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y15
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS (R13), Y15
 	VMULPS       Y15, Y6, Y6
-	VMOVUPS      Y6, (R11)
+	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y15, Y7, Y7
-	VMOVUPS      Y7, 32(R11)
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y15
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y8, Y8
-	VCVTDQ2PS    Y9, Y9
-	VBROADCASTSS (R13), Y15
 	VMULPS       Y15, Y8, Y8
-	VMOVUPS      Y8, (R11)
+	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y15, Y9, Y9
-	VMOVUPS      Y9, 32(R11)
 	ADDQ         R14, R13
-	ADDQ         R12, R11
+	VBROADCASTSS (R11), Y15
 	VCVTDQ2PS    Y10, Y10
-	VCVTDQ2PS    Y11, Y11
-	VBROADCASTSS (R13), Y15
 	VMULPS       Y15, Y10, Y10
-	VMOVUPS      Y10, (R11)
+	VCVTDQ2PS    Y11, Y11
 	VMULPS       Y15, Y11, Y11
-	VMOVUPS      Y11, 32(R11)
-	JMP          next6
+	JMP          scaled6
 
 later6:
-	MOVQ         c_base+136(FP), R11
-	MOVQ         cs+160(FP), R12
+	MOVQ         ss+80(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         ss+80(FP), R14
+	MOVQ         R8, R11
+	MOVQ         c_base+184(FP), R13
+	MOVQ         cs+208(FP), R14
 	SHLQ         $0x02, R14
-	MOVQ         R8, R13
+	VBROADCASTSS (R11), Y15
+	ADDQ         R12, R11
 	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R13), Y15, Y0
 	VCVTDQ2PS    Y1, Y1
-	VBROADCASTSS (R13), Y15
-	VFMADD213PS  (R11), Y15, Y0
-	VMOVUPS      Y0, (R11)
-	VFMADD213PS  32(R11), Y15, Y1
-	VMOVUPS      Y1, 32(R11)
+	VFMADD213PS  32(R13), Y15, Y1
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y15
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R13), Y15, Y2
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS (R13), Y15
-	VFMADD213PS  (R11), Y15, Y2
-	VMOVUPS      Y2, (R11)
-	VFMADD213PS  32(R11), Y15, Y3
-	VMOVUPS      Y3, 32(R11)
+	VFMADD213PS  32(R13), Y15, Y3
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y15
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y4, Y4
+	VFMADD213PS  (R13), Y15, Y4
 	VCVTDQ2PS    Y5, Y5
-	VBROADCASTSS (R13), Y15
-	VFMADD213PS  (R11), Y15, Y4
-	VMOVUPS      Y4, (R11)
-	VFMADD213PS  32(R11), Y15, Y5
-	VMOVUPS      Y5, 32(R11)
+	VFMADD213PS  32(R13), Y15, Y5
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y15
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  (R13), Y15, Y6
 	VCVTDQ2PS    Y7, Y7
-	VBROADCASTSS (R13), Y15
-	VFMADD213PS  (R11), Y15, Y6
-	VMOVUPS      Y6, (R11)
-	VFMADD213PS  32(R11), Y15, Y7
-	VMOVUPS      Y7, 32(R11)
+	VFMADD213PS  32(R13), Y15, Y7
 	ADDQ         R14, R13
+	VBROADCASTSS (R11), Y15
 	ADDQ         R12, R11
 	VCVTDQ2PS    Y8, Y8
+	VFMADD213PS  (R13), Y15, Y8
 	VCVTDQ2PS    Y9, Y9
-	VBROADCASTSS (R13), Y15
-	VFMADD213PS  (R11), Y15, Y8
-	VMOVUPS      Y8, (R11)
-	VFMADD213PS  32(R11), Y15, Y9
-	VMOVUPS      Y9, 32(R11)
+	VFMADD213PS  32(R13), Y15, Y9
 	ADDQ         R14, R13
-	ADDQ         R12, R11
+	VBROADCASTSS (R11), Y15
 	VCVTDQ2PS    Y10, Y10
+	VFMADD213PS  (R13), Y15, Y10
 	VCVTDQ2PS    Y11, Y11
-	VBROADCASTSS (R13), Y15
-	VFMADD213PS  (R11), Y15, Y10
-	VMOVUPS      Y10, (R11)
-	VFMADD213PS  32(R11), Y15, Y11
-	VMOVUPS      Y11, 32(R11)
+	VFMADD213PS  32(R13), Y15, Y11
 
-next6:
-	ADDQ $0x04, R8
-	ADDQ $0x40, R10
-	SUBQ AX, CX
-	JNZ  block6
+scaled6:
+	CMPQ        AX, CX
+	JNE         store6
+	MOVQ        columns_base+136(FP), R11
+	MOVQ        bias_base+160(FP), R12
+	VMOVUPS     (R11), Y12
+	VFMADD213PS (R12), Y12, Y0
+	VFMADD213PS (R12), Y12, Y2
+	VFMADD213PS (R12), Y12, Y4
+	VFMADD213PS (R12), Y12, Y6
+	VFMADD213PS (R12), Y12, Y8
+	VFMADD213PS (R12), Y12, Y10
+	VMOVUPS     32(R11), Y13
+	VFMADD213PS 32(R12), Y13, Y1
+	VFMADD213PS 32(R12), Y13, Y3
+	VFMADD213PS 32(R12), Y13, Y5
+	VFMADD213PS 32(R12), Y13, Y7
+	VFMADD213PS 32(R12), Y13, Y9
+	VFMADD213PS 32(R12), Y13, Y11
+
+store6:
+	MOVQ    c_base+184(FP), R11
+	MOVQ    cs+208(FP), R12
+	SHLQ    $0x02, R12
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y1, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y2, (R11)
+	VMOVUPS Y3, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y4, (R11)
+	VMOVUPS Y5, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y6, (R11)
+	VMOVUPS Y7, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y8, (R11)
+	VMOVUPS Y9, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y10, (R11)
+	VMOVUPS Y11, 32(R11)
+	ADDQ    $0x04, R8
+	ADDQ    $0x40, R10
+	SUBQ    AX, CX
+	JNZ     block6
 	VZEROUPPER
 	RET
 
@@ -6074,9 +6163,9 @@ DATA signs<>+8(SB)/4, $0x80808080
 DATA signs<>+12(SB)/4, $0x80808080
 GLOBL signs<>(SB), RODATA|NOPTR, $16
 
-// func gemmInt8AVX512VNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)
+// func gemmInt8AVX512VNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 // Requires: AVX, AVX512F, AVX512_VNNI, CMOV
-TEXT ·gemmInt8AVX512VNNI(SB), NOSPLIT, $0-168
+TEXT ·gemmInt8AVX512VNNI(SB), NOSPLIT, $0-216
 	MOVQ m+0(FP), AX
 	MOVQ groups+8(FP), CX
 	MOVQ a_base+24(FP), DX
@@ -6132,41 +6221,52 @@ group1:
 	JNZ          group1
 	CMPQ         CX, groups+8(FP)
 	JNE          later1
-	MOVQ         c_base+136(FP), BX
-	MOVQ         cs+160(FP), SI
+	MOVQ         ss+80(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         R9, BX
+	MOVQ         c_base+184(FP), SI
+	MOVQ         cs+208(FP), SI
 	SHLQ         $0x02, SI
-	MOVQ         ss+80(FP), SI
-	SHLQ         $0x02, SI
-	MOVQ         R9, SI
+	VBROADCASTSS (BX), Z2
 	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (SI), Z2
 	VMULPS       Z2, Z0, Z0
-	VMOVUPS      Z0, (BX)
+	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z2, Z1, Z1
-	VMOVUPS      Z1, 64(BX)
-	JMP          next1
+	JMP          scaled1
 
 later1:
-	MOVQ         c_base+136(FP), BX
-	MOVQ         cs+160(FP), SI
-	SHLQ         $0x02, SI
-	MOVQ         ss+80(FP), SI
-	SHLQ         $0x02, SI
-	MOVQ         R9, SI
+	MOVQ         ss+80(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         R9, BX
+	MOVQ         c_base+184(FP), SI
+	MOVQ         cs+208(FP), DI
+	SHLQ         $0x02, DI
+	VBROADCASTSS (BX), Z2
 	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  (SI), Z2, Z0
 	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (SI), Z2
-	VFMADD213PS  (BX), Z2, Z0
-	VMOVUPS      Z0, (BX)
-	VFMADD213PS  64(BX), Z2, Z1
-	VMOVUPS      Z1, 64(BX)
+	VFMADD213PS  64(SI), Z2, Z1
 
-next1:
-	ADDQ $0x04, R9
-	ADDQ $0x80, R11
-	SUBQ AX, CX
-	JNZ  block1
+scaled1:
+	CMPQ        AX, CX
+	JNE         store1
+	MOVQ        columns_base+136(FP), BX
+	MOVQ        bias_base+160(FP), SI
+	VMOVUPS     (BX), Z2
+	VFMADD213PS (SI), Z2, Z0
+	VMOVUPS     64(BX), Z3
+	VFMADD213PS 64(SI), Z3, Z1
+
+store1:
+	MOVQ    c_base+184(FP), BX
+	MOVQ    cs+208(FP), SI
+	SHLQ    $0x02, SI
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    $0x04, R9
+	ADDQ    $0x80, R11
+	SUBQ    AX, CX
+	JNZ     block1
 	VZEROUPPER
 	RET
 
@@ -6196,59 +6296,71 @@ group2:
 	JNZ          group2
 	CMPQ         CX, groups+8(FP)
 	JNE          later2
-	MOVQ         c_base+136(FP), SI
-	MOVQ         cs+160(FP), DI
+	MOVQ         ss+80(FP), DI
 	SHLQ         $0x02, DI
-	MOVQ         ss+80(FP), R12
+	MOVQ         R9, SI
+	MOVQ         c_base+184(FP), R8
+	MOVQ         cs+208(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         R9, R8
-	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R8), Z4
-	VMULPS       Z4, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VMULPS       Z4, Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	ADDQ         R12, R8
+	VBROADCASTSS (SI), Z4
 	ADDQ         DI, SI
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z4, Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z4, Z1, Z1
+	ADDQ         R12, R8
+	VBROADCASTSS (SI), Z4
 	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z4, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R8), Z0
-	VMULPS       Z0, Z2, Z2
-	VMOVUPS      Z2, (SI)
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, 64(SI)
-	JMP          next2
+	VMULPS       Z4, Z3, Z3
+	JMP          scaled2
 
 later2:
-	MOVQ         c_base+136(FP), SI
-	MOVQ         cs+160(FP), DI
+	MOVQ         ss+80(FP), DI
 	SHLQ         $0x02, DI
-	MOVQ         ss+80(FP), R12
+	MOVQ         R9, SI
+	MOVQ         c_base+184(FP), R8
+	MOVQ         cs+208(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         R9, R8
-	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R8), Z4
-	VFMADD213PS  (SI), Z4, Z0
-	VMOVUPS      Z0, (SI)
-	VFMADD213PS  64(SI), Z4, Z1
-	VMOVUPS      Z1, 64(SI)
-	ADDQ         R12, R8
+	VBROADCASTSS (SI), Z4
 	ADDQ         DI, SI
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  (R8), Z4, Z0
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  64(R8), Z4, Z1
+	ADDQ         R12, R8
+	VBROADCASTSS (SI), Z4
 	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  (R8), Z4, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R8), Z0
-	VFMADD213PS  (SI), Z0, Z2
-	VMOVUPS      Z2, (SI)
-	VFMADD213PS  64(SI), Z0, Z3
-	VMOVUPS      Z3, 64(SI)
+	VFMADD213PS  64(R8), Z4, Z3
 
-next2:
-	ADDQ $0x04, R9
-	ADDQ $0x80, R11
-	SUBQ AX, CX
-	JNZ  block2
+scaled2:
+	CMPQ        AX, CX
+	JNE         store2
+	MOVQ        columns_base+136(FP), SI
+	MOVQ        bias_base+160(FP), DI
+	VMOVUPS     (SI), Z4
+	VFMADD213PS (DI), Z4, Z0
+	VFMADD213PS (DI), Z4, Z2
+	VMOVUPS     64(SI), Z5
+	VFMADD213PS 64(DI), Z5, Z1
+	VFMADD213PS 64(DI), Z5, Z3
+
+store2:
+	MOVQ    c_base+184(FP), SI
+	MOVQ    cs+208(FP), DI
+	SHLQ    $0x02, DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	ADDQ    $0x04, R9
+	ADDQ    $0x80, R11
+	SUBQ    AX, CX
+	JNZ     block2
 	VZEROUPPER
 	RET
 
@@ -6283,77 +6395,90 @@ group3:
 	JNZ          group3
 	CMPQ         CX, groups+8(FP)
 	JNE          later3
-	MOVQ         c_base+136(FP), SI
-	MOVQ         cs+160(FP), DI
+	MOVQ         ss+80(FP), DI
 	SHLQ         $0x02, DI
-	MOVQ         ss+80(FP), R12
+	MOVQ         R9, SI
+	MOVQ         c_base+184(FP), R8
+	MOVQ         cs+208(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         R9, R8
+	VBROADCASTSS (SI), Z6
+	ADDQ         DI, SI
 	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R8), Z6
 	VMULPS       Z6, Z0, Z0
-	VMOVUPS      Z0, (SI)
+	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z6, Z1, Z1
-	VMOVUPS      Z1, 64(SI)
 	ADDQ         R12, R8
+	VBROADCASTSS (SI), Z6
 	ADDQ         DI, SI
 	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z6, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R8), Z0
-	VMULPS       Z0, Z2, Z2
-	VMOVUPS      Z2, (SI)
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, 64(SI)
+	VMULPS       Z6, Z3, Z3
 	ADDQ         R12, R8
-	ADDQ         DI, SI
+	VBROADCASTSS (SI), Z6
 	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z6, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R8), Z0
-	VMULPS       Z0, Z4, Z4
-	VMOVUPS      Z4, (SI)
-	VMULPS       Z0, Z5, Z5
-	VMOVUPS      Z5, 64(SI)
-	JMP          next3
+	VMULPS       Z6, Z5, Z5
+	JMP          scaled3
 
 later3:
-	MOVQ         c_base+136(FP), SI
-	MOVQ         cs+160(FP), DI
+	MOVQ         ss+80(FP), DI
 	SHLQ         $0x02, DI
-	MOVQ         ss+80(FP), R12
+	MOVQ         R9, SI
+	MOVQ         c_base+184(FP), R8
+	MOVQ         cs+208(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         R9, R8
+	VBROADCASTSS (SI), Z6
+	ADDQ         DI, SI
 	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  (R8), Z6, Z0
 	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R8), Z6
-	VFMADD213PS  (SI), Z6, Z0
-	VMOVUPS      Z0, (SI)
-	VFMADD213PS  64(SI), Z6, Z1
-	VMOVUPS      Z1, 64(SI)
+	VFMADD213PS  64(R8), Z6, Z1
 	ADDQ         R12, R8
+	VBROADCASTSS (SI), Z6
 	ADDQ         DI, SI
 	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  (R8), Z6, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R8), Z0
-	VFMADD213PS  (SI), Z0, Z2
-	VMOVUPS      Z2, (SI)
-	VFMADD213PS  64(SI), Z0, Z3
-	VMOVUPS      Z3, 64(SI)
+	VFMADD213PS  64(R8), Z6, Z3
 	ADDQ         R12, R8
-	ADDQ         DI, SI
+	VBROADCASTSS (SI), Z6
 	VCVTDQ2PS    Z4, Z4
+	VFMADD213PS  (R8), Z6, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R8), Z0
-	VFMADD213PS  (SI), Z0, Z4
-	VMOVUPS      Z4, (SI)
-	VFMADD213PS  64(SI), Z0, Z5
-	VMOVUPS      Z5, 64(SI)
+	VFMADD213PS  64(R8), Z6, Z5
 
-next3:
-	ADDQ $0x04, R9
-	ADDQ $0x80, R11
-	SUBQ AX, CX
-	JNZ  block3
+scaled3:
+	CMPQ        AX, CX
+	JNE         store3
+	MOVQ        columns_base+136(FP), SI
+	MOVQ        bias_base+160(FP), DI
+	VMOVUPS     (SI), Z6
+	VFMADD213PS (DI), Z6, Z0
+	VFMADD213PS (DI), Z6, Z2
+	VFMADD213PS (DI), Z6, Z4
+	VMOVUPS     64(SI), Z7
+	VFMADD213PS 64(DI), Z7, Z1
+	VFMADD213PS 64(DI), Z7, Z3
+	VFMADD213PS 64(DI), Z7, Z5
+
+store3:
+	MOVQ    c_base+184(FP), SI
+	MOVQ    cs+208(FP), DI
+	SHLQ    $0x02, DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	VMOVUPS Z3, 64(SI)
+	ADDQ    DI, SI
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	ADDQ    $0x04, R9
+	ADDQ    $0x80, R11
+	SUBQ    AX, CX
+	JNZ     block3
 	VZEROUPPER
 	RET
 
@@ -6393,95 +6518,109 @@ group4:
 	JNZ          group4
 	CMPQ         CX, groups+8(FP)
 	JNE          later4
-	MOVQ         c_base+136(FP), DI
-	MOVQ         cs+160(FP), R8
+	MOVQ         ss+80(FP), R8
 	SHLQ         $0x02, R8
-	MOVQ         ss+80(FP), R13
+	MOVQ         R9, DI
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         R9, R12
+	VBROADCASTSS (DI), Z8
+	ADDQ         R8, DI
 	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R12), Z8
 	VMULPS       Z8, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z8, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Z8
 	ADDQ         R8, DI
 	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z0, Z2, Z2
-	VMOVUPS      Z2, (DI)
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, 64(DI)
+	VMULPS       Z8, Z3, Z3
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Z8
 	ADDQ         R8, DI
 	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z8, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z0, Z4, Z4
-	VMOVUPS      Z4, (DI)
-	VMULPS       Z0, Z5, Z5
-	VMOVUPS      Z5, 64(DI)
+	VMULPS       Z8, Z5, Z5
 	ADDQ         R13, R12
-	ADDQ         R8, DI
+	VBROADCASTSS (DI), Z8
 	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z8, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z0, Z6, Z6
-	VMOVUPS      Z6, (DI)
-	VMULPS       Z0, Z7, Z7
-	VMOVUPS      Z7, 64(DI)
-	JMP          next4
+	VMULPS       Z8, Z7, Z7
+	JMP          scaled4
 
 later4:
-	MOVQ         c_base+136(FP), DI
-	MOVQ         cs+160(FP), R8
+	MOVQ         ss+80(FP), R8
 	SHLQ         $0x02, R8
-	MOVQ         ss+80(FP), R13
+	MOVQ         R9, DI
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         R9, R12
+	VBROADCASTSS (DI), Z8
+	ADDQ         R8, DI
 	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  (R12), Z8, Z0
 	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R12), Z8
-	VFMADD213PS  (DI), Z8, Z0
-	VMOVUPS      Z0, (DI)
-	VFMADD213PS  64(DI), Z8, Z1
-	VMOVUPS      Z1, 64(DI)
+	VFMADD213PS  64(R12), Z8, Z1
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Z8
 	ADDQ         R8, DI
 	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  (R12), Z8, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R12), Z0
-	VFMADD213PS  (DI), Z0, Z2
-	VMOVUPS      Z2, (DI)
-	VFMADD213PS  64(DI), Z0, Z3
-	VMOVUPS      Z3, 64(DI)
+	VFMADD213PS  64(R12), Z8, Z3
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Z8
 	ADDQ         R8, DI
 	VCVTDQ2PS    Z4, Z4
+	VFMADD213PS  (R12), Z8, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R12), Z0
-	VFMADD213PS  (DI), Z0, Z4
-	VMOVUPS      Z4, (DI)
-	VFMADD213PS  64(DI), Z0, Z5
-	VMOVUPS      Z5, 64(DI)
+	VFMADD213PS  64(R12), Z8, Z5
 	ADDQ         R13, R12
-	ADDQ         R8, DI
+	VBROADCASTSS (DI), Z8
 	VCVTDQ2PS    Z6, Z6
+	VFMADD213PS  (R12), Z8, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R12), Z0
-	VFMADD213PS  (DI), Z0, Z6
-	VMOVUPS      Z6, (DI)
-	VFMADD213PS  64(DI), Z0, Z7
-	VMOVUPS      Z7, 64(DI)
+	VFMADD213PS  64(R12), Z8, Z7
 
-next4:
-	ADDQ $0x04, R9
-	ADDQ $0x80, R11
-	SUBQ AX, CX
-	JNZ  block4
+scaled4:
+	CMPQ        AX, CX
+	JNE         store4
+	MOVQ        columns_base+136(FP), DI
+	MOVQ        bias_base+160(FP), R8
+	VMOVUPS     (DI), Z8
+	VFMADD213PS (R8), Z8, Z0
+	VFMADD213PS (R8), Z8, Z2
+	VFMADD213PS (R8), Z8, Z4
+	VFMADD213PS (R8), Z8, Z6
+	VMOVUPS     64(DI), Z9
+	VFMADD213PS 64(R8), Z9, Z1
+	VFMADD213PS 64(R8), Z9, Z3
+	VFMADD213PS 64(R8), Z9, Z5
+	VFMADD213PS 64(R8), Z9, Z7
+
+store4:
+	MOVQ    c_base+184(FP), DI
+	MOVQ    cs+208(FP), R8
+	SHLQ    $0x02, R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    $0x04, R9
+	ADDQ    $0x80, R11
+	SUBQ    AX, CX
+	JNZ     block4
 	VZEROUPPER
 	RET
 
@@ -6526,113 +6665,128 @@ group5:
 	JNZ          group5
 	CMPQ         CX, groups+8(FP)
 	JNE          later5
-	MOVQ         c_base+136(FP), DI
-	MOVQ         cs+160(FP), R8
+	MOVQ         ss+80(FP), R8
 	SHLQ         $0x02, R8
-	MOVQ         ss+80(FP), R13
+	MOVQ         R9, DI
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         R9, R12
+	VBROADCASTSS (DI), Z10
+	ADDQ         R8, DI
 	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R12), Z10
 	VMULPS       Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z10, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Z10
 	ADDQ         R8, DI
 	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z10, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z0, Z2, Z2
-	VMOVUPS      Z2, (DI)
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, 64(DI)
+	VMULPS       Z10, Z3, Z3
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Z10
 	ADDQ         R8, DI
 	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z10, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z0, Z4, Z4
-	VMOVUPS      Z4, (DI)
-	VMULPS       Z0, Z5, Z5
-	VMOVUPS      Z5, 64(DI)
+	VMULPS       Z10, Z5, Z5
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Z10
 	ADDQ         R8, DI
 	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z10, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z0, Z6, Z6
-	VMOVUPS      Z6, (DI)
-	VMULPS       Z0, Z7, Z7
-	VMOVUPS      Z7, 64(DI)
+	VMULPS       Z10, Z7, Z7
 	ADDQ         R13, R12
-	ADDQ         R8, DI
+	VBROADCASTSS (DI), Z10
 	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z10, Z8, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z0, Z8, Z8
-	VMOVUPS      Z8, (DI)
-	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, 64(DI)
-	JMP          next5
+	VMULPS       Z10, Z9, Z9
+	JMP          scaled5
 
 later5:
-	MOVQ         c_base+136(FP), DI
-	MOVQ         cs+160(FP), R8
+	MOVQ         ss+80(FP), R8
 	SHLQ         $0x02, R8
-	MOVQ         ss+80(FP), R13
+	MOVQ         R9, DI
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         R9, R12
+	VBROADCASTSS (DI), Z10
+	ADDQ         R8, DI
 	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  (R12), Z10, Z0
 	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R12), Z10
-	VFMADD213PS  (DI), Z10, Z0
-	VMOVUPS      Z0, (DI)
-	VFMADD213PS  64(DI), Z10, Z1
-	VMOVUPS      Z1, 64(DI)
+	VFMADD213PS  64(R12), Z10, Z1
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Z10
 	ADDQ         R8, DI
 	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  (R12), Z10, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R12), Z0
-	VFMADD213PS  (DI), Z0, Z2
-	VMOVUPS      Z2, (DI)
-	VFMADD213PS  64(DI), Z0, Z3
-	VMOVUPS      Z3, 64(DI)
+	VFMADD213PS  64(R12), Z10, Z3
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Z10
 	ADDQ         R8, DI
 	VCVTDQ2PS    Z4, Z4
+	VFMADD213PS  (R12), Z10, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R12), Z0
-	VFMADD213PS  (DI), Z0, Z4
-	VMOVUPS      Z4, (DI)
-	VFMADD213PS  64(DI), Z0, Z5
-	VMOVUPS      Z5, 64(DI)
+	VFMADD213PS  64(R12), Z10, Z5
 	ADDQ         R13, R12
+	VBROADCASTSS (DI), Z10
 	ADDQ         R8, DI
 	VCVTDQ2PS    Z6, Z6
+	VFMADD213PS  (R12), Z10, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R12), Z0
-	VFMADD213PS  (DI), Z0, Z6
-	VMOVUPS      Z6, (DI)
-	VFMADD213PS  64(DI), Z0, Z7
-	VMOVUPS      Z7, 64(DI)
+	VFMADD213PS  64(R12), Z10, Z7
 	ADDQ         R13, R12
-	ADDQ         R8, DI
+	VBROADCASTSS (DI), Z10
 	VCVTDQ2PS    Z8, Z8
+	VFMADD213PS  (R12), Z10, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R12), Z0
-	VFMADD213PS  (DI), Z0, Z8
-	VMOVUPS      Z8, (DI)
-	VFMADD213PS  64(DI), Z0, Z9
-	VMOVUPS      Z9, 64(DI)
+	VFMADD213PS  64(R12), Z10, Z9
 
-next5:
-	ADDQ $0x04, R9
-	ADDQ $0x80, R11
-	SUBQ AX, CX
-	JNZ  block5
+scaled5:
+	CMPQ        AX, CX
+	JNE         store5
+	MOVQ        columns_base+136(FP), DI
+	MOVQ        bias_base+160(FP), R8
+	VMOVUPS     (DI), Z10
+	VFMADD213PS (R8), Z10, Z0
+	VFMADD213PS (R8), Z10, Z2
+	VFMADD213PS (R8), Z10, Z4
+	VFMADD213PS (R8), Z10, Z6
+	VFMADD213PS (R8), Z10, Z8
+	VMOVUPS     64(DI), Z11
+	VFMADD213PS 64(R8), Z11, Z1
+	VFMADD213PS 64(R8), Z11, Z3
+	VFMADD213PS 64(R8), Z11, Z5
+	VFMADD213PS 64(R8), Z11, Z7
+	VFMADD213PS 64(R8), Z11, Z9
+
+store5:
+	MOVQ    c_base+184(FP), DI
+	MOVQ    cs+208(FP), R8
+	SHLQ    $0x02, R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    $0x04, R9
+	ADDQ    $0x80, R11
+	SUBQ    AX, CX
+	JNZ     block5
 	VZEROUPPER
 	RET
 
@@ -6682,131 +6836,147 @@ group6:
 	JNZ          group6
 	CMPQ         CX, groups+8(FP)
 	JNE          later6
-	MOVQ         c_base+136(FP), R8
-	MOVQ         cs+160(FP), R12
+	MOVQ         ss+80(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         ss+80(FP), R14
+	MOVQ         R9, R8
+	MOVQ         c_base+184(FP), R13
+	MOVQ         cs+208(FP), R14
 	SHLQ         $0x02, R14
-	MOVQ         R9, R13
+	VBROADCASTSS (R8), Z12
+	ADDQ         R12, R8
 	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R13), Z12
 	VMULPS       Z12, Z0, Z0
-	VMOVUPS      Z0, (R8)
+	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z12, Z1, Z1
-	VMOVUPS      Z1, 64(R8)
 	ADDQ         R14, R13
+	VBROADCASTSS (R8), Z12
 	ADDQ         R12, R8
 	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z12, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R13), Z0
-	VMULPS       Z0, Z2, Z2
-	VMOVUPS      Z2, (R8)
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, 64(R8)
+	VMULPS       Z12, Z3, Z3
 	ADDQ         R14, R13
+	VBROADCASTSS (R8), Z12
 	ADDQ         R12, R8
 	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z12, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R13), Z0
-	VMULPS       Z0, Z4, Z4
-	VMOVUPS      Z4, (R8)
-	VMULPS       Z0, Z5, Z5
-	VMOVUPS      Z5, 64(R8)
+	VMULPS       Z12, Z5, Z5
 	ADDQ         R14, R13
+	VBROADCASTSS (R8), Z12
 	ADDQ         R12, R8
 	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z12, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R13), Z0
-	VMULPS       Z0, Z6, Z6
-	VMOVUPS      Z6, (R8)
-	VMULPS       Z0, Z7, Z7
-	VMOVUPS      Z7, 64(R8)
+	VMULPS       Z12, Z7, Z7
 	ADDQ         R14, R13
+	VBROADCASTSS (R8), Z12
 	ADDQ         R12, R8
 	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z12, Z8, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R13), Z0
-	VMULPS       Z0, Z8, Z8
-	VMOVUPS      Z8, (R8)
-	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, 64(R8)
+	VMULPS       Z12, Z9, Z9
 	ADDQ         R14, R13
-	ADDQ         R12, R8
+	VBROADCASTSS (R8), Z12
 	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z12, Z10, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R13), Z0
-	VMULPS       Z0, Z10, Z10
-	VMOVUPS      Z10, (R8)
-	VMULPS       Z0, Z11, Z11
-	VMOVUPS      Z11, 64(R8)
-	JMP          next6
+	VMULPS       Z12, Z11, Z11
+	JMP          scaled6
 
 later6:
-	MOVQ         c_base+136(FP), R8
-	MOVQ         cs+160(FP), R12
+	MOVQ         ss+80(FP), R12
 	SHLQ         $0x02, R12
-	MOVQ         ss+80(FP), R14
+	MOVQ         R9, R8
+	MOVQ         c_base+184(FP), R13
+	MOVQ         cs+208(FP), R14
 	SHLQ         $0x02, R14
-	MOVQ         R9, R13
+	VBROADCASTSS (R8), Z12
+	ADDQ         R12, R8
 	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  (R13), Z12, Z0
 	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R13), Z12
-	VFMADD213PS  (R8), Z12, Z0
-	VMOVUPS      Z0, (R8)
-	VFMADD213PS  64(R8), Z12, Z1
-	VMOVUPS      Z1, 64(R8)
+	VFMADD213PS  64(R13), Z12, Z1
 	ADDQ         R14, R13
+	VBROADCASTSS (R8), Z12
 	ADDQ         R12, R8
 	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  (R13), Z12, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R13), Z0
-	VFMADD213PS  (R8), Z0, Z2
-	VMOVUPS      Z2, (R8)
-	VFMADD213PS  64(R8), Z0, Z3
-	VMOVUPS      Z3, 64(R8)
+	VFMADD213PS  64(R13), Z12, Z3
 	ADDQ         R14, R13
+	VBROADCASTSS (R8), Z12
 	ADDQ         R12, R8
 	VCVTDQ2PS    Z4, Z4
+	VFMADD213PS  (R13), Z12, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R13), Z0
-	VFMADD213PS  (R8), Z0, Z4
-	VMOVUPS      Z4, (R8)
-	VFMADD213PS  64(R8), Z0, Z5
-	VMOVUPS      Z5, 64(R8)
+	VFMADD213PS  64(R13), Z12, Z5
 	ADDQ         R14, R13
+	VBROADCASTSS (R8), Z12
 	ADDQ         R12, R8
 	VCVTDQ2PS    Z6, Z6
+	VFMADD213PS  (R13), Z12, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R13), Z0
-	VFMADD213PS  (R8), Z0, Z6
-	VMOVUPS      Z6, (R8)
-	VFMADD213PS  64(R8), Z0, Z7
-	VMOVUPS      Z7, 64(R8)
+	VFMADD213PS  64(R13), Z12, Z7
 	ADDQ         R14, R13
+	VBROADCASTSS (R8), Z12
 	ADDQ         R12, R8
 	VCVTDQ2PS    Z8, Z8
+	VFMADD213PS  (R13), Z12, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R13), Z0
-	VFMADD213PS  (R8), Z0, Z8
-	VMOVUPS      Z8, (R8)
-	VFMADD213PS  64(R8), Z0, Z9
-	VMOVUPS      Z9, 64(R8)
+	VFMADD213PS  64(R13), Z12, Z9
 	ADDQ         R14, R13
-	ADDQ         R12, R8
+	VBROADCASTSS (R8), Z12
 	VCVTDQ2PS    Z10, Z10
+	VFMADD213PS  (R13), Z12, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R13), Z0
-	VFMADD213PS  (R8), Z0, Z10
-	VMOVUPS      Z10, (R8)
-	VFMADD213PS  64(R8), Z0, Z11
-	VMOVUPS      Z11, 64(R8)
+	VFMADD213PS  64(R13), Z12, Z11
 
-next6:
-	ADDQ $0x04, R9
-	ADDQ $0x80, R11
-	SUBQ AX, CX
-	JNZ  block6
+scaled6:
+	CMPQ        AX, CX
+	JNE         store6
+	MOVQ        columns_base+136(FP), R8
+	MOVQ        bias_base+160(FP), R12
+	VMOVUPS     (R8), Z12
+	VFMADD213PS (R12), Z12, Z0
+	VFMADD213PS (R12), Z12, Z2
+	VFMADD213PS (R12), Z12, Z4
+	VFMADD213PS (R12), Z12, Z6
+	VFMADD213PS (R12), Z12, Z8
+	VFMADD213PS (R12), Z12, Z10
+	VMOVUPS     64(R8), Z13
+	VFMADD213PS 64(R12), Z13, Z1
+	VFMADD213PS 64(R12), Z13, Z3
+	VFMADD213PS 64(R12), Z13, Z5
+	VFMADD213PS 64(R12), Z13, Z7
+	VFMADD213PS 64(R12), Z13, Z9
+	VFMADD213PS 64(R12), Z13, Z11
+
+store6:
+	MOVQ    c_base+184(FP), R8
+	MOVQ    cs+208(FP), R12
+	SHLQ    $0x02, R12
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	ADDQ    R12, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, 64(R8)
+	ADDQ    R12, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	ADDQ    R12, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
+	ADDQ    R12, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPS Z9, 64(R8)
+	ADDQ    R12, R8
+	VMOVUPS Z10, (R8)
+	VMOVUPS Z11, 64(R8)
+	ADDQ    $0x04, R9
+	ADDQ    $0x80, R11
+	SUBQ    AX, CX
+	JNZ     block6
 	VZEROUPPER
 	RET
 
@@ -6862,149 +7032,166 @@ group7:
 	JNZ          group7
 	CMPQ         CX, groups+8(FP)
 	JNE          later7
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z14
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z14
 	VMULPS       Z14, Z0, Z0
-	VMOVUPS      Z0, (R12)
+	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z14, Z1, Z1
-	VMOVUPS      Z1, 64(R12)
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z14
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z14, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z2, Z2
-	VMOVUPS      Z2, (R12)
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, 64(R12)
+	VMULPS       Z14, Z3, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z14
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z14, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VMULPS       Z0, Z5, Z5
-	VMOVUPS      Z5, 64(R12)
+	VMULPS       Z14, Z5, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z14
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z14, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z6, Z6
-	VMOVUPS      Z6, (R12)
-	VMULPS       Z0, Z7, Z7
-	VMOVUPS      Z7, 64(R12)
+	VMULPS       Z14, Z7, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z14
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z14, Z8, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z8, Z8
-	VMOVUPS      Z8, (R12)
-	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, 64(R12)
+	VMULPS       Z14, Z9, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z14
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z14, Z10, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z10, Z10
-	VMOVUPS      Z10, (R12)
-	VMULPS       Z0, Z11, Z11
-	VMOVUPS      Z11, 64(R12)
+	VMULPS       Z14, Z11, Z11
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z14
 	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z14, Z12, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z12, Z12
-	VMOVUPS      Z12, (R12)
-	VMULPS       Z0, Z13, Z13
-	VMOVUPS      Z13, 64(R12)
-	JMP          next7
+	VMULPS       Z14, Z13, Z13
+	JMP          scaled7
 
 later7:
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z14
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  (R14), Z14, Z0
 	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z14
-	VFMADD213PS  (R12), Z14, Z0
-	VMOVUPS      Z0, (R12)
-	VFMADD213PS  64(R12), Z14, Z1
-	VMOVUPS      Z1, 64(R12)
+	VFMADD213PS  64(R14), Z14, Z1
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z14
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  (R14), Z14, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z2
-	VMOVUPS      Z2, (R12)
-	VFMADD213PS  64(R12), Z0, Z3
-	VMOVUPS      Z3, 64(R12)
+	VFMADD213PS  64(R14), Z14, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z14
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VFMADD213PS  (R14), Z14, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z4
-	VMOVUPS      Z4, (R12)
-	VFMADD213PS  64(R12), Z0, Z5
-	VMOVUPS      Z5, 64(R12)
+	VFMADD213PS  64(R14), Z14, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z14
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VFMADD213PS  (R14), Z14, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z6
-	VMOVUPS      Z6, (R12)
-	VFMADD213PS  64(R12), Z0, Z7
-	VMOVUPS      Z7, 64(R12)
+	VFMADD213PS  64(R14), Z14, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z14
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VFMADD213PS  (R14), Z14, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z8
-	VMOVUPS      Z8, (R12)
-	VFMADD213PS  64(R12), Z0, Z9
-	VMOVUPS      Z9, 64(R12)
+	VFMADD213PS  64(R14), Z14, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z14
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VFMADD213PS  (R14), Z14, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z10
-	VMOVUPS      Z10, (R12)
-	VFMADD213PS  64(R12), Z0, Z11
-	VMOVUPS      Z11, 64(R12)
+	VFMADD213PS  64(R14), Z14, Z11
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z14
 	VCVTDQ2PS    Z12, Z12
+	VFMADD213PS  (R14), Z14, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z12
-	VMOVUPS      Z12, (R12)
-	VFMADD213PS  64(R12), Z0, Z13
-	VMOVUPS      Z13, 64(R12)
+	VFMADD213PS  64(R14), Z14, Z13
 
-next7:
-	ADDQ $0x04, R9
-	ADDQ $0x80, R11
-	SUBQ AX, CX
-	JNZ  block7
+scaled7:
+	CMPQ        AX, CX
+	JNE         store7
+	MOVQ        columns_base+136(FP), R12
+	MOVQ        bias_base+160(FP), R13
+	VMOVUPS     (R12), Z14
+	VFMADD213PS (R13), Z14, Z0
+	VFMADD213PS (R13), Z14, Z2
+	VFMADD213PS (R13), Z14, Z4
+	VFMADD213PS (R13), Z14, Z6
+	VFMADD213PS (R13), Z14, Z8
+	VFMADD213PS (R13), Z14, Z10
+	VFMADD213PS (R13), Z14, Z12
+	VMOVUPS     64(R12), Z15
+	VFMADD213PS 64(R13), Z15, Z1
+	VFMADD213PS 64(R13), Z15, Z3
+	VFMADD213PS 64(R13), Z15, Z5
+	VFMADD213PS 64(R13), Z15, Z7
+	VFMADD213PS 64(R13), Z15, Z9
+	VFMADD213PS 64(R13), Z15, Z11
+	VFMADD213PS 64(R13), Z15, Z13
+
+store7:
+	MOVQ    c_base+184(FP), R12
+	MOVQ    cs+208(FP), R13
+	SHLQ    $0x02, R13
+	VMOVUPS Z0, (R12)
+	VMOVUPS Z1, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z2, (R12)
+	VMOVUPS Z3, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z4, (R12)
+	VMOVUPS Z5, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z6, (R12)
+	VMOVUPS Z7, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z8, (R12)
+	VMOVUPS Z9, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z10, (R12)
+	VMOVUPS Z11, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z12, (R12)
+	VMOVUPS Z13, 64(R12)
+	ADDQ    $0x04, R9
+	ADDQ    $0x80, R11
+	SUBQ    AX, CX
+	JNZ     block7
 	VZEROUPPER
 	RET
 
@@ -7065,167 +7252,185 @@ group8:
 	JNZ          group8
 	CMPQ         CX, groups+8(FP)
 	JNE          later8
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z16
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z16
 	VMULPS       Z16, Z0, Z0
-	VMOVUPS      Z0, (R12)
+	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z16, Z1, Z1
-	VMOVUPS      Z1, 64(R12)
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z16
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z16, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z2, Z2
-	VMOVUPS      Z2, (R12)
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, 64(R12)
+	VMULPS       Z16, Z3, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z16
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z16, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VMULPS       Z0, Z5, Z5
-	VMOVUPS      Z5, 64(R12)
+	VMULPS       Z16, Z5, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z16
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z16, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z6, Z6
-	VMOVUPS      Z6, (R12)
-	VMULPS       Z0, Z7, Z7
-	VMOVUPS      Z7, 64(R12)
+	VMULPS       Z16, Z7, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z16
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z16, Z8, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z8, Z8
-	VMOVUPS      Z8, (R12)
-	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, 64(R12)
+	VMULPS       Z16, Z9, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z16
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z16, Z10, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z10, Z10
-	VMOVUPS      Z10, (R12)
-	VMULPS       Z0, Z11, Z11
-	VMOVUPS      Z11, 64(R12)
+	VMULPS       Z16, Z11, Z11
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z16
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z16, Z12, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z12, Z12
-	VMOVUPS      Z12, (R12)
-	VMULPS       Z0, Z13, Z13
-	VMOVUPS      Z13, 64(R12)
+	VMULPS       Z16, Z13, Z13
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z16
 	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z16, Z14, Z14
 	VCVTDQ2PS    Z15, Z15
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z14, Z14
-	VMOVUPS      Z14, (R12)
-	VMULPS       Z0, Z15, Z15
-	VMOVUPS      Z15, 64(R12)
-	JMP          next8
+	VMULPS       Z16, Z15, Z15
+	JMP          scaled8
 
 later8:
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z16
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  (R14), Z16, Z0
 	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z16
-	VFMADD213PS  (R12), Z16, Z0
-	VMOVUPS      Z0, (R12)
-	VFMADD213PS  64(R12), Z16, Z1
-	VMOVUPS      Z1, 64(R12)
+	VFMADD213PS  64(R14), Z16, Z1
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z16
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  (R14), Z16, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z2
-	VMOVUPS      Z2, (R12)
-	VFMADD213PS  64(R12), Z0, Z3
-	VMOVUPS      Z3, 64(R12)
+	VFMADD213PS  64(R14), Z16, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z16
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VFMADD213PS  (R14), Z16, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z4
-	VMOVUPS      Z4, (R12)
-	VFMADD213PS  64(R12), Z0, Z5
-	VMOVUPS      Z5, 64(R12)
+	VFMADD213PS  64(R14), Z16, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z16
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VFMADD213PS  (R14), Z16, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z6
-	VMOVUPS      Z6, (R12)
-	VFMADD213PS  64(R12), Z0, Z7
-	VMOVUPS      Z7, 64(R12)
+	VFMADD213PS  64(R14), Z16, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z16
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VFMADD213PS  (R14), Z16, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z8
-	VMOVUPS      Z8, (R12)
-	VFMADD213PS  64(R12), Z0, Z9
-	VMOVUPS      Z9, 64(R12)
+	VFMADD213PS  64(R14), Z16, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z16
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VFMADD213PS  (R14), Z16, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z10
-	VMOVUPS      Z10, (R12)
-	VFMADD213PS  64(R12), Z0, Z11
-	VMOVUPS      Z11, 64(R12)
+	VFMADD213PS  64(R14), Z16, Z11
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z16
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z12, Z12
+	VFMADD213PS  (R14), Z16, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z12
-	VMOVUPS      Z12, (R12)
-	VFMADD213PS  64(R12), Z0, Z13
-	VMOVUPS      Z13, 64(R12)
+	VFMADD213PS  64(R14), Z16, Z13
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z16
 	VCVTDQ2PS    Z14, Z14
+	VFMADD213PS  (R14), Z16, Z14
 	VCVTDQ2PS    Z15, Z15
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z14
-	VMOVUPS      Z14, (R12)
-	VFMADD213PS  64(R12), Z0, Z15
-	VMOVUPS      Z15, 64(R12)
+	VFMADD213PS  64(R14), Z16, Z15
 
-next8:
-	ADDQ $0x04, R9
-	ADDQ $0x80, R11
-	SUBQ AX, CX
-	JNZ  block8
+scaled8:
+	CMPQ        AX, CX
+	JNE         store8
+	MOVQ        columns_base+136(FP), R12
+	MOVQ        bias_base+160(FP), R13
+	VMOVUPS     (R12), Z16
+	VFMADD213PS (R13), Z16, Z0
+	VFMADD213PS (R13), Z16, Z2
+	VFMADD213PS (R13), Z16, Z4
+	VFMADD213PS (R13), Z16, Z6
+	VFMADD213PS (R13), Z16, Z8
+	VFMADD213PS (R13), Z16, Z10
+	VFMADD213PS (R13), Z16, Z12
+	VFMADD213PS (R13), Z16, Z14
+	VMOVUPS     64(R12), Z17
+	VFMADD213PS 64(R13), Z17, Z1
+	VFMADD213PS 64(R13), Z17, Z3
+	VFMADD213PS 64(R13), Z17, Z5
+	VFMADD213PS 64(R13), Z17, Z7
+	VFMADD213PS 64(R13), Z17, Z9
+	VFMADD213PS 64(R13), Z17, Z11
+	VFMADD213PS 64(R13), Z17, Z13
+	VFMADD213PS 64(R13), Z17, Z15
+
+store8:
+	MOVQ    c_base+184(FP), R12
+	MOVQ    cs+208(FP), R13
+	SHLQ    $0x02, R13
+	VMOVUPS Z0, (R12)
+	VMOVUPS Z1, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z2, (R12)
+	VMOVUPS Z3, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z4, (R12)
+	VMOVUPS Z5, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z6, (R12)
+	VMOVUPS Z7, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z8, (R12)
+	VMOVUPS Z9, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z10, (R12)
+	VMOVUPS Z11, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z12, (R12)
+	VMOVUPS Z13, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z14, (R12)
+	VMOVUPS Z15, 64(R12)
+	ADDQ    $0x04, R9
+	ADDQ    $0x80, R11
+	SUBQ    AX, CX
+	JNZ     block8
 	VZEROUPPER
 	RET
 
@@ -7291,185 +7496,204 @@ group9:
 	JNZ          group9
 	CMPQ         CX, groups+8(FP)
 	JNE          later9
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z18
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z18
 	VMULPS       Z18, Z0, Z0
-	VMOVUPS      Z0, (R12)
+	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z18, Z1, Z1
-	VMOVUPS      Z1, 64(R12)
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z18, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z2, Z2
-	VMOVUPS      Z2, (R12)
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, 64(R12)
+	VMULPS       Z18, Z3, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z18, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VMULPS       Z0, Z5, Z5
-	VMOVUPS      Z5, 64(R12)
+	VMULPS       Z18, Z5, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z18, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z6, Z6
-	VMOVUPS      Z6, (R12)
-	VMULPS       Z0, Z7, Z7
-	VMOVUPS      Z7, 64(R12)
+	VMULPS       Z18, Z7, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z18, Z8, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z8, Z8
-	VMOVUPS      Z8, (R12)
-	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, 64(R12)
+	VMULPS       Z18, Z9, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z18, Z10, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z10, Z10
-	VMOVUPS      Z10, (R12)
-	VMULPS       Z0, Z11, Z11
-	VMOVUPS      Z11, 64(R12)
+	VMULPS       Z18, Z11, Z11
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z18, Z12, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z12, Z12
-	VMOVUPS      Z12, (R12)
-	VMULPS       Z0, Z13, Z13
-	VMOVUPS      Z13, 64(R12)
+	VMULPS       Z18, Z13, Z13
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z18, Z14, Z14
 	VCVTDQ2PS    Z15, Z15
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z14, Z14
-	VMOVUPS      Z14, (R12)
-	VMULPS       Z0, Z15, Z15
-	VMOVUPS      Z15, 64(R12)
+	VMULPS       Z18, Z15, Z15
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z18
 	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z18, Z16, Z16
 	VCVTDQ2PS    Z17, Z17
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z16, Z16
-	VMOVUPS      Z16, (R12)
-	VMULPS       Z0, Z17, Z17
-	VMOVUPS      Z17, 64(R12)
-	JMP          next9
+	VMULPS       Z18, Z17, Z17
+	JMP          scaled9
 
 later9:
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z18
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  (R14), Z18, Z0
 	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z18
-	VFMADD213PS  (R12), Z18, Z0
-	VMOVUPS      Z0, (R12)
-	VFMADD213PS  64(R12), Z18, Z1
-	VMOVUPS      Z1, 64(R12)
+	VFMADD213PS  64(R14), Z18, Z1
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  (R14), Z18, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z2
-	VMOVUPS      Z2, (R12)
-	VFMADD213PS  64(R12), Z0, Z3
-	VMOVUPS      Z3, 64(R12)
+	VFMADD213PS  64(R14), Z18, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VFMADD213PS  (R14), Z18, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z4
-	VMOVUPS      Z4, (R12)
-	VFMADD213PS  64(R12), Z0, Z5
-	VMOVUPS      Z5, 64(R12)
+	VFMADD213PS  64(R14), Z18, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VFMADD213PS  (R14), Z18, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z6
-	VMOVUPS      Z6, (R12)
-	VFMADD213PS  64(R12), Z0, Z7
-	VMOVUPS      Z7, 64(R12)
+	VFMADD213PS  64(R14), Z18, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VFMADD213PS  (R14), Z18, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z8
-	VMOVUPS      Z8, (R12)
-	VFMADD213PS  64(R12), Z0, Z9
-	VMOVUPS      Z9, 64(R12)
+	VFMADD213PS  64(R14), Z18, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VFMADD213PS  (R14), Z18, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z10
-	VMOVUPS      Z10, (R12)
-	VFMADD213PS  64(R12), Z0, Z11
-	VMOVUPS      Z11, 64(R12)
+	VFMADD213PS  64(R14), Z18, Z11
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z12, Z12
+	VFMADD213PS  (R14), Z18, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z12
-	VMOVUPS      Z12, (R12)
-	VFMADD213PS  64(R12), Z0, Z13
-	VMOVUPS      Z13, 64(R12)
+	VFMADD213PS  64(R14), Z18, Z13
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z18
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z14, Z14
+	VFMADD213PS  (R14), Z18, Z14
 	VCVTDQ2PS    Z15, Z15
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z14
-	VMOVUPS      Z14, (R12)
-	VFMADD213PS  64(R12), Z0, Z15
-	VMOVUPS      Z15, 64(R12)
+	VFMADD213PS  64(R14), Z18, Z15
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z18
 	VCVTDQ2PS    Z16, Z16
+	VFMADD213PS  (R14), Z18, Z16
 	VCVTDQ2PS    Z17, Z17
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z16
-	VMOVUPS      Z16, (R12)
-	VFMADD213PS  64(R12), Z0, Z17
-	VMOVUPS      Z17, 64(R12)
+	VFMADD213PS  64(R14), Z18, Z17
 
-next9:
-	ADDQ $0x04, R9
-	ADDQ $0x80, R11
-	SUBQ AX, CX
-	JNZ  block9
+scaled9:
+	CMPQ        AX, CX
+	JNE         store9
+	MOVQ        columns_base+136(FP), R12
+	MOVQ        bias_base+160(FP), R13
+	VMOVUPS     (R12), Z18
+	VFMADD213PS (R13), Z18, Z0
+	VFMADD213PS (R13), Z18, Z2
+	VFMADD213PS (R13), Z18, Z4
+	VFMADD213PS (R13), Z18, Z6
+	VFMADD213PS (R13), Z18, Z8
+	VFMADD213PS (R13), Z18, Z10
+	VFMADD213PS (R13), Z18, Z12
+	VFMADD213PS (R13), Z18, Z14
+	VFMADD213PS (R13), Z18, Z16
+	VMOVUPS     64(R12), Z19
+	VFMADD213PS 64(R13), Z19, Z1
+	VFMADD213PS 64(R13), Z19, Z3
+	VFMADD213PS 64(R13), Z19, Z5
+	VFMADD213PS 64(R13), Z19, Z7
+	VFMADD213PS 64(R13), Z19, Z9
+	VFMADD213PS 64(R13), Z19, Z11
+	VFMADD213PS 64(R13), Z19, Z13
+	VFMADD213PS 64(R13), Z19, Z15
+	VFMADD213PS 64(R13), Z19, Z17
+
+store9:
+	MOVQ    c_base+184(FP), R12
+	MOVQ    cs+208(FP), R13
+	SHLQ    $0x02, R13
+	VMOVUPS Z0, (R12)
+	VMOVUPS Z1, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z2, (R12)
+	VMOVUPS Z3, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z4, (R12)
+	VMOVUPS Z5, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z6, (R12)
+	VMOVUPS Z7, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z8, (R12)
+	VMOVUPS Z9, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z10, (R12)
+	VMOVUPS Z11, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z12, (R12)
+	VMOVUPS Z13, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z14, (R12)
+	VMOVUPS Z15, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z16, (R12)
+	VMOVUPS Z17, 64(R12)
+	ADDQ    $0x04, R9
+	ADDQ    $0x80, R11
+	SUBQ    AX, CX
+	JNZ     block9
 	VZEROUPPER
 	RET
 
@@ -7540,203 +7764,223 @@ group10:
 	JNZ          group10
 	CMPQ         CX, groups+8(FP)
 	JNE          later10
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z20
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z20
 	VMULPS       Z20, Z0, Z0
-	VMOVUPS      Z0, (R12)
+	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z20, Z1, Z1
-	VMOVUPS      Z1, 64(R12)
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z20, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z2, Z2
-	VMOVUPS      Z2, (R12)
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, 64(R12)
+	VMULPS       Z20, Z3, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z20, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VMULPS       Z0, Z5, Z5
-	VMOVUPS      Z5, 64(R12)
+	VMULPS       Z20, Z5, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z20, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z6, Z6
-	VMOVUPS      Z6, (R12)
-	VMULPS       Z0, Z7, Z7
-	VMOVUPS      Z7, 64(R12)
+	VMULPS       Z20, Z7, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z20, Z8, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z8, Z8
-	VMOVUPS      Z8, (R12)
-	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, 64(R12)
+	VMULPS       Z20, Z9, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z20, Z10, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z10, Z10
-	VMOVUPS      Z10, (R12)
-	VMULPS       Z0, Z11, Z11
-	VMOVUPS      Z11, 64(R12)
+	VMULPS       Z20, Z11, Z11
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z20, Z12, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z12, Z12
-	VMOVUPS      Z12, (R12)
-	VMULPS       Z0, Z13, Z13
-	VMOVUPS      Z13, 64(R12)
+	VMULPS       Z20, Z13, Z13
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z20, Z14, Z14
 	VCVTDQ2PS    Z15, Z15
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z14, Z14
-	VMOVUPS      Z14, (R12)
-	VMULPS       Z0, Z15, Z15
-	VMOVUPS      Z15, 64(R12)
+	VMULPS       Z20, Z15, Z15
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z20, Z16, Z16
 	VCVTDQ2PS    Z17, Z17
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z16, Z16
-	VMOVUPS      Z16, (R12)
-	VMULPS       Z0, Z17, Z17
-	VMOVUPS      Z17, 64(R12)
+	VMULPS       Z20, Z17, Z17
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z20
 	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z20, Z18, Z18
 	VCVTDQ2PS    Z19, Z19
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z18, Z18
-	VMOVUPS      Z18, (R12)
-	VMULPS       Z0, Z19, Z19
-	VMOVUPS      Z19, 64(R12)
-	JMP          next10
+	VMULPS       Z20, Z19, Z19
+	JMP          scaled10
 
 later10:
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z20
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  (R14), Z20, Z0
 	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z20
-	VFMADD213PS  (R12), Z20, Z0
-	VMOVUPS      Z0, (R12)
-	VFMADD213PS  64(R12), Z20, Z1
-	VMOVUPS      Z1, 64(R12)
+	VFMADD213PS  64(R14), Z20, Z1
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  (R14), Z20, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z2
-	VMOVUPS      Z2, (R12)
-	VFMADD213PS  64(R12), Z0, Z3
-	VMOVUPS      Z3, 64(R12)
+	VFMADD213PS  64(R14), Z20, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VFMADD213PS  (R14), Z20, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z4
-	VMOVUPS      Z4, (R12)
-	VFMADD213PS  64(R12), Z0, Z5
-	VMOVUPS      Z5, 64(R12)
+	VFMADD213PS  64(R14), Z20, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VFMADD213PS  (R14), Z20, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z6
-	VMOVUPS      Z6, (R12)
-	VFMADD213PS  64(R12), Z0, Z7
-	VMOVUPS      Z7, 64(R12)
+	VFMADD213PS  64(R14), Z20, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VFMADD213PS  (R14), Z20, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z8
-	VMOVUPS      Z8, (R12)
-	VFMADD213PS  64(R12), Z0, Z9
-	VMOVUPS      Z9, 64(R12)
+	VFMADD213PS  64(R14), Z20, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VFMADD213PS  (R14), Z20, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z10
-	VMOVUPS      Z10, (R12)
-	VFMADD213PS  64(R12), Z0, Z11
-	VMOVUPS      Z11, 64(R12)
+	VFMADD213PS  64(R14), Z20, Z11
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z12, Z12
+	VFMADD213PS  (R14), Z20, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z12
-	VMOVUPS      Z12, (R12)
-	VFMADD213PS  64(R12), Z0, Z13
-	VMOVUPS      Z13, 64(R12)
+	VFMADD213PS  64(R14), Z20, Z13
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z14, Z14
+	VFMADD213PS  (R14), Z20, Z14
 	VCVTDQ2PS    Z15, Z15
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z14
-	VMOVUPS      Z14, (R12)
-	VFMADD213PS  64(R12), Z0, Z15
-	VMOVUPS      Z15, 64(R12)
+	VFMADD213PS  64(R14), Z20, Z15
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z20
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z16, Z16
+	VFMADD213PS  (R14), Z20, Z16
 	VCVTDQ2PS    Z17, Z17
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z16
-	VMOVUPS      Z16, (R12)
-	VFMADD213PS  64(R12), Z0, Z17
-	VMOVUPS      Z17, 64(R12)
+	VFMADD213PS  64(R14), Z20, Z17
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z20
 	VCVTDQ2PS    Z18, Z18
+	VFMADD213PS  (R14), Z20, Z18
 	VCVTDQ2PS    Z19, Z19
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z18
-	VMOVUPS      Z18, (R12)
-	VFMADD213PS  64(R12), Z0, Z19
-	VMOVUPS      Z19, 64(R12)
+	VFMADD213PS  64(R14), Z20, Z19
 
-next10:
-	ADDQ $0x04, R9
-	ADDQ $0x80, R11
-	SUBQ AX, CX
-	JNZ  block10
+scaled10:
+	CMPQ        AX, CX
+	JNE         store10
+	MOVQ        columns_base+136(FP), R12
+	MOVQ        bias_base+160(FP), R13
+	VMOVUPS     (R12), Z20
+	VFMADD213PS (R13), Z20, Z0
+	VFMADD213PS (R13), Z20, Z2
+	VFMADD213PS (R13), Z20, Z4
+	VFMADD213PS (R13), Z20, Z6
+	VFMADD213PS (R13), Z20, Z8
+	VFMADD213PS (R13), Z20, Z10
+	VFMADD213PS (R13), Z20, Z12
+	VFMADD213PS (R13), Z20, Z14
+	VFMADD213PS (R13), Z20, Z16
+	VFMADD213PS (R13), Z20, Z18
+	VMOVUPS     64(R12), Z21
+	VFMADD213PS 64(R13), Z21, Z1
+	VFMADD213PS 64(R13), Z21, Z3
+	VFMADD213PS 64(R13), Z21, Z5
+	VFMADD213PS 64(R13), Z21, Z7
+	VFMADD213PS 64(R13), Z21, Z9
+	VFMADD213PS 64(R13), Z21, Z11
+	VFMADD213PS 64(R13), Z21, Z13
+	VFMADD213PS 64(R13), Z21, Z15
+	VFMADD213PS 64(R13), Z21, Z17
+	VFMADD213PS 64(R13), Z21, Z19
+
+store10:
+	MOVQ    c_base+184(FP), R12
+	MOVQ    cs+208(FP), R13
+	SHLQ    $0x02, R13
+	VMOVUPS Z0, (R12)
+	VMOVUPS Z1, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z2, (R12)
+	VMOVUPS Z3, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z4, (R12)
+	VMOVUPS Z5, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z6, (R12)
+	VMOVUPS Z7, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z8, (R12)
+	VMOVUPS Z9, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z10, (R12)
+	VMOVUPS Z11, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z12, (R12)
+	VMOVUPS Z13, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z14, (R12)
+	VMOVUPS Z15, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z16, (R12)
+	VMOVUPS Z17, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z18, (R12)
+	VMOVUPS Z19, 64(R12)
+	ADDQ    $0x04, R9
+	ADDQ    $0x80, R11
+	SUBQ    AX, CX
+	JNZ     block10
 	VZEROUPPER
 	RET
 
@@ -7812,221 +8056,242 @@ group11:
 	JNZ          group11
 	CMPQ         CX, groups+8(FP)
 	JNE          later11
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z22
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z22
 	VMULPS       Z22, Z0, Z0
-	VMOVUPS      Z0, (R12)
+	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z22, Z1, Z1
-	VMOVUPS      Z1, 64(R12)
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z22, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z2, Z2
-	VMOVUPS      Z2, (R12)
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, 64(R12)
+	VMULPS       Z22, Z3, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z22, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VMULPS       Z0, Z5, Z5
-	VMOVUPS      Z5, 64(R12)
+	VMULPS       Z22, Z5, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z22, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z6, Z6
-	VMOVUPS      Z6, (R12)
-	VMULPS       Z0, Z7, Z7
-	VMOVUPS      Z7, 64(R12)
+	VMULPS       Z22, Z7, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z22, Z8, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z8, Z8
-	VMOVUPS      Z8, (R12)
-	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, 64(R12)
+	VMULPS       Z22, Z9, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z22, Z10, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z10, Z10
-	VMOVUPS      Z10, (R12)
-	VMULPS       Z0, Z11, Z11
-	VMOVUPS      Z11, 64(R12)
+	VMULPS       Z22, Z11, Z11
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z22, Z12, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z12, Z12
-	VMOVUPS      Z12, (R12)
-	VMULPS       Z0, Z13, Z13
-	VMOVUPS      Z13, 64(R12)
+	VMULPS       Z22, Z13, Z13
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z22, Z14, Z14
 	VCVTDQ2PS    Z15, Z15
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z14, Z14
-	VMOVUPS      Z14, (R12)
-	VMULPS       Z0, Z15, Z15
-	VMOVUPS      Z15, 64(R12)
+	VMULPS       Z22, Z15, Z15
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z22, Z16, Z16
 	VCVTDQ2PS    Z17, Z17
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z16, Z16
-	VMOVUPS      Z16, (R12)
-	VMULPS       Z0, Z17, Z17
-	VMOVUPS      Z17, 64(R12)
+	VMULPS       Z22, Z17, Z17
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z22, Z18, Z18
 	VCVTDQ2PS    Z19, Z19
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z18, Z18
-	VMOVUPS      Z18, (R12)
-	VMULPS       Z0, Z19, Z19
-	VMOVUPS      Z19, 64(R12)
+	VMULPS       Z22, Z19, Z19
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z22
 	VCVTDQ2PS    Z20, Z20
+	VMULPS       Z22, Z20, Z20
 	VCVTDQ2PS    Z21, Z21
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z20, Z20
-	VMOVUPS      Z20, (R12)
-	VMULPS       Z0, Z21, Z21
-	VMOVUPS      Z21, 64(R12)
-	JMP          next11
+	VMULPS       Z22, Z21, Z21
+	JMP          scaled11
 
 later11:
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z22
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  (R14), Z22, Z0
 	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z22
-	VFMADD213PS  (R12), Z22, Z0
-	VMOVUPS      Z0, (R12)
-	VFMADD213PS  64(R12), Z22, Z1
-	VMOVUPS      Z1, 64(R12)
+	VFMADD213PS  64(R14), Z22, Z1
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  (R14), Z22, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z2
-	VMOVUPS      Z2, (R12)
-	VFMADD213PS  64(R12), Z0, Z3
-	VMOVUPS      Z3, 64(R12)
+	VFMADD213PS  64(R14), Z22, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VFMADD213PS  (R14), Z22, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z4
-	VMOVUPS      Z4, (R12)
-	VFMADD213PS  64(R12), Z0, Z5
-	VMOVUPS      Z5, 64(R12)
+	VFMADD213PS  64(R14), Z22, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VFMADD213PS  (R14), Z22, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z6
-	VMOVUPS      Z6, (R12)
-	VFMADD213PS  64(R12), Z0, Z7
-	VMOVUPS      Z7, 64(R12)
+	VFMADD213PS  64(R14), Z22, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VFMADD213PS  (R14), Z22, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z8
-	VMOVUPS      Z8, (R12)
-	VFMADD213PS  64(R12), Z0, Z9
-	VMOVUPS      Z9, 64(R12)
+	VFMADD213PS  64(R14), Z22, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VFMADD213PS  (R14), Z22, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z10
-	VMOVUPS      Z10, (R12)
-	VFMADD213PS  64(R12), Z0, Z11
-	VMOVUPS      Z11, 64(R12)
+	VFMADD213PS  64(R14), Z22, Z11
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z12, Z12
+	VFMADD213PS  (R14), Z22, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z12
-	VMOVUPS      Z12, (R12)
-	VFMADD213PS  64(R12), Z0, Z13
-	VMOVUPS      Z13, 64(R12)
+	VFMADD213PS  64(R14), Z22, Z13
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z14, Z14
+	VFMADD213PS  (R14), Z22, Z14
 	VCVTDQ2PS    Z15, Z15
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z14
-	VMOVUPS      Z14, (R12)
-	VFMADD213PS  64(R12), Z0, Z15
-	VMOVUPS      Z15, 64(R12)
+	VFMADD213PS  64(R14), Z22, Z15
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z16, Z16
+	VFMADD213PS  (R14), Z22, Z16
 	VCVTDQ2PS    Z17, Z17
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z16
-	VMOVUPS      Z16, (R12)
-	VFMADD213PS  64(R12), Z0, Z17
-	VMOVUPS      Z17, 64(R12)
+	VFMADD213PS  64(R14), Z22, Z17
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z22
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z18, Z18
+	VFMADD213PS  (R14), Z22, Z18
 	VCVTDQ2PS    Z19, Z19
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z18
-	VMOVUPS      Z18, (R12)
-	VFMADD213PS  64(R12), Z0, Z19
-	VMOVUPS      Z19, 64(R12)
+	VFMADD213PS  64(R14), Z22, Z19
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z22
 	VCVTDQ2PS    Z20, Z20
+	VFMADD213PS  (R14), Z22, Z20
 	VCVTDQ2PS    Z21, Z21
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z20
-	VMOVUPS      Z20, (R12)
-	VFMADD213PS  64(R12), Z0, Z21
-	VMOVUPS      Z21, 64(R12)
+	VFMADD213PS  64(R14), Z22, Z21
 
-next11:
-	ADDQ $0x04, R9
-	ADDQ $0x80, R11
-	SUBQ AX, CX
-	JNZ  block11
+scaled11:
+	CMPQ        AX, CX
+	JNE         store11
+	MOVQ        columns_base+136(FP), R12
+	MOVQ        bias_base+160(FP), R13
+	VMOVUPS     (R12), Z22
+	VFMADD213PS (R13), Z22, Z0
+	VFMADD213PS (R13), Z22, Z2
+	VFMADD213PS (R13), Z22, Z4
+	VFMADD213PS (R13), Z22, Z6
+	VFMADD213PS (R13), Z22, Z8
+	VFMADD213PS (R13), Z22, Z10
+	VFMADD213PS (R13), Z22, Z12
+	VFMADD213PS (R13), Z22, Z14
+	VFMADD213PS (R13), Z22, Z16
+	VFMADD213PS (R13), Z22, Z18
+	VFMADD213PS (R13), Z22, Z20
+	VMOVUPS     64(R12), Z23
+	VFMADD213PS 64(R13), Z23, Z1
+	VFMADD213PS 64(R13), Z23, Z3
+	VFMADD213PS 64(R13), Z23, Z5
+	VFMADD213PS 64(R13), Z23, Z7
+	VFMADD213PS 64(R13), Z23, Z9
+	VFMADD213PS 64(R13), Z23, Z11
+	VFMADD213PS 64(R13), Z23, Z13
+	VFMADD213PS 64(R13), Z23, Z15
+	VFMADD213PS 64(R13), Z23, Z17
+	VFMADD213PS 64(R13), Z23, Z19
+	VFMADD213PS 64(R13), Z23, Z21
+
+store11:
+	MOVQ    c_base+184(FP), R12
+	MOVQ    cs+208(FP), R13
+	SHLQ    $0x02, R13
+	VMOVUPS Z0, (R12)
+	VMOVUPS Z1, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z2, (R12)
+	VMOVUPS Z3, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z4, (R12)
+	VMOVUPS Z5, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z6, (R12)
+	VMOVUPS Z7, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z8, (R12)
+	VMOVUPS Z9, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z10, (R12)
+	VMOVUPS Z11, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z12, (R12)
+	VMOVUPS Z13, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z14, (R12)
+	VMOVUPS Z15, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z16, (R12)
+	VMOVUPS Z17, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z18, (R12)
+	VMOVUPS Z19, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z20, (R12)
+	VMOVUPS Z21, 64(R12)
+	ADDQ    $0x04, R9
+	ADDQ    $0x80, R11
+	SUBQ    AX, CX
+	JNZ     block11
 	VZEROUPPER
 	RET
 
@@ -8107,239 +8372,261 @@ group12:
 	JNZ          group12
 	CMPQ         CX, groups+8(FP)
 	JNE          later12
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z24
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z24
 	VMULPS       Z24, Z0, Z0
-	VMOVUPS      Z0, (R12)
+	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z24, Z1, Z1
-	VMOVUPS      Z1, 64(R12)
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z24, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z2, Z2
-	VMOVUPS      Z2, (R12)
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, 64(R12)
+	VMULPS       Z24, Z3, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z24, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VMULPS       Z0, Z5, Z5
-	VMOVUPS      Z5, 64(R12)
+	VMULPS       Z24, Z5, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z24, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z6, Z6
-	VMOVUPS      Z6, (R12)
-	VMULPS       Z0, Z7, Z7
-	VMOVUPS      Z7, 64(R12)
+	VMULPS       Z24, Z7, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z24, Z8, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z8, Z8
-	VMOVUPS      Z8, (R12)
-	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, 64(R12)
+	VMULPS       Z24, Z9, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z24, Z10, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z10, Z10
-	VMOVUPS      Z10, (R12)
-	VMULPS       Z0, Z11, Z11
-	VMOVUPS      Z11, 64(R12)
+	VMULPS       Z24, Z11, Z11
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z24, Z12, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z12, Z12
-	VMOVUPS      Z12, (R12)
-	VMULPS       Z0, Z13, Z13
-	VMOVUPS      Z13, 64(R12)
+	VMULPS       Z24, Z13, Z13
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z24, Z14, Z14
 	VCVTDQ2PS    Z15, Z15
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z14, Z14
-	VMOVUPS      Z14, (R12)
-	VMULPS       Z0, Z15, Z15
-	VMOVUPS      Z15, 64(R12)
+	VMULPS       Z24, Z15, Z15
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z24, Z16, Z16
 	VCVTDQ2PS    Z17, Z17
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z16, Z16
-	VMOVUPS      Z16, (R12)
-	VMULPS       Z0, Z17, Z17
-	VMOVUPS      Z17, 64(R12)
+	VMULPS       Z24, Z17, Z17
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z24, Z18, Z18
 	VCVTDQ2PS    Z19, Z19
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z18, Z18
-	VMOVUPS      Z18, (R12)
-	VMULPS       Z0, Z19, Z19
-	VMOVUPS      Z19, 64(R12)
+	VMULPS       Z24, Z19, Z19
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z20, Z20
+	VMULPS       Z24, Z20, Z20
 	VCVTDQ2PS    Z21, Z21
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z20, Z20
-	VMOVUPS      Z20, (R12)
-	VMULPS       Z0, Z21, Z21
-	VMOVUPS      Z21, 64(R12)
+	VMULPS       Z24, Z21, Z21
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z24
 	VCVTDQ2PS    Z22, Z22
+	VMULPS       Z24, Z22, Z22
 	VCVTDQ2PS    Z23, Z23
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z22, Z22
-	VMOVUPS      Z22, (R12)
-	VMULPS       Z0, Z23, Z23
-	VMOVUPS      Z23, 64(R12)
-	JMP          next12
+	VMULPS       Z24, Z23, Z23
+	JMP          scaled12
 
 later12:
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z24
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  (R14), Z24, Z0
 	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z24
-	VFMADD213PS  (R12), Z24, Z0
-	VMOVUPS      Z0, (R12)
-	VFMADD213PS  64(R12), Z24, Z1
-	VMOVUPS      Z1, 64(R12)
+	VFMADD213PS  64(R14), Z24, Z1
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  (R14), Z24, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z2
-	VMOVUPS      Z2, (R12)
-	VFMADD213PS  64(R12), Z0, Z3
-	VMOVUPS      Z3, 64(R12)
+	VFMADD213PS  64(R14), Z24, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VFMADD213PS  (R14), Z24, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z4
-	VMOVUPS      Z4, (R12)
-	VFMADD213PS  64(R12), Z0, Z5
-	VMOVUPS      Z5, 64(R12)
+	VFMADD213PS  64(R14), Z24, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VFMADD213PS  (R14), Z24, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z6
-	VMOVUPS      Z6, (R12)
-	VFMADD213PS  64(R12), Z0, Z7
-	VMOVUPS      Z7, 64(R12)
+	VFMADD213PS  64(R14), Z24, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VFMADD213PS  (R14), Z24, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z8
-	VMOVUPS      Z8, (R12)
-	VFMADD213PS  64(R12), Z0, Z9
-	VMOVUPS      Z9, 64(R12)
+	VFMADD213PS  64(R14), Z24, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VFMADD213PS  (R14), Z24, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z10
-	VMOVUPS      Z10, (R12)
-	VFMADD213PS  64(R12), Z0, Z11
-	VMOVUPS      Z11, 64(R12)
+	VFMADD213PS  64(R14), Z24, Z11
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z12, Z12
+	VFMADD213PS  (R14), Z24, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z12
-	VMOVUPS      Z12, (R12)
-	VFMADD213PS  64(R12), Z0, Z13
-	VMOVUPS      Z13, 64(R12)
+	VFMADD213PS  64(R14), Z24, Z13
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z14, Z14
+	VFMADD213PS  (R14), Z24, Z14
 	VCVTDQ2PS    Z15, Z15
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z14
-	VMOVUPS      Z14, (R12)
-	VFMADD213PS  64(R12), Z0, Z15
-	VMOVUPS      Z15, 64(R12)
+	VFMADD213PS  64(R14), Z24, Z15
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z16, Z16
+	VFMADD213PS  (R14), Z24, Z16
 	VCVTDQ2PS    Z17, Z17
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z16
-	VMOVUPS      Z16, (R12)
-	VFMADD213PS  64(R12), Z0, Z17
-	VMOVUPS      Z17, 64(R12)
+	VFMADD213PS  64(R14), Z24, Z17
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z18, Z18
+	VFMADD213PS  (R14), Z24, Z18
 	VCVTDQ2PS    Z19, Z19
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z18
-	VMOVUPS      Z18, (R12)
-	VFMADD213PS  64(R12), Z0, Z19
-	VMOVUPS      Z19, 64(R12)
+	VFMADD213PS  64(R14), Z24, Z19
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z24
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z20, Z20
+	VFMADD213PS  (R14), Z24, Z20
 	VCVTDQ2PS    Z21, Z21
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z20
-	VMOVUPS      Z20, (R12)
-	VFMADD213PS  64(R12), Z0, Z21
-	VMOVUPS      Z21, 64(R12)
+	VFMADD213PS  64(R14), Z24, Z21
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z24
 	VCVTDQ2PS    Z22, Z22
+	VFMADD213PS  (R14), Z24, Z22
 	VCVTDQ2PS    Z23, Z23
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z22
-	VMOVUPS      Z22, (R12)
-	VFMADD213PS  64(R12), Z0, Z23
-	VMOVUPS      Z23, 64(R12)
+	VFMADD213PS  64(R14), Z24, Z23
 
-next12:
-	ADDQ $0x04, R9
-	ADDQ $0x80, R11
-	SUBQ AX, CX
-	JNZ  block12
+scaled12:
+	CMPQ        AX, CX
+	JNE         store12
+	MOVQ        columns_base+136(FP), R12
+	MOVQ        bias_base+160(FP), R13
+	VMOVUPS     (R12), Z24
+	VFMADD213PS (R13), Z24, Z0
+	VFMADD213PS (R13), Z24, Z2
+	VFMADD213PS (R13), Z24, Z4
+	VFMADD213PS (R13), Z24, Z6
+	VFMADD213PS (R13), Z24, Z8
+	VFMADD213PS (R13), Z24, Z10
+	VFMADD213PS (R13), Z24, Z12
+	VFMADD213PS (R13), Z24, Z14
+	VFMADD213PS (R13), Z24, Z16
+	VFMADD213PS (R13), Z24, Z18
+	VFMADD213PS (R13), Z24, Z20
+	VFMADD213PS (R13), Z24, Z22
+	VMOVUPS     64(R12), Z25
+	VFMADD213PS 64(R13), Z25, Z1
+	VFMADD213PS 64(R13), Z25, Z3
+	VFMADD213PS 64(R13), Z25, Z5
+	VFMADD213PS 64(R13), Z25, Z7
+	VFMADD213PS 64(R13), Z25, Z9
+	VFMADD213PS 64(R13), Z25, Z11
+	VFMADD213PS 64(R13), Z25, Z13
+	VFMADD213PS 64(R13), Z25, Z15
+	VFMADD213PS 64(R13), Z25, Z17
+	VFMADD213PS 64(R13), Z25, Z19
+	VFMADD213PS 64(R13), Z25, Z21
+	VFMADD213PS 64(R13), Z25, Z23
+
+store12:
+	MOVQ    c_base+184(FP), R12
+	MOVQ    cs+208(FP), R13
+	SHLQ    $0x02, R13
+	VMOVUPS Z0, (R12)
+	VMOVUPS Z1, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z2, (R12)
+	VMOVUPS Z3, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z4, (R12)
+	VMOVUPS Z5, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z6, (R12)
+	VMOVUPS Z7, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z8, (R12)
+	VMOVUPS Z9, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z10, (R12)
+	VMOVUPS Z11, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z12, (R12)
+	VMOVUPS Z13, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z14, (R12)
+	VMOVUPS Z15, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z16, (R12)
+	VMOVUPS Z17, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z18, (R12)
+	VMOVUPS Z19, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z20, (R12)
+	VMOVUPS Z21, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z22, (R12)
+	VMOVUPS Z23, 64(R12)
+	ADDQ    $0x04, R9
+	ADDQ    $0x80, R11
+	SUBQ    AX, CX
+	JNZ     block12
 	VZEROUPPER
 	RET
 
@@ -8425,257 +8712,280 @@ group13:
 	JNZ          group13
 	CMPQ         CX, groups+8(FP)
 	JNE          later13
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z26
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z26
 	VMULPS       Z26, Z0, Z0
-	VMOVUPS      Z0, (R12)
+	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z26, Z1, Z1
-	VMOVUPS      Z1, 64(R12)
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z26, Z2, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z2, Z2
-	VMOVUPS      Z2, (R12)
-	VMULPS       Z0, Z3, Z3
-	VMOVUPS      Z3, 64(R12)
+	VMULPS       Z26, Z3, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z26, Z4, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VMULPS       Z0, Z5, Z5
-	VMOVUPS      Z5, 64(R12)
+	VMULPS       Z26, Z5, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z26, Z6, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z6, Z6
-	VMOVUPS      Z6, (R12)
-	VMULPS       Z0, Z7, Z7
-	VMOVUPS      Z7, 64(R12)
+	VMULPS       Z26, Z7, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z26, Z8, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z8, Z8
-	VMOVUPS      Z8, (R12)
-	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, 64(R12)
+	VMULPS       Z26, Z9, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z26, Z10, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z10, Z10
-	VMOVUPS      Z10, (R12)
-	VMULPS       Z0, Z11, Z11
-	VMOVUPS      Z11, 64(R12)
+	VMULPS       Z26, Z11, Z11
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z26, Z12, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z12, Z12
-	VMOVUPS      Z12, (R12)
-	VMULPS       Z0, Z13, Z13
-	VMOVUPS      Z13, 64(R12)
+	VMULPS       Z26, Z13, Z13
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z26, Z14, Z14
 	VCVTDQ2PS    Z15, Z15
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z14, Z14
-	VMOVUPS      Z14, (R12)
-	VMULPS       Z0, Z15, Z15
-	VMOVUPS      Z15, 64(R12)
+	VMULPS       Z26, Z15, Z15
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z26, Z16, Z16
 	VCVTDQ2PS    Z17, Z17
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z16, Z16
-	VMOVUPS      Z16, (R12)
-	VMULPS       Z0, Z17, Z17
-	VMOVUPS      Z17, 64(R12)
+	VMULPS       Z26, Z17, Z17
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z26, Z18, Z18
 	VCVTDQ2PS    Z19, Z19
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z18, Z18
-	VMOVUPS      Z18, (R12)
-	VMULPS       Z0, Z19, Z19
-	VMOVUPS      Z19, 64(R12)
+	VMULPS       Z26, Z19, Z19
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z20, Z20
+	VMULPS       Z26, Z20, Z20
 	VCVTDQ2PS    Z21, Z21
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z20, Z20
-	VMOVUPS      Z20, (R12)
-	VMULPS       Z0, Z21, Z21
-	VMOVUPS      Z21, 64(R12)
+	VMULPS       Z26, Z21, Z21
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z22, Z22
+	VMULPS       Z26, Z22, Z22
 	VCVTDQ2PS    Z23, Z23
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z22, Z22
-	VMOVUPS      Z22, (R12)
-	VMULPS       Z0, Z23, Z23
-	VMOVUPS      Z23, 64(R12)
+	VMULPS       Z26, Z23, Z23
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z26
 	VCVTDQ2PS    Z24, Z24
+	VMULPS       Z26, Z24, Z24
 	VCVTDQ2PS    Z25, Z25
-	VBROADCASTSS (R14), Z0
-	VMULPS       Z0, Z24, Z24
-	VMOVUPS      Z24, (R12)
-	VMULPS       Z0, Z25, Z25
-	VMOVUPS      Z25, 64(R12)
-	JMP          next13
+	VMULPS       Z26, Z25, Z25
+	JMP          scaled13
 
 later13:
-	MOVQ         c_base+136(FP), R12
-	MOVQ         cs+160(FP), R13
+	MOVQ         ss+80(FP), R13
 	SHLQ         $0x02, R13
-	MOVQ         ss+80(FP), R15
+	MOVQ         R9, R12
+	MOVQ         c_base+184(FP), R14
+	MOVQ         cs+208(FP), R15
 	SHLQ         $0x02, R15
-	MOVQ         R9, R14
+	VBROADCASTSS (R12), Z26
+	ADDQ         R13, R12
 	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  (R14), Z26, Z0
 	VCVTDQ2PS    Z1, Z1
-	VBROADCASTSS (R14), Z26
-	VFMADD213PS  (R12), Z26, Z0
-	VMOVUPS      Z0, (R12)
-	VFMADD213PS  64(R12), Z26, Z1
-	VMOVUPS      Z1, 64(R12)
+	VFMADD213PS  64(R14), Z26, Z1
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z2, Z2
+	VFMADD213PS  (R14), Z26, Z2
 	VCVTDQ2PS    Z3, Z3
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z2
-	VMOVUPS      Z2, (R12)
-	VFMADD213PS  64(R12), Z0, Z3
-	VMOVUPS      Z3, 64(R12)
+	VFMADD213PS  64(R14), Z26, Z3
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z4, Z4
+	VFMADD213PS  (R14), Z26, Z4
 	VCVTDQ2PS    Z5, Z5
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z4
-	VMOVUPS      Z4, (R12)
-	VFMADD213PS  64(R12), Z0, Z5
-	VMOVUPS      Z5, 64(R12)
+	VFMADD213PS  64(R14), Z26, Z5
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z6, Z6
+	VFMADD213PS  (R14), Z26, Z6
 	VCVTDQ2PS    Z7, Z7
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z6
-	VMOVUPS      Z6, (R12)
-	VFMADD213PS  64(R12), Z0, Z7
-	VMOVUPS      Z7, 64(R12)
+	VFMADD213PS  64(R14), Z26, Z7
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z8, Z8
+	VFMADD213PS  (R14), Z26, Z8
 	VCVTDQ2PS    Z9, Z9
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z8
-	VMOVUPS      Z8, (R12)
-	VFMADD213PS  64(R12), Z0, Z9
-	VMOVUPS      Z9, 64(R12)
+	VFMADD213PS  64(R14), Z26, Z9
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z10, Z10
+	VFMADD213PS  (R14), Z26, Z10
 	VCVTDQ2PS    Z11, Z11
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z10
-	VMOVUPS      Z10, (R12)
-	VFMADD213PS  64(R12), Z0, Z11
-	VMOVUPS      Z11, 64(R12)
+	VFMADD213PS  64(R14), Z26, Z11
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z12, Z12
+	VFMADD213PS  (R14), Z26, Z12
 	VCVTDQ2PS    Z13, Z13
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z12
-	VMOVUPS      Z12, (R12)
-	VFMADD213PS  64(R12), Z0, Z13
-	VMOVUPS      Z13, 64(R12)
+	VFMADD213PS  64(R14), Z26, Z13
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z14, Z14
+	VFMADD213PS  (R14), Z26, Z14
 	VCVTDQ2PS    Z15, Z15
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z14
-	VMOVUPS      Z14, (R12)
-	VFMADD213PS  64(R12), Z0, Z15
-	VMOVUPS      Z15, 64(R12)
+	VFMADD213PS  64(R14), Z26, Z15
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z16, Z16
+	VFMADD213PS  (R14), Z26, Z16
 	VCVTDQ2PS    Z17, Z17
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z16
-	VMOVUPS      Z16, (R12)
-	VFMADD213PS  64(R12), Z0, Z17
-	VMOVUPS      Z17, 64(R12)
+	VFMADD213PS  64(R14), Z26, Z17
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z18, Z18
+	VFMADD213PS  (R14), Z26, Z18
 	VCVTDQ2PS    Z19, Z19
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z18
-	VMOVUPS      Z18, (R12)
-	VFMADD213PS  64(R12), Z0, Z19
-	VMOVUPS      Z19, 64(R12)
+	VFMADD213PS  64(R14), Z26, Z19
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z20, Z20
+	VFMADD213PS  (R14), Z26, Z20
 	VCVTDQ2PS    Z21, Z21
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z20
-	VMOVUPS      Z20, (R12)
-	VFMADD213PS  64(R12), Z0, Z21
-	VMOVUPS      Z21, 64(R12)
+	VFMADD213PS  64(R14), Z26, Z21
 	ADDQ         R15, R14
+	VBROADCASTSS (R12), Z26
 	ADDQ         R13, R12
 	VCVTDQ2PS    Z22, Z22
+	VFMADD213PS  (R14), Z26, Z22
 	VCVTDQ2PS    Z23, Z23
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z22
-	VMOVUPS      Z22, (R12)
-	VFMADD213PS  64(R12), Z0, Z23
-	VMOVUPS      Z23, 64(R12)
+	VFMADD213PS  64(R14), Z26, Z23
 	ADDQ         R15, R14
-	ADDQ         R13, R12
+	VBROADCASTSS (R12), Z26
 	VCVTDQ2PS    Z24, Z24
+	VFMADD213PS  (R14), Z26, Z24
 	VCVTDQ2PS    Z25, Z25
-	VBROADCASTSS (R14), Z0
-	VFMADD213PS  (R12), Z0, Z24
-	VMOVUPS      Z24, (R12)
-	VFMADD213PS  64(R12), Z0, Z25
-	VMOVUPS      Z25, 64(R12)
+	VFMADD213PS  64(R14), Z26, Z25
 
-next13:
-	ADDQ $0x04, R9
-	ADDQ $0x80, R11
-	SUBQ AX, CX
-	JNZ  block13
+scaled13:
+	CMPQ        AX, CX
+	JNE         store13
+	MOVQ        columns_base+136(FP), R12
+	MOVQ        bias_base+160(FP), R13
+	VMOVUPS     (R12), Z26
+	VFMADD213PS (R13), Z26, Z0
+	VFMADD213PS (R13), Z26, Z2
+	VFMADD213PS (R13), Z26, Z4
+	VFMADD213PS (R13), Z26, Z6
+	VFMADD213PS (R13), Z26, Z8
+	VFMADD213PS (R13), Z26, Z10
+	VFMADD213PS (R13), Z26, Z12
+	VFMADD213PS (R13), Z26, Z14
+	VFMADD213PS (R13), Z26, Z16
+	VFMADD213PS (R13), Z26, Z18
+	VFMADD213PS (R13), Z26, Z20
+	VFMADD213PS (R13), Z26, Z22
+	VFMADD213PS (R13), Z26, Z24
+	VMOVUPS     64(R12), Z27
+	VFMADD213PS 64(R13), Z27, Z1
+	VFMADD213PS 64(R13), Z27, Z3
+	VFMADD213PS 64(R13), Z27, Z5
+	VFMADD213PS 64(R13), Z27, Z7
+	VFMADD213PS 64(R13), Z27, Z9
+	VFMADD213PS 64(R13), Z27, Z11
+	VFMADD213PS 64(R13), Z27, Z13
+	VFMADD213PS 64(R13), Z27, Z15
+	VFMADD213PS 64(R13), Z27, Z17
+	VFMADD213PS 64(R13), Z27, Z19
+	VFMADD213PS 64(R13), Z27, Z21
+	VFMADD213PS 64(R13), Z27, Z23
+	VFMADD213PS 64(R13), Z27, Z25
+
+store13:
+	MOVQ    c_base+184(FP), R12
+	MOVQ    cs+208(FP), R13
+	SHLQ    $0x02, R13
+	VMOVUPS Z0, (R12)
+	VMOVUPS Z1, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z2, (R12)
+	VMOVUPS Z3, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z4, (R12)
+	VMOVUPS Z5, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z6, (R12)
+	VMOVUPS Z7, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z8, (R12)
+	VMOVUPS Z9, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z10, (R12)
+	VMOVUPS Z11, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z12, (R12)
+	VMOVUPS Z13, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z14, (R12)
+	VMOVUPS Z15, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z16, (R12)
+	VMOVUPS Z17, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z18, (R12)
+	VMOVUPS Z19, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z20, (R12)
+	VMOVUPS Z21, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z22, (R12)
+	VMOVUPS Z23, 64(R12)
+	ADDQ    R13, R12
+	VMOVUPS Z24, (R12)
+	VMOVUPS Z25, 64(R12)
+	ADDQ    $0x04, R9
+	ADDQ    $0x80, R11
+	SUBQ    AX, CX
+	JNZ     block13
 	VZEROUPPER
 	RET
 

@@ -13,7 +13,7 @@ func portable() *Set {
 		Name: "portable", MR: 4, NR: 4,
 		Gemm:      gemm,
 		WidenInt8: widenInt8, WidenHalf: widenHalf, Transpose: transpose, KGroup: kGroup,
-		GemmInt8: gemmInt8, Quantize: quantize, AbsMax: absMax, ScaleAdd: scaleAdd,
+		GemmInt8: gemmInt8, Quantize: quantize, AbsMax: absMax,
 		Add: add, Mul: mul, Axpy: axpy, Scale: scale,
 		Sum: sum, Dot: dot, Squares: squares, Largest: largest,
 		GELU: gelu, GELUGrad: geluGrad, ExpSum: expSum, ScoreGrad: scoreGrad,
@@ -54,7 +54,7 @@ func widenInt8(dst []float32, src []int8, scale []float32) {
 	}
 }
 
-func gemmInt8(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, c []float32, cs int) {
+func gemmInt8(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int) {
 	for i := range m {
 		row := a[i*as : i*as+groups*kGroup]
 		out := c[i*cs : i*cs+4]
@@ -73,6 +73,9 @@ func gemmInt8(m, groups, block int, a []uint8, as int, scale []float32, ss int, 
 				out[j] = float32(math.FMA(float64(float32(s)), float64(scale[i*ss+at]), float64(out[j])))
 			}
 		}
+		for j := range out {
+			out[j] = float32(float64(out[j])*float64(columns[j]) + float64(bias[j]))
+		}
 	}
 }
 
@@ -88,12 +91,6 @@ func absMax(x []float32) float32 {
 		top = max(top, v, -v)
 	}
 	return top
-}
-
-func scaleAdd(dst, scale, bias []float32) {
-	for i, v := range dst {
-		dst[i] = v*scale[i] + bias[i]
-	}
 }
 
 func widenHalf(dst []float32, src []uint16, scale []float32) {

@@ -282,11 +282,6 @@ var rowCases = []rowCase{
 		u := func(i int) float64 { return x[1][i] * x[2][i] }
 		return []float64{total(x[0], u), total(x[0], func(i int) float64 { return u(i) * (x[0][i] - 0.25) * 1.5 })}
 	}, 1e-6},
-	{"scaleadd", 1, func(s *Set, x [][]float32) []float32 { s.ScaleAdd(x[0], x[1], x[2]); return nil },
-		func(x [][]float64) []float64 {
-			each(x[0], func(i int) float64 { return x[0][i]*x[1][i] + x[2][i] })
-			return nil
-		}, 2e-7},
 	{"normgrad", 1, func(s *Set, x [][]float32) []float32 {
 		s.NormGrad(x[0], x[1], x[2], x[3], 0.25, 1.5, 0.5, -0.75)
 		return nil

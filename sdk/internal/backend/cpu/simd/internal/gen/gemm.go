@@ -59,7 +59,7 @@ func (v isa) upperClear() { VZEROUPPER() }
 
 // tile writes the code for a number of rows.
 func (v isa) tile(rows int, k, a, aks, b, bs reg.Register, odd map[int]reg.GPVirtual) {
-	acc := make([][]reg.VecVirtual, rows)
+	acc := make([][]reg.Register, rows)
 	for i := range acc {
 		for range v.nv {
 			acc[i] = append(acc[i], v.zero())
@@ -69,7 +69,7 @@ func (v isa) tile(rows int, k, a, aks, b, bs reg.Register, odd map[int]reg.GPVir
 	accumulate := Load(Param("accumulate"), GP8())
 	TESTB(accumulate, accumulate)
 	JZ(LabelRef(start))
-	v.rows(acc, func(at Mem, r reg.VecVirtual) { VMOVUPS(at, r) })
+	v.rows(acc, func(at Mem, r reg.Register) { VMOVUPS(at, r) })
 	Label(start)
 	TESTQ(k, k)
 	JZ(LabelRef(loop + "done"))
@@ -96,11 +96,11 @@ func (v isa) tile(rows int, k, a, aks, b, bs reg.Register, odd map[int]reg.GPVir
 	DECQ(k)
 	JNZ(LabelRef(loop))
 	Label(loop + "done")
-	v.rows(acc, func(at Mem, r reg.VecVirtual) { VMOVUPS(r, at) })
+	v.rows(acc, func(at Mem, r reg.Register) { VMOVUPS(r, at) })
 }
 
 // rows calls f for each accumulator with its place in C.
-func (v isa) rows(acc [][]reg.VecVirtual, f func(at Mem, r reg.VecVirtual)) {
+func (v isa) rows(acc [][]reg.Register, f func(at Mem, r reg.Register)) {
 	c := Load(Param("c").Base(), GP64())
 	cs := v.stride("cs")
 	for i := range acc {

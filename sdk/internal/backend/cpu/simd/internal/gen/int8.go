@@ -23,6 +23,7 @@ type int8Set struct {
 	alloc func() func() reg.Register
 	// reload leaves the weights in memory: there is no register for them.
 	reload bool
+	factor reg.Register // the scale of the row in hand
 	// dot adds to each accumulator of a row the products of four activations x, the same in all lanes, with w.
 	dot func(temp func() reg.Register, x reg.Register, w []Op, acc []reg.Register)
 }
@@ -106,7 +107,7 @@ func number(r Op) byte {
 // gemm writes the microkernel of int8: one tile of m <= mr rows and nv vectors of columns. The sums of a block are
 // integers, exact; they are scaled and added to C in the order of the blocks.
 func (s int8Set) gemm() {
-	TEXT("gemmInt8"+s.name, NOSPLIT, "func(m, groups, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, c []float32, cs int)")
+	TEXT("gemmInt8"+s.name, NOSPLIT, "func(m, groups, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns, bias, c []float32, cs int)")
 	Pragma("noescape")
 	Doc("gemmInt8" + s.name + " is Set.GemmInt8.")
 	m := Load(Param("m"), GP64())
@@ -221,39 +222,56 @@ func (s int8Set) tile(rows int, groups reg.Register, a rowPointers, scale, w, st
 	}
 	CMPQ(groups, total.Addr)
 	JNE(LabelRef(label("later")))
-	s.flush(acc, alloc, scale, false)
-	JMP(LabelRef(label("next")))
+	s.scale(acc, alloc, scale, false)
+	JMP(LabelRef(label("scaled")))
 	Label(label("later"))
-	s.flush(acc, alloc, scale, true)
-	Label(label("next"))
+	s.scale(acc, alloc, scale, true)
+	Label(label("scaled"))
+	CMPQ(n, groups)
+	JNE(LabelRef(label("store")))
+	s.finish(acc, alloc, weights)
+	Label(label("store"))
+	s.rows(acc, func(at Mem, r reg.Register) { VMOVUPS(r, at) })
 	ADDQ(Imm(4), scale)
 	ADDQ(Imm(uint64(s.nv*s.bytes())), start)
 	SUBQ(n, groups)
 	JNZ(LabelRef(label("block")))
 }
 
-// flush scales the sums of a block and stores them in C, or adds them to it.
-func (s int8Set) flush(acc [][]reg.Register, alloc func() reg.Register, scale reg.Register, add bool) {
-	c, cs, at, ss := Load(Param("c").Base(), GP64()), s.stride("cs"), GP64(), s.stride("ss")
+// scale turns the sums of a block into floats times the row's scale, plus what C holds from the blocks before.
+func (s int8Set) scale(acc [][]reg.Register, alloc func() reg.Register, scale reg.Register, add bool) {
+	at, ss := GP64(), s.stride("ss")
 	MOVQ(scale, at)
-	for i := range acc {
-		for _, r := range acc[i] {
-			VCVTDQ2PS(r, r)
-		}
-		factor := alloc()
-		VBROADCASTSS(Mem{Base: at}, factor)
-		for j, r := range acc[i] {
-			to := Mem{Base: c, Disp: j * s.bytes()}
-			if add {
-				VFMADD213PS(to, factor, r)
-			} else {
-				VMULPS(factor, r, r)
+	row := 0
+	s.rows(acc, func(c Mem, r reg.Register) {
+		if row%s.nv == 0 {
+			s.factor = alloc()
+			VBROADCASTSS(Mem{Base: at}, s.factor)
+			if row/s.nv+1 < len(acc) {
+				ADDQ(ss, at)
 			}
-			VMOVUPS(r, to)
 		}
-		if i+1 < len(acc) {
-			ADDQ(ss, at)
-			ADDQ(cs, c)
+		row++
+		VCVTDQ2PS(r, r)
+		if add {
+			VFMADD213PS(c, s.factor, r)
+		} else {
+			VMULPS(s.factor, r, r)
+		}
+	})
+}
+
+// finish applies the scales of the columns and the bias.
+func (s int8Set) finish(acc [][]reg.Register, alloc func() reg.Register, weights []Op) {
+	columns, bias := base("columns"), base("bias")
+	for j := range s.nv {
+		scale := weights[j]
+		if s.reload {
+			scale = alloc()
+		}
+		VMOVUPS(Mem{Base: columns, Disp: j * s.bytes()}, scale)
+		for i := range acc {
+			VFMADD213PS(Mem{Base: bias, Disp: j * s.bytes()}, scale, acc[i][j])
 		}
 	}
 }
@@ -325,16 +343,4 @@ func signs() Mem {
 		signBits = &m
 	}
 	return *signBits
-}
-
-// scaleAdd writes the end of a frozen layer.
-func (v isa) scaleAdd() {
-	v.function("scaleAdd", "dst, scale, bias []float32)", "dst = dst ⊙ scale + bias.")
-	dst, scale, bias := base("dst"), base("scale"), base("bias")
-	v.each(length("dst"), func(a access) {
-		d, s, b := a.load(dst), a.load(scale), a.load(bias)
-		VFMADD213PS(b, s, d)
-		a.store(d, dst)
-	})
-	v.end()
 }

@@ -37,7 +37,6 @@ func main() {
 		v.geluKernels()
 		v.layerNorm()
 		v.absMax()
-		v.scaleAdd()
 	}
 	for _, s := range int8Sets {
 		s.gemm()
