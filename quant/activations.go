@@ -9,15 +9,15 @@ const PerToken = math.MaxInt32
 // attention and GELU write. A block is one head of 64 channels, and one outlier spoils no more than that.
 const ActivationBlock = 64
 
-// smallestRange is the largest magnitude of a block that counts as zero: below it the factor 127/max leaves float32.
-const smallestRange = 1e-30
+// SmallestRange is the smallest magnitude that gives a block a scale: below it the factor 127/max could leave float32.
+const SmallestRange = 1e-30
 
 // ActivationRange returns the scale of a block of activations whose largest magnitude is top, and the factor that takes
 // a value to its int8:
 //
 //	scale = top / 127        factor = 127 / top        both 0 for a block of zeros
 func ActivationRange(top float32) (scale, factor float32) {
-	if !(top >= smallestRange) {
+	if !(top >= SmallestRange) {
 		return 0, 0
 	}
 	return top / MaxInt8, MaxInt8 / top

@@ -81,13 +81,18 @@ func (m Matrix) Dequantize(dst []float32) {
 	}
 }
 
+// RowScale is the factor of a row's stored numbers.
+func (m Matrix) RowScale(row int) float32 {
+	if m.Scale == nil {
+		return 1
+	}
+	return m.Scale[row]
+}
+
 // DequantizeRow writes the values of one row to dst, which has Cols elements. Each is the stored number times the row's
 // scale, in float32.
 func (m Matrix) DequantizeRow(dst []float32, row int) {
-	scale := float32(1)
-	if m.Scale != nil {
-		scale = m.Scale[row]
-	}
+	scale := m.RowScale(row)
 	lo, hi := row*m.Cols, (row+1)*m.Cols
 	switch m.Scheme {
 	case Q8C:

@@ -65,9 +65,9 @@ func (o *Linear) check(p *Program) error {
 
 // Frozen is a frozen linear layer as the model holds it: a weight and its bias.
 type Frozen struct {
-	W     Weight
-	Bias  Buffer
-	Block int // of int8 activations, as Linear says
+	W                Weight
+	Bias             Buffer
+	Block, GradBlock int // of int8 activations and int8 gradients, as Linear and LinearBackward say
 }
 
 // Branch is AdaptMLP's hidden state and the up-projection that finishes it.
@@ -114,9 +114,11 @@ func (r *Recorder) LinearResidualAdapter(x Value, f Frozen, residual Value, b Br
 //
 //	dx = ((dy ⊙ s) W) ⊙ dgelu        dy [M, N], W [N, K], dx [M, K]
 //
-// DGELU [M, K], optional, is what the layer below stored for its GELU. W is the very weight of the forward pass.
+// DGELU [M, K], optional, is what the layer below stored for its GELU. W is the very weight of the forward pass. With a
+// Block, dy ⊙ s is rounded to int8 in blocks of so many columns, as Linear does with x.
 type LinearBackward struct {
 	W         Weight
+	Block     int
 	DY, DGELU Value
 	DX        Value
 }
@@ -130,7 +132,7 @@ func (o *LinearBackward) check(p *Program) error {
 	if err != nil {
 		return err
 	}
-	err = firstError(want(p, "dy", o.DY, m, o.W.Rows()), want(p, "dx", o.DX, m, o.W.Cols()))
+	err = firstError(want(p, "dy", o.DY, m, o.W.Rows()), want(p, "dx", o.DX, m, o.W.Cols()), option(o.Block >= 0, "negative block"))
 	if o.DGELU != None && err == nil {
 		err = want(p, "gelu derivative", o.DGELU, m, o.W.Cols())
 	}
@@ -143,6 +145,6 @@ func (r *Recorder) LinearBackward(dy Value, f Frozen, dgelu Value) Value {
 		return None
 	}
 	dx := r.temp("dlinear", r.dim(dy, 0), f.W.Cols())
-	r.record(&LinearBackward{W: f.W, DY: dy, DGELU: dgelu, DX: dx})
+	r.record(&LinearBackward{W: f.W, Block: f.GradBlock, DY: dy, DGELU: dgelu, DX: dx})
 	return dx
 }

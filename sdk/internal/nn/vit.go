@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"os"
 	"fmt"
 	"sync"
 
@@ -76,7 +77,7 @@ func (s *resources) frozen(name string, m quant.Matrix, bias []float32, block in
 		return backend.Frozen{}
 	}
 	s.owned = append(s.owned, w)
-	return backend.Frozen{W: w, Bias: s.floats(name+".bias", bias), Block: block}
+	return backend.Frozen{W: w, Bias: s.floats(name+".bias", bias), Block: block, GradBlock: gradBlock(block)}
 }
 
 // Activations is how the inputs of the frozen linear layers are multiplied.
@@ -170,4 +171,11 @@ func (v *ViT) positionsFor(gh, gw int) (backend.Buffer, error) {
 	}
 	v.positions[key] = b
 	return b, nil
+}
+
+func gradBlock(b int) int {
+	if b == 0 || os.Getenv("ZZ_FLOATGRAD") != "" {
+		return 0
+	}
+	return quant.ActivationBlock
 }

@@ -74,3 +74,25 @@ func LinearBackward[T Float](dx, dy []T, w Weight, dgelu []T, m, n, k int) {
 		dx[i] = T(s)
 	}
 }
+
+// Scaled is a weight whose rows have scales: int8 numbers times them.
+type Scaled interface {
+	Weight
+	RowScale(row int) float32
+}
+
+// LinearBackwardInt8 is LinearBackward with int8 gradients: the scales of W's rows go into dy, and that is rounded as
+// RoundActivations says, in float32, before it meets W's own integers.
+func LinearBackwardInt8[T Float](dx, dy []T, w Scaled, dgelu []T, m, n, k, block int) {
+	scaled := make([]T, len(dy))
+	for i, v := range dy {
+		scaled[i] = T(float32(v) * w.RowScale(i%n))
+	}
+	rounded := RoundActivations(scaled, m, n, block)
+	for i, v := range rounded {
+		if s := w.RowScale(i % n); s != 0 {
+			rounded[i] = T(float64(v) / float64(s))
+		}
+	}
+	LinearBackward(dx, rounded, w, dgelu, m, n, k)
+}

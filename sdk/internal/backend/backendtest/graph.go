@@ -18,7 +18,7 @@ type graph struct {
 	t      *testing.T
 	be     backend.Backend
 	first  int // number of the first item that items makes
-	block  int // of int8 activations in the layers that frozen makes, 0 for none
+	block  int // of int8 activations and gradients in the layers that frozen makes, 0 for none
 	floats map[backend.Value][]float32
 	ints   map[backend.Value][]int32
 	reads  []named[backend.Value]
@@ -208,7 +208,7 @@ func (g *graph) layer(scheme quant.Scheme, w, bias []float32, k int) backend.Fro
 	r, err := g.be.NewWeight("weight", m)
 	g.must(err)
 	g.close = append(g.close, r.Close)
-	return backend.Frozen{W: r, Bias: g.buffer("bias", bias), Block: g.block}
+	return backend.Frozen{W: r, Bias: g.buffer("bias", bias), Block: g.block, GradBlock: g.block}
 }
 
 // copied makes a temporary with v's contents: for operators that work in place.

@@ -96,28 +96,43 @@ func testLinearInt8(t *testing.T, s suite) {
 			})
 		}
 	}
+	gradient := func(block, m, n, k int, gelu bool) func(g *graph) {
+		return func(g *graph) {
+			g.block = block
+			linearBackward(quant.Q8C, m, n, k, gelu)(g)
+		}
+	}
+	for _, block := range blocks {
+		for _, c := range linearSizes {
+			s.check(t, fmt.Sprintf("backward %dx%dx%d block %d", c.m, c.n, c.k, block), gradient(block, c.m, c.n, c.k, false))
+			s.check(t, fmt.Sprintf("backward %dx%dx%d block %d gelu", c.m, c.n, c.k, block), gradient(block, c.m, c.n, c.k, true))
+		}
+	}
+	s.rejects(t, "float gradients", gradient(16, 7, 37, 197, false), gradient(0, 7, 37, 197, false))
 	s.rejects(t, "float activations", layer(backend.EpiNone, quant.PerToken, 7, 37, 197, 1), layer(backend.EpiNone, 0, 7, 37, 197, 1))
 	s.rejects(t, "another block", layer(backend.EpiNone, 64, 7, 37, 197, 1), layer(backend.EpiNone, quant.PerToken, 7, 37, 197, 1))
 }
 
-func testLinearBackward(t *testing.T, s suite) {
-	backward := func(scheme quant.Scheme, m, n, k int, gelu bool) func(g *graph) {
-		return func(g *graph) {
-			var d backend.Value
-			if gelu {
-				d = g.items("gelu'", m, m, k)
-			}
-			g.read("dx", g.LinearBackward(g.items("dy", m, m, n), g.frozen("w", scheme, n, k), d))
+// linearBackward is the input gradient of one frozen layer.
+func linearBackward(scheme quant.Scheme, m, n, k int, gelu bool) func(g *graph) {
+	return func(g *graph) {
+		var d backend.Value
+		if gelu {
+			d = g.items("gelu'", m, m, k)
 		}
+		g.read("dx", g.LinearBackward(g.items("dy", m, m, n), g.frozen("w", scheme, n, k), d))
 	}
+}
+
+func testLinearBackward(t *testing.T, s suite) {
 	for _, scheme := range schemes {
 		for _, c := range linearSizes {
 			name := fmt.Sprintf("%s %dx%dx%d", scheme, c.m, c.n, c.k)
-			s.check(t, name, backward(scheme, c.m, c.n, c.k, false))
-			s.check(t, name+" gelu", backward(scheme, c.m, c.n, c.k, true))
+			s.check(t, name, linearBackward(scheme, c.m, c.n, c.k, false))
+			s.check(t, name+" gelu", linearBackward(scheme, c.m, c.n, c.k, true))
 		}
 	}
-	s.rejects(t, "no gelu'", backward(quant.Q8C, 7, 37, 5, true), backward(quant.Q8C, 7, 37, 5, false))
+	s.rejects(t, "no gelu'", linearBackward(quant.Q8C, 7, 37, 5, true), linearBackward(quant.Q8C, 7, 37, 5, false))
 	// Equal row scales hide a missing scale; those of frozen differ, so f32 of the same weights is as far as rounding.
-	s.rejects(t, "q8c as if f32", backward(quant.Q8C, 7, 37, 197, false), backward(quant.F32, 7, 37, 197, false))
+	s.rejects(t, "q8c as if f32", linearBackward(quant.Q8C, 7, 37, 197, false), linearBackward(quant.F32, 7, 37, 197, false))
 }

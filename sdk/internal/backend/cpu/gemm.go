@@ -21,6 +21,7 @@ type worker struct {
 	panels []float32 // the panels of B of one task and depth
 	block  []float32 // one NR x NR block of a weight, on its way into a panel
 	tile   []float32 // one tile of C that sticks out of the matrix
+	row    []float32 // one row of a gradient, on its way to int8
 }
 
 func newWorker(id int, set *simd.Set) *worker {

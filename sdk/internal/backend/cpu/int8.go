@@ -29,34 +29,77 @@ func (a *activations) parts() (q []uint8, scale []float32) {
 	return unsafe.Slice((*uint8)(unsafe.Pointer(unsafe.SliceData(bytes))), a.m*a.stride), scale
 }
 
-// round fills rows from to to of a with x's.
-func (d *device) round(a *activations, x []float32, from, to int) {
-	q, scale := a.parts()
-	for r := from; r < to; r++ {
-		row, bytes := x[r*a.k:(r+1)*a.k], q[r*a.stride:(r+1)*a.stride]
-		for b := range a.blocks {
-			lo, hi := b*a.block, min((b+1)*a.block, a.k)
-			var factor float32
-			scale[r*a.blocks+b], factor = quant.ActivationRange(d.set.AbsMax(row[lo:hi]))
-			d.set.Quantize(bytes[lo:hi], row[lo:hi], factor)
+// round fills a with x, or with x ⊙ scales where there are scales [k].
+func (d *device) round(a *activations, x, scales []float32) {
+	d.pool.run(pieces(a.m, rowsPerTask), func(w *worker, i int) {
+		q, ranges := a.parts()
+		for r, to := bounds(i, rowsPerTask, a.m); r < to; r++ {
+			row := x[r*a.k : (r+1)*a.k]
+			if scales != nil {
+				row = append(w.row[:0], row...)
+				d.set.Mul(row, scales)
+				w.row = row
+			}
+			d.roundRow(a, q[r*a.stride:(r+1)*a.stride], ranges[r*a.blocks:], row)
 		}
-		for i := a.k; i < a.stride; i++ {
-			bytes[i] = d.set.Zero // meets zero weights
-		}
+	})
+}
+
+func (d *device) roundRow(a *activations, q []uint8, scale, row []float32) {
+	d.set.Quantize(q[:a.k], scale[:a.blocks], row, a.block)
+	for i := a.k; i < a.stride; i++ {
+		q[i] = d.set.Zero // meets zero weights
 	}
 }
 
-// int8Term is the integer product of a frozen layer, with its scales and bias: C = scale (Q W) + bias.
+// int8Term is an integer product with scales and a bias for its columns: C = columns (Q B) + bias.
 type int8Term struct {
-	x     *activations
-	w     *weight
-	start []int32
-	bias  []float32
+	x             *activations
+	panels        []int8 // of B, as simd.Set.GemmInt8 takes them
+	start         []int32
+	columns, bias []float32 // whole panels of columns; n of the bias
 }
 
 func (d *device) int8Term(e *executable, o *backend.Linear, m, k int) *int8Term {
 	w := e.Weight(o.W).(*weight)
-	return &int8Term{x: d.activations(e, m, k, o.Block), w: w, start: w.start(d.set.Zero, o.Block), bias: e.Floats(o.Bias)}
+	return &int8Term{x: d.activations(e, m, k, o.Block), panels: w.int8s, start: w.start(d.set.Zero, o.Block),
+		columns: w.scale, bias: e.Floats(o.Bias)}
+}
+
+// linearBackwardInt8 is g = dy W: the scales of W's rows go into dy, and W's bytes into panels of its columns, which
+// all linears of the Executable share: 590 kB for the largest of a ViT-S, next to the 22 MB that a second copy would
+// take.
+func (d *device) linearBackwardInt8(e *executable, o *backend.LinearBackward, g *gemm, w *weight) func() {
+	if d.set.GemmInt8 == nil || w.int8s == nil {
+		return nil
+	}
+	m, n := matrix(e, o.DY)
+	dy, nr := e.Floats(o.DY), d.set.NR
+	x := d.activations(e, m, n, o.Block)
+	count := pieces(w.cols, nr)
+	columns := make([]float32, count*nr)
+	for i := range columns {
+		columns[i] = 1
+	}
+	g.int8 = &int8Term{x: x, start: w.startBackward(d.set.Zero, o.Block), columns: columns, bias: make([]float32, count*nr)}
+	panels := d.columnPanels(e, x, count)
+	multiply := g.compile(d.pool)
+	return func() {
+		d.round(x, dy, w.scale[:n])
+		g.int8.panels = panels()
+		d.pool.run(count, func(_ *worker, p int) { w.packColumns(g.int8.panels[p*nr*x.stride:(p+1)*nr*x.stride], p) })
+		multiply()
+	}
+}
+
+// columnPanels is the memory for panels of columns, behind that of x.
+func (d *device) columnPanels(e *executable, x *activations, count int) func() []int8 {
+	used := x.m*x.blocks + pieces(x.m*x.stride, 4)
+	n := count * d.set.NR * x.stride
+	memory := e.Shared(used + pieces(n, 4))
+	return func() []int8 {
+		return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData((*memory)[used:]))), n)
+	}
 }
 
 // sliceInt8 computes the part of C that has rows i0 to i1 and panels p0 to p1.
@@ -75,7 +118,7 @@ func (g *gemm) sliceInt8(w *worker, i0, i1, p0, p1 int) {
 				copy(bias, t.bias[p*nr:])
 			}
 			g.set.GemmInt8(m, groups, block, q[i*stride:], stride, scale[i*blocks:], blocks,
-				t.w.int8s[p*nr*stride:], t.start[p*blocks*nr:], t.w.scale[p*nr:], bias, c, ldc)
+				t.panels[p*nr*stride:], t.start[p*blocks*nr:], t.columns[p*nr:], bias, c, ldc)
 			for r := 0; n < nr && r < m; r++ {
 				copy(g.c[(i+r)*g.ldc+p*nr:][:n], w.tile[r*nr:])
 			}

@@ -42,12 +42,8 @@ func (d *device) linear(e *executable, o *backend.Linear) func() {
 		return multiply
 	}
 	x := e.Floats(o.X)
-	round := func(_ *worker, i int) {
-		from, to := bounds(i, rowsPerTask, m)
-		d.round(g.int8.x, x, from, to)
-	}
 	return func() {
-		d.pool.run(pieces(m, rowsPerTask), round)
+		d.round(g.int8.x, x, nil)
 		multiply()
 	}
 }
@@ -114,8 +110,7 @@ func (d *device) addIf(c, bias []float32, j int) {
 func (d *device) linearBackward(e *executable, o *backend.LinearBackward) func() {
 	m, n := matrix(e, o.DY)
 	w := e.Weight(o.W).(*weight)
-	g := &gemm{set: d.set, m: m, n: w.cols, c: e.Floats(o.DX), ldc: w.cols,
-		terms: []term{{a: e.Floats(o.DY), rs: n, cs: 1, k: n, b: backward{d.set, w}}}}
+	g := &gemm{set: d.set, m: m, n: w.cols, c: e.Floats(o.DX), ldc: w.cols}
 	if dgelu := e.Floats(o.DGELU); dgelu != nil {
 		g.finish = func(i, m, j, n int) {
 			for r := i; r < i+m; r++ {
@@ -124,5 +119,9 @@ func (d *device) linearBackward(e *executable, o *backend.LinearBackward) func()
 			}
 		}
 	}
+	if o.Block > 0 {
+		return d.linearBackwardInt8(e, o, g, w)
+	}
+	g.terms = []term{{a: e.Floats(o.DY), rs: n, cs: 1, k: n, b: backward{d.set, w}}}
 	return g.compile(d.pool)
 }

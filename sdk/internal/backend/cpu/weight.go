@@ -21,7 +21,13 @@ type weight struct {
 	scale          []float32 // by row, whole panels; ones where the scheme has none
 
 	mu     sync.Mutex
-	starts map[int][]int32 // by block
+	starts map[startKey][]int32
+}
+
+// startKey says for which products sums begin: the block, and whether they run over the rows, backward.
+type startKey struct {
+	block    int
+	backward bool
 }
 
 // pack copies m into panels.
@@ -93,7 +99,8 @@ func (w *weight) index(r, c int) int {
 func (w *weight) start(zero uint8, block int) []int32 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s := w.starts[block]; s != nil {
+	key := startKey{block: block}
+	if s := w.starts[key]; s != nil {
 		return s
 	}
 	blocks, panel := quant.ActivationBlocks(w.cols, block), w.nr*w.depth()
@@ -108,11 +115,74 @@ func (w *weight) start(zero uint8, block int) []int32 {
 			}
 		}
 	}
+	return w.keep(key, s)
+}
+
+func (w *weight) keep(key startKey, s []int32) []int32 {
 	if w.starts == nil {
-		w.starts = map[int][]int32{}
+		w.starts = map[startKey][]int32{}
 	}
-	w.starts[block] = s
+	w.starts[key] = s
 	return s
+}
+
+// startBackward is start for sums over the rows, by panel of columns, block of rows and column.
+func (w *weight) startBackward(zero uint8, block int) []int32 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := startKey{block: block, backward: true}
+	if s := w.starts[key]; s != nil {
+		return s
+	}
+	blocks := quant.ActivationBlocks(w.rows, block)
+	s := make([]int32, pieces(w.cols, w.nr)*blocks*w.nr)
+	for r := range w.rows {
+		for c := 0; c < w.cols; c += w.group {
+			sums := s[(c/w.nr*blocks+r/block)*w.nr+c%w.nr:]
+			for i, v := range w.int8s[w.index(r, c):][:min(w.group, w.cols-c)] {
+				sums[i] -= int32(zero) * int32(v)
+			}
+		}
+	}
+	return w.keep(key, s)
+}
+
+// packColumns writes the panel of columns p nr to (p+1) nr as simd.Set.GemmInt8 takes it: groups of rows. Rows and
+// columns beyond the matrix are zero.
+func (w *weight) packColumns(dst []int8, p int) {
+	for r := 0; r < w.rows; r += w.group {
+		to := dst[r*w.nr:][:w.group*w.nr]
+		for c := 0; c < w.nr; c += w.group {
+			if p*w.nr+c >= w.depth() {
+				clear(to[c*w.group:])
+				break
+			}
+			// The group x group bytes lie w.group apart: rows of one panel are neighbours. nr is a multiple of group.
+			transposeBytes(to[c*w.group:], w.int8s[w.index(r, p*w.nr+c):], w.group)
+		}
+	}
+}
+
+// transposeBytes transposes a block of n x n bytes, n being 4 or 8.
+func transposeBytes(dst, src []int8, n int) {
+	if n != 4 {
+		for i := range n {
+			for j := range n {
+				dst[j*n+i] = src[i*n+j]
+			}
+		}
+		return
+	}
+	from, to := unsigned(src[:16]), unsigned(dst[:16])
+	load, store := binary.LittleEndian.Uint32, binary.LittleEndian.PutUint32
+	a, b, c, d := load(from), load(from[4:]), load(from[8:]), load(from[12:])
+	const even, low = 0x00ff00ff, 0x0000ffff
+	ab, AB := a&even|b&even<<8, a>>8&even|b&^even // columns 0 and 2, 1 and 3 of rows a and b
+	cd, CD := c&even|d&even<<8, c>>8&even|d&^even
+	store(to, ab&low|cd<<16)
+	store(to[4:], AB&low|CD<<16)
+	store(to[8:], ab>>16|cd&^low)
+	store(to[12:], AB>>16|CD&^low)
 }
 
 // scaleFloats applies the scales of a float32 matrix once and for all.

@@ -8,6 +8,9 @@ import (
 )
 
 func (r *recording) linear(o *backend.Linear) error {
+	if o.Block > 0 {
+		return errors.New("this device takes no int8 activations")
+	}
 	w, err := r.weight(o.W)
 	if err != nil {
 		return err
@@ -45,6 +48,9 @@ func (r *recording) linear(o *backend.Linear) error {
 }
 
 func (r *recording) linearBackward(o *backend.LinearBackward) error {
+	if o.Block > 0 {
+		return errors.New("this device takes no int8 gradients")
+	}
 	w, err := r.weight(o.W)
 	if err != nil {
 		return err

@@ -27,8 +27,7 @@ func (e *Executable[T]) reference(op backend.Op) (func() error, error) {
 	case *backend.Linear:
 		return e.linear(o)
 	case *backend.LinearBackward:
-		m, n := e.matrix(o.DY)
-		return always(func() { ref.LinearBackward(f(o.DX), f(o.DY), e.Weight(o.W), f(o.DGELU), m, n, o.W.Cols()) })
+		return e.linearBackward(o)
 	case *backend.Attention:
 		h := e.heads(o.Heads, o.QKV)
 		return always(func() { ref.Attention(f(o.O), f(o.LSE), f(o.QKV), h) })
@@ -110,6 +109,20 @@ func (e *Executable[T]) linear(o *backend.Linear) (func() error, error) {
 		return always(func() { ref.LinearResidualAdapter(f(o.Y), x(), w, f(o.Bias), f(o.Residual), up, m, n, k) })
 	}
 	return nil, errors.Errorf("unknown epilogue %d", o.Epilogue)
+}
+
+func (e *Executable[T]) linearBackward(o *backend.LinearBackward) (func() error, error) {
+	f := e.Floats
+	m, n := e.matrix(o.DY)
+	k, w := o.W.Cols(), e.Weight(o.W)
+	if o.Block == 0 {
+		return always(func() { ref.LinearBackward(f(o.DX), f(o.DY), w, f(o.DGELU), m, n, k) })
+	}
+	scaled, ok := w.(ref.Scaled)
+	if !ok {
+		return nil, errors.Errorf("int8 gradients through a weight of %T", w)
+	}
+	return always(func() { ref.LinearBackwardInt8(f(o.DX), f(o.DY), scaled, f(o.DGELU), m, n, k, o.Block) })
 }
 
 func (e *Executable[T]) batchNorm(o *backend.BatchNorm) (func() error, error) {

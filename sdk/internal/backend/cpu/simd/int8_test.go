@@ -202,27 +202,32 @@ func TestQuantize(t *testing.T) {
 					for i := range x {
 						x[i] = draw()
 					}
-					want, scale := make([]int8, n), make([]float32, 1)
-					quant.QuantizeActivations(want, scale, x, n)
-					got, factor := quant.ActivationRange(s.AbsMax(x))
-					if got != scale[0] {
-						t.Fatalf("scale %v, expected %v", got, scale[0])
-					}
-					q := make([]uint8, n+1)
-					q[n] = 77
-					s.Quantize(q[:n], x, factor)
-					for i, v := range want {
-						if q[i] != uint8(v)+s.Zero {
-							t.Fatalf("[%d] of %v is %d, expected %d", i, x[i], int8(q[i]-s.Zero), v)
-						}
-					}
-					if q[n] != 77 {
-						t.Error("wrote behind q")
+					for _, block := range []int{1, 16, 24, 64, n, quant.PerToken} {
+						checkQuantize(t, s, x, block)
 					}
 				})
 			}
 		}
 	})
+}
+
+func checkQuantize(t *testing.T, s *Set, x []float32, block int) {
+	t.Helper()
+	n, blocks := len(x), quant.ActivationBlocks(len(x), block)
+	want, wantScale := make([]int8, n), make([]float32, blocks)
+	quant.QuantizeActivations(want, wantScale, x, block)
+	q, scale := make([]uint8, n+1), make([]float32, blocks+1)
+	q[n], scale[blocks] = 77, 77
+	s.Quantize(q[:n], scale[:blocks], x, block)
+	sameBits(t, "scale", scale[:blocks], wantScale)
+	for i, v := range want {
+		if q[i] != uint8(v)+s.Zero {
+			t.Fatalf("block %d: [%d] of %v is %d, expected %d", block, i, x[i], int8(q[i]-s.Zero), v)
+		}
+	}
+	if q[n] != 77 || scale[blocks] != 77 {
+		t.Error("wrote behind the row")
+	}
 }
 
 func BenchmarkGemmInt8(b *testing.B) {

@@ -92,11 +92,6 @@ func normSumsAVX2(x []float32, gamma []float32, dy []float32, mean float32, rstd
 //go:noescape
 func normGradAVX2(dx []float32, x []float32, gamma []float32, dy []float32, mean float32, rstd float32, u float32, ux float32)
 
-// absMaxAVX2 is the largest magnitude, 0 for no elements.
-//
-//go:noescape
-func absMaxAVX2(x []float32) float32
-
 // gemmAVX512 is Set.Gemm.
 //
 //go:noescape
@@ -187,40 +182,35 @@ func normSumsAVX512(x []float32, gamma []float32, dy []float32, mean float32, rs
 //go:noescape
 func normGradAVX512(dx []float32, x []float32, gamma []float32, dy []float32, mean float32, rstd float32, u float32, ux float32)
 
-// absMaxAVX512 is the largest magnitude, 0 for no elements.
-//
-//go:noescape
-func absMaxAVX512(x []float32) float32
-
 // gemmInt8AVX2 is Set.GemmInt8.
 //
 //go:noescape
 func gemmInt8AVX2(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 
-// quantizeAVX2 is Set.Quantize for whole registers.
+// quantizeAVX2 is Set.Quantize for whole blocks of whole registers.
 //
 //go:noescape
-func quantizeAVX2(q []uint8, x []float32, factor float32)
+func quantizeAVX2(q []uint8, scale []float32, x []float32, block int)
 
 // gemmInt8AVXVNNI is Set.GemmInt8.
 //
 //go:noescape
 func gemmInt8AVXVNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 
-// quantizeAVXVNNI is Set.Quantize for whole registers.
+// quantizeAVXVNNI is Set.Quantize for whole blocks of whole registers.
 //
 //go:noescape
-func quantizeAVXVNNI(q []uint8, x []float32, factor float32)
+func quantizeAVXVNNI(q []uint8, scale []float32, x []float32, block int)
 
 // gemmInt8AVX512VNNI is Set.GemmInt8.
 //
 //go:noescape
 func gemmInt8AVX512VNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 
-// quantizeAVX512VNNI is Set.Quantize for whole registers.
+// quantizeAVX512VNNI is Set.Quantize for whole blocks of whole registers.
 //
 //go:noescape
-func quantizeAVX512VNNI(q []uint8, x []float32, factor float32)
+func quantizeAVX512VNNI(q []uint8, scale []float32, x []float32, block int)
 
 // transpose8AVX2 transposes blocks of 8 x 8: dst[j*ldd+i] = src[i*lds+j]. The blocks lie side by side in src, one
 // below the other in dst.

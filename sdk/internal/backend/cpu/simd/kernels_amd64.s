@@ -1741,45 +1741,6 @@ end:
 	VZEROUPPER
 	RET
 
-// func absMaxAVX2(x []float32) float32
-// Requires: AVX, SSE
-TEXT ·absMaxAVX2(SB), NOSPLIT, $0-28
-	VXORPS Y0, Y0, Y0
-	MOVQ   x_base+0(FP), AX
-	MOVQ   x_len+8(FP), CX
-	XORQ   DX, DX
-	JMP    whole
-
-step:
-	VMOVUPS (AX)(DX*4), Y1
-	VANDPS  lanesAK<>+0(SB), Y1, Y1
-	VMAXPS  Y1, Y0, Y0
-	ADDQ    $0x08, DX
-
-whole:
-	SUBQ       $0x08, CX
-	JGE        step
-	ADDQ       $0x08, CX
-	JZ         end
-	LEAQ       masks<>+0(SB), BX
-	MOVQ       $0x00000008, SI
-	SUBQ       CX, SI
-	VMOVDQU    (BX)(SI*4), Y1
-	VMASKMOVPS (AX)(DX*4), Y1, Y1
-	VANDPS     lanesAK<>+0(SB), Y1, Y1
-	VMAXPS     Y1, Y0, Y0
-
-end:
-	VEXTRACTF128 $0x01, Y0, X1
-	VMAXPS       X0, X1, X0
-	VPERMILPS    $0x4e, X0, X1
-	VMAXPS       X0, X1, X0
-	VPERMILPS    $0xb1, X0, X1
-	VMAXPS       X0, X1, X0
-	MOVSS        X0, ret+24(FP)
-	VZEROUPPER
-	RET
-
 // func gemmAVX512(m int, k int, a []float32, ars int, aks int, b []float32, bs int, c []float32, cs int, accumulate bool)
 // Requires: AVX, AVX512F
 TEXT ·gemmAVX512(SB), NOSPLIT, $0-121
@@ -4022,46 +3983,6 @@ end:
 	VZEROUPPER
 	RET
 
-// func absMaxAVX512(x []float32) float32
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·absMaxAVX512(SB), NOSPLIT, $0-28
-	VPXORD Z0, Z0, Z0
-	MOVQ   x_base+0(FP), AX
-	MOVQ   x_len+8(FP), CX
-	XORQ   DX, DX
-	JMP    whole
-
-step:
-	VMOVUPS (AX)(DX*4), Z1
-	VPANDD  lanesAK<>+0(SB), Z1, Z1
-	VMAXPS  Z1, Z0, Z0
-	ADDQ    $0x10, DX
-
-whole:
-	SUBQ      $0x10, CX
-	JGE       step
-	ADDQ      $0x10, CX
-	JZ        end
-	MOVL      $0x0000ffff, BX
-	BZHIL     CX, BX, BX
-	KMOVW     BX, K1
-	VMOVUPS.Z (AX)(DX*4), K1, Z1
-	VPANDD    lanesAK<>+0(SB), Z1, Z1
-	VMAXPS    Z1, Z0, Z0
-
-end:
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VMAXPS        Y0, Y1, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VMAXPS        X0, X1, X0
-	VPERMILPS     $0x4e, X0, X1
-	VMAXPS        X0, X1, X0
-	VPERMILPS     $0xb1, X0, X1
-	VMAXPS        X0, X1, X0
-	MOVSS         X0, ret+24(FP)
-	VZEROUPPER
-	RET
-
 // func gemmInt8AVX2(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·gemmInt8AVX2(SB), NOSPLIT, $0-216
@@ -5051,16 +4972,46 @@ DATA ones16<>+24(SB)/4, $0x00010001
 DATA ones16<>+28(SB)/4, $0x00010001
 GLOBL ones16<>(SB), RODATA|NOPTR, $32
 
-// func quantizeAVX2(q []uint8, x []float32, factor float32)
+// func quantizeAVX2(q []uint8, scale []float32, x []float32, block int)
 // Requires: AVX, AVX2
-TEXT ·quantizeAVX2(SB), NOSPLIT, $0-52
-	VBROADCASTSS factor+48(FP), Y0
-	MOVQ         q_base+0(FP), AX
-	MOVQ         x_base+24(FP), CX
-	MOVQ         x_len+32(FP), DX
-	JMP          check
+TEXT ·quantizeAVX2(SB), NOSPLIT, $0-80
+	MOVQ q_base+0(FP), AX
+	MOVQ x_base+48(FP), CX
+	MOVQ x_len+56(FP), DX
+	MOVQ scale_base+24(FP), BX
+	MOVQ block+72(FP), SI
 
-step:
+block:
+	VXORPS Y0, Y0, Y0
+	XORQ   DI, DI
+
+scan:
+	VMOVUPS      (CX)(DI*4), Y1
+	VANDPS       lanesAK<>+0(SB), Y1, Y1
+	VMAXPS       Y1, Y0, Y0
+	ADDQ         $0x08, DI
+	CMPQ         DI, SI
+	JL           scan
+	VEXTRACTF128 $0x01, Y0, X1
+	VMAXPS       X0, X1, X0
+	VPERMILPS    $0x4e, X0, X1
+	VMAXPS       X0, X1, X0
+	VPERMILPS    $0xb1, X0, X1
+	VMAXPS       X0, X1, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	VUCOMISS     lanesAZ<>+0(SB), X0
+	JCS          ranged
+	VDIVSS       lanesBA<>+0(SB), X0, X1
+	VMOVSS       lanesBA<>+0(SB), X2
+	VDIVSS       X0, X2, X2
+
+ranged:
+	VMOVSS       X1, (BX)
+	VBROADCASTSS X2, Y0
+	MOVQ         SI, DI
+
+round:
 	VMULPS       (CX), Y0, Y1
 	VCVTPS2DQ    Y1, Y1
 	VEXTRACTI128 $0x01, Y1, X2
@@ -5069,12 +5020,49 @@ step:
 	VMOVQ        X2, (AX)
 	ADDQ         $0x20, CX
 	ADDQ         $0x08, AX
-
-check:
-	SUBQ $0x08, DX
-	JGE  step
+	SUBQ         $0x08, DI
+	JG           round
+	ADDQ         $0x04, BX
+	SUBQ         SI, DX
+	JG           block
 	VZEROUPPER
 	RET
+
+DATA lanesAZ<>+0(SB)/4, $0x0da24260
+DATA lanesAZ<>+4(SB)/4, $0x0da24260
+DATA lanesAZ<>+8(SB)/4, $0x0da24260
+DATA lanesAZ<>+12(SB)/4, $0x0da24260
+DATA lanesAZ<>+16(SB)/4, $0x0da24260
+DATA lanesAZ<>+20(SB)/4, $0x0da24260
+DATA lanesAZ<>+24(SB)/4, $0x0da24260
+DATA lanesAZ<>+28(SB)/4, $0x0da24260
+DATA lanesAZ<>+32(SB)/4, $0x0da24260
+DATA lanesAZ<>+36(SB)/4, $0x0da24260
+DATA lanesAZ<>+40(SB)/4, $0x0da24260
+DATA lanesAZ<>+44(SB)/4, $0x0da24260
+DATA lanesAZ<>+48(SB)/4, $0x0da24260
+DATA lanesAZ<>+52(SB)/4, $0x0da24260
+DATA lanesAZ<>+56(SB)/4, $0x0da24260
+DATA lanesAZ<>+60(SB)/4, $0x0da24260
+GLOBL lanesAZ<>(SB), RODATA|NOPTR, $64
+
+DATA lanesBA<>+0(SB)/4, $0x42fe0000
+DATA lanesBA<>+4(SB)/4, $0x42fe0000
+DATA lanesBA<>+8(SB)/4, $0x42fe0000
+DATA lanesBA<>+12(SB)/4, $0x42fe0000
+DATA lanesBA<>+16(SB)/4, $0x42fe0000
+DATA lanesBA<>+20(SB)/4, $0x42fe0000
+DATA lanesBA<>+24(SB)/4, $0x42fe0000
+DATA lanesBA<>+28(SB)/4, $0x42fe0000
+DATA lanesBA<>+32(SB)/4, $0x42fe0000
+DATA lanesBA<>+36(SB)/4, $0x42fe0000
+DATA lanesBA<>+40(SB)/4, $0x42fe0000
+DATA lanesBA<>+44(SB)/4, $0x42fe0000
+DATA lanesBA<>+48(SB)/4, $0x42fe0000
+DATA lanesBA<>+52(SB)/4, $0x42fe0000
+DATA lanesBA<>+56(SB)/4, $0x42fe0000
+DATA lanesBA<>+60(SB)/4, $0x42fe0000
+GLOBL lanesBA<>(SB), RODATA|NOPTR, $64
 
 // func gemmInt8AVXVNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 // Requires: AVX, AVX2, CMOV, FMA3
@@ -6130,30 +6118,61 @@ store6:
 	VZEROUPPER
 	RET
 
-// func quantizeAVXVNNI(q []uint8, x []float32, factor float32)
+// func quantizeAVXVNNI(q []uint8, scale []float32, x []float32, block int)
 // Requires: AVX, AVX2
-TEXT ·quantizeAVXVNNI(SB), NOSPLIT, $0-52
-	VBROADCASTSS factor+48(FP), Y0
-	MOVQ         q_base+0(FP), AX
-	MOVQ         x_base+24(FP), CX
-	MOVQ         x_len+32(FP), DX
-	VMOVDQU      signs<>+0(SB), X1
-	JMP          check
+TEXT ·quantizeAVXVNNI(SB), NOSPLIT, $0-80
+	MOVQ    q_base+0(FP), AX
+	MOVQ    x_base+48(FP), CX
+	MOVQ    x_len+56(FP), DX
+	MOVQ    scale_base+24(FP), BX
+	MOVQ    block+72(FP), SI
+	VMOVDQU signs<>+0(SB), X0
 
-step:
-	VMULPS       (CX), Y0, Y2
+block:
+	VXORPS Y1, Y1, Y1
+	XORQ   DI, DI
+
+scan:
+	VMOVUPS      (CX)(DI*4), Y2
+	VANDPS       lanesAK<>+0(SB), Y2, Y2
+	VMAXPS       Y2, Y1, Y1
+	ADDQ         $0x08, DI
+	CMPQ         DI, SI
+	JL           scan
+	VEXTRACTF128 $0x01, Y1, X2
+	VMAXPS       X1, X2, X1
+	VPERMILPS    $0x4e, X1, X2
+	VMAXPS       X1, X2, X1
+	VPERMILPS    $0xb1, X1, X2
+	VMAXPS       X1, X2, X1
+	VXORPS       X2, X2, X2
+	VXORPS       X3, X3, X3
+	VUCOMISS     lanesAZ<>+0(SB), X1
+	JCS          ranged
+	VDIVSS       lanesBA<>+0(SB), X1, X2
+	VMOVSS       lanesBA<>+0(SB), X3
+	VDIVSS       X1, X3, X3
+
+ranged:
+	VMOVSS       X2, (BX)
+	VBROADCASTSS X3, Y1
+	MOVQ         SI, DI
+
+round:
+	VMULPS       (CX), Y1, Y2
 	VCVTPS2DQ    Y2, Y2
 	VEXTRACTI128 $0x01, Y2, X3
 	VPACKSSDW    X3, X2, X3
 	VPACKSSWB    X3, X3, X3
-	VPXOR        X1, X3, X3
+	VPXOR        X0, X3, X3
 	VMOVQ        X3, (AX)
 	ADDQ         $0x20, CX
 	ADDQ         $0x08, AX
-
-check:
-	SUBQ $0x08, DX
-	JGE  step
+	SUBQ         $0x08, DI
+	JG           round
+	ADDQ         $0x04, BX
+	SUBQ         SI, DX
+	JG           block
 	VZEROUPPER
 	RET
 
@@ -8989,28 +9008,61 @@ store13:
 	VZEROUPPER
 	RET
 
-// func quantizeAVX512VNNI(q []uint8, x []float32, factor float32)
+// func quantizeAVX512VNNI(q []uint8, scale []float32, x []float32, block int)
 // Requires: AVX, AVX512F
-TEXT ·quantizeAVX512VNNI(SB), NOSPLIT, $0-52
-	VBROADCASTSS factor+48(FP), Z0
-	MOVQ         q_base+0(FP), AX
-	MOVQ         x_base+24(FP), CX
-	MOVQ         x_len+32(FP), DX
-	VMOVDQU      signs<>+0(SB), X1
-	JMP          check
+TEXT ·quantizeAVX512VNNI(SB), NOSPLIT, $0-80
+	MOVQ    q_base+0(FP), AX
+	MOVQ    x_base+48(FP), CX
+	MOVQ    x_len+56(FP), DX
+	MOVQ    scale_base+24(FP), BX
+	MOVQ    block+72(FP), SI
+	VMOVDQU signs<>+0(SB), X0
 
-step:
-	VMULPS    (CX), Z0, Z2
-	VCVTPS2DQ Z2, Z2
-	VPMOVSDB  Z2, X2
-	VPXOR     X1, X2, X2
-	VMOVDQU   X2, (AX)
+block:
+	VPXORD Z1, Z1, Z1
+	XORQ   DI, DI
+
+scan:
+	VMOVUPS       (CX)(DI*4), Z2
+	VPANDD        lanesAK<>+0(SB), Z2, Z2
+	VMAXPS        Z2, Z1, Z1
+	ADDQ          $0x10, DI
+	CMPQ          DI, SI
+	JL            scan
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VMAXPS        Y1, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X3
+	VMAXPS        X2, X3, X2
+	VPERMILPS     $0x4e, X2, X3
+	VMAXPS        X2, X3, X2
+	VPERMILPS     $0xb1, X2, X3
+	VMAXPS        X2, X3, X2
+	VXORPS        X3, X3, X3
+	VXORPS        X4, X4, X4
+	VUCOMISS      lanesAZ<>+0(SB), X2
+	JCS           ranged
+	VDIVSS        lanesBA<>+0(SB), X2, X3
+	VMOVSS        lanesBA<>+0(SB), X4
+	VDIVSS        X2, X4, X4
+
+ranged:
+	VMOVSS       X3, (BX)
+	VBROADCASTSS X4, Z2
+	MOVQ         SI, DI
+
+round:
+	VMULPS    (CX), Z2, Z3
+	VCVTPS2DQ Z3, Z3
+	VPMOVSDB  Z3, X3
+	VPXOR     X0, X3, X3
+	VMOVDQU   X3, (AX)
 	ADDQ      $0x40, CX
 	ADDQ      $0x10, AX
-
-check:
-	SUBQ $0x10, DX
-	JGE  step
+	SUBQ      $0x10, DI
+	JG        round
+	ADDQ      $0x04, BX
+	SUBQ      SI, DX
+	JG        block
 	VZEROUPPER
 	RET
 

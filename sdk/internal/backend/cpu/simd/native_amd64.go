@@ -27,25 +27,34 @@ const offset = 128
 func avx512VNNI() *Set {
 	s := avx512()
 	s.Name, s.GemmInt8, s.Zero = "avx512vnni", gemmInt8AVX512VNNI, offset
-	s.Quantize = wholly(quantizeAVX512VNNI, 16, offset)
+	s.Quantize = blocks(quantizeAVX512VNNI, 16, offset)
 	return s
 }
 
 func avxVNNI() *Set {
 	s := avx2()
 	s.Name, s.GemmInt8, s.Zero = "avxvnni", gemmInt8AVXVNNI, offset
-	s.Quantize = wholly(quantizeAVXVNNI, 8, offset)
+	s.Quantize = blocks(quantizeAVXVNNI, 8, offset)
 	return s
 }
 
-// wholly makes Set.Quantize of a kernel that takes a multiple of lanes elements.
-func wholly(kernel func(q []uint8, x []float32, factor float32), lanes int, zero uint8) func(q []uint8, x []float32, factor float32) {
-	return func(q []uint8, x []float32, factor float32) {
-		n := len(x) / lanes * lanes
-		kernel(q[:n], x[:n], factor)
-		quantize(q[n:], x[n:], factor)
-		for i := n; i < len(x); i++ {
-			q[i] += zero
+// blocks makes Set.Quantize of a kernel that takes whole blocks of whole registers; what it cannot take is left to
+// plain Go.
+func blocks(kernel func(q []uint8, scale, x []float32, block int), lanes int, zero uint8) func(q []uint8, scale, x []float32, block int) {
+	return func(q []uint8, scale, x []float32, block int) {
+		block = min(block, len(x))
+		whole := 0
+		if block%lanes == 0 {
+			whole = len(x) / block * block
+		}
+		if whole > 0 {
+			kernel(q[:whole], scale, x[:whole], block)
+		}
+		if whole < len(x) {
+			quantize(q[whole:], scale[whole/block:], x[whole:], block)
+			for i := whole; i < len(x); i++ {
+				q[i] += zero
+			}
 		}
 	}
 }
@@ -55,8 +64,8 @@ func avx512() *Set {
 		Name: "avx512", MR: 13, NR: 32,
 		Gemm:      gemmAVX512,
 		WidenInt8: widenInt8AVX512, WidenHalf: widenHalfAVX512, Transpose: transposeAVX2,
-		KGroup: kGroup, AbsMax: absMaxAVX512,
-		Add: addAVX512, Mul: mulAVX512, Axpy: axpyAVX512, Scale: scaleAVX512,
+		KGroup: kGroup,
+		Add:    addAVX512, Mul: mulAVX512, Axpy: axpyAVX512, Scale: scaleAVX512,
 		Sum: sumAVX512, Dot: dotAVX512, Squares: squaresAVX512, Largest: largestAVX512,
 		GELU: geluAVX512, GELUGrad: geluGradAVX512, ExpSum: expSumAVX512, ScoreGrad: scoreGradAVX512,
 		Normalize: normalizeAVX512, NormSums: normSumsAVX512, NormGrad: normGradAVX512,
@@ -68,12 +77,12 @@ func avx2() *Set {
 		Name: "avx2", MR: 6, NR: 16,
 		Gemm:      gemmAVX2,
 		WidenInt8: widenInt8AVX2, WidenHalf: widenHalfAVX2, Transpose: transposeAVX2,
-		KGroup: kGroup, AbsMax: absMaxAVX2,
-		Add: addAVX2, Mul: mulAVX2, Axpy: axpyAVX2, Scale: scaleAVX2,
+		KGroup: kGroup,
+		Add:    addAVX2, Mul: mulAVX2, Axpy: axpyAVX2, Scale: scaleAVX2,
 		Sum: sumAVX2, Dot: dotAVX2, Squares: squaresAVX2, Largest: largestAVX2,
 		GELU: geluAVX2, GELUGrad: geluGradAVX2, ExpSum: expSumAVX2, ScoreGrad: scoreGradAVX2,
 		Normalize: normalizeAVX2, NormSums: normSumsAVX2, NormGrad: normGradAVX2,
-		GemmInt8: gemmInt8AVX2, Quantize: wholly(quantizeAVX2, 8, 0),
+		GemmInt8: gemmInt8AVX2, Quantize: blocks(quantizeAVX2, 8, 0),
 	}
 }
 

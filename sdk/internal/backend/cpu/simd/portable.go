@@ -2,6 +2,7 @@ package simd
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu/simd/internal/approx"
@@ -13,7 +14,7 @@ func portable() *Set {
 		Name: "portable", MR: 4, NR: 4,
 		Gemm:      gemm,
 		WidenInt8: widenInt8, WidenHalf: widenHalf, Transpose: transpose, KGroup: kGroup,
-		GemmInt8: gemmInt8, Quantize: quantize, AbsMax: absMax,
+		GemmInt8: gemmInt8, Quantize: quantize,
 		Add: add, Mul: mul, Axpy: axpy, Scale: scale,
 		Sum: sum, Dot: dot, Squares: squares, Largest: largest,
 		GELU: gelu, GELUGrad: geluGrad, ExpSum: expSum, ScoreGrad: scoreGrad,
@@ -79,18 +80,8 @@ func gemmInt8(m, groups, block int, a []uint8, as int, scale []float32, ss int, 
 	}
 }
 
-func quantize(q []uint8, x []float32, factor float32) {
-	for i, v := range x {
-		q[i] = uint8(int8(math.RoundToEven(float64(v * factor))))
-	}
-}
-
-func absMax(x []float32) float32 {
-	var top float32
-	for _, v := range x {
-		top = max(top, v, -v)
-	}
-	return top
+func quantize(q []uint8, scale, x []float32, block int) {
+	quant.QuantizeActivations(unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(q))), len(q)), scale, x, block)
 }
 
 func widenHalf(dst []float32, src []uint16, scale []float32) {

@@ -44,10 +44,9 @@ type Set struct {
 	// a holds what Quantize writes, b is a panel as WidenInt8 takes it without any -128, and start is -Zero Σ b[l, j].
 	// A row's result depends on that row alone. Nil where the set has nothing faster than Gemm.
 	GemmInt8 func(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int)
-	// Quantize is q = Zero + roundEven(x factor), two's complement where Zero is 0; |x factor| stays below 127.5.
-	Quantize func(q []uint8, x []float32, factor float32)
-	Zero     uint8                     // the activation that stands for 0
-	AbsMax   func(x []float32) float32 // max |x|, 0 for no elements
+	// Quantize rounds a row as quant.QuantizeActivations does; the bytes of q are its int8 plus Zero.
+	Quantize func(q []uint8, scale, x []float32, block int)
+	Zero     uint8 // the activation that stands for 0
 	// Transpose writes src [rows, cols] as dst[j ldd + i] = src[i lds + j].
 	Transpose func(dst []float32, ldd int, src []float32, lds, rows, cols int)
 

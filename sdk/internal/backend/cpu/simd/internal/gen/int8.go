@@ -8,6 +8,8 @@ import (
 	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/edgeadapt/edgeadapt/quant"
 )
 
 // kGroup is how many terms of a sum lie side by side, for each column of a panel: what one 32-bit lane takes.
@@ -276,37 +278,52 @@ func (s int8Set) finish(acc [][]reg.Register, alloc func() reg.Register, weights
 	}
 }
 
-// activations writes the row kernels: the largest magnitude, and rounding to int8.
-func (v isa) absMax() {
-	v.function("absMax", "x []float32) float32", "the largest magnitude, 0 for no elements.")
-	acc, x := v.zero(), base("x")
-	v.each(length("x"), func(a access) {
-		r := a.load(x)
-		if v.wide {
-			VPANDD(constant(math.Float32frombits(0x7fffffff)), r, r)
-		} else {
-			VANDPS(constant(math.Float32frombits(0x7fffffff)), r, r)
-		}
-		VMAXPS(r, acc, acc)
-	})
-	v.result(v.fold(acc, func(a, b, c Op) { VMAXPS(a, b, c) }))
-}
-
-// quantize takes whole registers only; the caller rounds the last few elements.
+// quantize takes rows of whole blocks, and blocks of whole registers.
 func (s int8Set) quantize() {
-	TEXT("quantize"+s.name, NOSPLIT, "func(q []uint8, x []float32, factor float32)")
+	TEXT("quantize"+s.name, NOSPLIT, "func(q []uint8, scale, x []float32, block int)")
 	Pragma("noescape")
-	Doc("quantize" + s.name + " is Set.Quantize for whole registers.")
-	factor := s.broadcast("factor")
+	Doc("quantize" + s.name + " is Set.Quantize for whole blocks of whole registers.")
 	q, x, n := base("q"), base("x"), length("x")
+	scale, block := base("scale"), Load(Param("block"), GP64())
 	flip := XMM()
 	if s.offset {
 		VMOVDQU(signs(), flip)
 	}
-	JMP(LabelRef("check"))
-	Label("step")
+	at, left := GP64(), GP64()
+	Label("block")
+	// The largest magnitude.
+	top := s.zero()
+	XORQ(at, at)
+	Label("scan")
+	r := s.reg()
+	VMOVUPS(Mem{Base: x, Index: at, Scale: 4}, r)
+	if s.wide {
+		VPANDD(constant(math.Float32frombits(0x7fffffff)), r, r)
+	} else {
+		VANDPS(constant(math.Float32frombits(0x7fffffff)), r, r)
+	}
+	VMAXPS(r, top, top)
+	ADDQ(Imm(uint64(s.lanes)), at)
+	CMPQ(at, block)
+	JL(LabelRef("scan"))
+	largest := s.fold(top, func(a, b, c Op) { VMAXPS(a, b, c) }).AsX()
+	// quant.ActivationRange.
+	width, factor := XMM(), XMM()
+	VXORPS(width, width, width)
+	VXORPS(factor, factor, factor)
+	VUCOMISS(constant(quant.SmallestRange), largest)
+	JCS(LabelRef("ranged"))
+	VDIVSS(constant(quant.MaxInt8), largest, width)
+	VMOVSS(constant(quant.MaxInt8), factor)
+	VDIVSS(largest, factor, factor)
+	Label("ranged")
+	VMOVSS(width, Mem{Base: scale})
+	factors := s.reg()
+	VBROADCASTSS(factor, factors)
+	MOVQ(block, left)
+	Label("round")
 	r, out := s.reg(), XMM()
-	VMULPS(Mem{Base: x}, factor, r)
+	VMULPS(Mem{Base: x}, factors, r)
 	VCVTPS2DQ(r, r)
 	if s.wide {
 		VPMOVSDB(r, out)
@@ -325,9 +342,11 @@ func (s int8Set) quantize() {
 	}
 	ADDQ(Imm(uint64(s.bytes())), x)
 	ADDQ(Imm(uint64(s.lanes)), q)
-	Label("check")
-	SUBQ(Imm(uint64(s.lanes)), n)
-	JGE(LabelRef("step"))
+	SUBQ(Imm(uint64(s.lanes)), left)
+	JG(LabelRef("round"))
+	ADDQ(Imm(4), scale)
+	SUBQ(block, n)
+	JG(LabelRef("block"))
 	s.end()
 }
 

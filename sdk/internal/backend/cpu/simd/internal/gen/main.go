@@ -36,7 +36,6 @@ func main() {
 		v.softmax()
 		v.geluKernels()
 		v.layerNorm()
-		v.absMax()
 	}
 	for _, s := range int8Sets {
 		s.gemm()
