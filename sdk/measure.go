@@ -24,9 +24,11 @@ type MeasureConfig struct {
 // Measurement is the time of one pass or training step, after its outputs were checked.
 type Measurement struct {
 	Device       string  `json:"device"`
+	Driver       string  `json:"driver"` // the CPU's instruction set
 	Backbone     string  `json:"backbone"`
 	Scheme       string  `json:"scheme"`
-	Mode         string  `json:"mode"` // "forward" or "step"
+	Activations  string  `json:"activations"` // "int8" or "float"
+	Mode         string  `json:"mode"`        // "forward" or "step"
 	Size         int     `json:"size"`
 	Batch        int     `json:"batch"`
 	Runs         int     `json:"runs"`
@@ -62,7 +64,9 @@ func (bb *Backbone) Measure(ctx context.Context, c MeasureConfig) (*Measurement,
 	defer leaveAdapter()
 	c = c.complete(bb)
 	mc := bb.host.Config()
-	m := &Measurement{Device: bb.vit.Backend().Info().ID, Backbone: mc.Name, Scheme: string(bb.host.Scheme()), Mode: "forward",
+	info := bb.vit.Backend().Info()
+	m := &Measurement{Device: info.ID, Driver: info.Driver, Backbone: mc.Name, Scheme: string(bb.host.Scheme()),
+		Activations: bb.vit.Activations().String(), Mode: "forward",
 		Size: c.Size, Batch: c.Batch, Runs: c.Runs}
 	if m.MaxError, err = bb.check(ctx, c); err != nil {
 		return nil, err

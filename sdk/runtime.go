@@ -34,6 +34,9 @@ func Devices() []Device {
 	return list
 }
 
+// InstructionSets lists the kernels of this processor that EDGEADAPT_CPU chooses from, best first; the last is portable Go.
+func InstructionSets() []string { return cpu.InstructionSets() }
+
 // Runtime is one open device and owns all that is made from it. Safe for concurrent use.
 type Runtime struct {
 	be   backend.Backend

@@ -12,6 +12,7 @@ import (
 type benchFlags struct {
 	session sessionFlags
 	measure sdk.MeasureConfig
+	all     bool
 	json    bool
 }
 
@@ -21,10 +22,14 @@ func (a *app) bench() *cobra.Command {
 		Use:   "bench",
 		Short: "Check a device's outputs, then time it",
 		Long: `Bench compares the outputs of the device with the float64 reference first and prints no time, and exits with 5, where
-they differ. Then it times passes over a batch: the median of wall and of processor time.`,
+they differ. Then it times passes over a batch: the median of wall and of processor time.
+
+With --all it measures every Vulkan device and every instruction set of the processor, each in a process of its own and
+one after the other, and prints one table.`,
 		Example: `  edgeadapt bench --batch 8
   edgeadapt bench --device vulkan:0 --adapter parts.safetensors --json
-  edgeadapt bench --step --batch 32 --size 112`,
+  edgeadapt bench --step --batch 32 --size 112
+  edgeadapt bench --all --threads 1`,
 		Args: exactly(),
 	}
 	f.session.register(c)
@@ -33,8 +38,14 @@ they differ. Then it times passes over a batch: the median of wall and of proces
 	c.Flags().IntVar(&f.measure.Size, "size", 0, "side of the input in pixels (default: the adapter's, or the backbone's)")
 	c.Flags().IntVar(&f.measure.Runs, "runs", 10, "passes to time")
 	c.Flags().BoolVar(&f.measure.Step, "step", false, "time a training step instead of a prediction")
+	c.Flags().BoolVar(&f.all, "all", false, "measure all devices and kernels, in one table")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON: ms, cpu_ms, images_per_s, rss_mb and more")
-	return a.command(c, func(ctx context.Context, _ []string) error { return f.run(ctx, a) })
+	return a.command(c, func(ctx context.Context, _ []string) error {
+		if f.all {
+			return f.runAll(ctx, a, c)
+		}
+		return f.run(ctx, a)
+	})
 }
 
 func (f *benchFlags) run(ctx context.Context, a *app) error {
@@ -60,8 +71,8 @@ func (f *benchFlags) run(ctx context.Context, a *app) error {
 		return a.printJSON(m)
 	}
 	return table(a.stdout, [][]string{
-		{"device", m.Device},
-		{"backbone", m.Backbone + ", " + m.Scheme},
+		{"device", m.Device + ", " + m.Driver},
+		{"backbone", m.Backbone + ", " + m.Scheme + ", " + m.Activations + " activations"},
 		{"measured", fmt.Sprintf("%s of %d image(s) at %d pixels, %d runs", m.Mode, m.Batch, m.Size, m.Runs)},
 		{"outputs", fmt.Sprintf("equal to the reference within %.1e", m.MaxError)},
 		{"wall time", fmt.Sprintf("%.2f ms (first %.0f ms)", m.MS, m.FirstMS)},

@@ -1,8 +1,8 @@
 package nn
 
 import (
-	"os"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/edgeadapt/edgeadapt/quant"
@@ -90,6 +90,14 @@ const (
 	// block's of 64 columns where attention or GELU did. For q8c weights on devices whose Info says Int8.
 	Int8Activations
 )
+
+// String is the name of the option: "float" or "int8".
+func (a Activations) String() string {
+	if a == Int8Activations {
+		return "int8"
+	}
+	return "float"
+}
 
 // ErrActivations says that a device or a weight scheme has no int8 activations.
 var ErrActivations = errors.New("no int8 activations")

@@ -14,6 +14,14 @@ import (
 // InstructionSetVariable names the environment variable that forces one of the sets of package simd.
 const InstructionSetVariable = "EDGEADAPT_CPU"
 
+// InstructionSets lists the values of that variable that this processor runs, best first.
+func InstructionSets() (names []string) {
+	for _, s := range simd.All() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
 // Options configure the backend.
 type Options struct {
 	// Threads is how many goroutines compute; 0 means GOMAXPROCS, which respects a container's quota.
