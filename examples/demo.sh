@@ -32,7 +32,7 @@ top1() {
 }
 
 : >"$out/eval.log"
-# All 300 images of clothes train, and the last epoch counts, as in the paper; textile holds some out to choose the epoch,
+# All 600 images of clothes train, and the last epoch counts, as in the paper; textile holds some out to choose the epoch,
 # and keeps the probe where no epoch beats it.
 tune clothes 56 0 --epochs 15
 tune textile 84 0.15 --epochs 10 --blocks 7-12

@@ -14,7 +14,7 @@ import (
 
 // How many images a class gets.
 const (
-	clothesTrain = 30
+	clothesTrain = 60
 	clothesTest  = 50
 )
 
