@@ -107,6 +107,12 @@ func (b *Backbone) Linear(block int, layer string) (quant.Matrix, []float32) {
 	return m, folded
 }
 
+// Idle says that the caller has its own copy of a layer's weights: those of the file need not stay in memory. They can
+// be read again at any time.
+func (b *Backbone) Idle(block int, layer string) {
+	checkpoint.Idle(b.linear[blockName(block, layer)+".weight"].Int8)
+}
+
 // layerScale returns the gains on a linear layer's output, nil where there are none.
 func (b *Backbone) layerScale(block int, layer string) []float32 {
 	switch layer {

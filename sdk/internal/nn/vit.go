@@ -132,6 +132,7 @@ func NewViT(be backend.Backend, b *model.Backbone, acts Activations) (*ViT, erro
 		at := func(layer string, normed bool) backend.Frozen {
 			name := fmt.Sprintf("blocks.%d.%s", i, layer)
 			m, bias := b.Linear(i, layer)
+			defer b.Idle(i, layer)
 			return v.frozen(name, m, bias, acts.block(normed))
 		}
 		v.blocks = append(v.blocks, block{

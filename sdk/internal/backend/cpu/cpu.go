@@ -56,7 +56,7 @@ func open(o Options, set *simd.Set) (*device, error) {
 	d.Backend = host.New(host.Options[float32]{
 		Info:   backend.Info{ID: "cpu", Name: processorName(), Kind: "cpu", Driver: set.Name, Int8: set.GemmInt8 != nil},
 		Kernel: d.kernel,
-		Pack:   func(m quant.Matrix) (host.Packed, error) { return pack(m, set), nil },
+		Pack:   func(m quant.Matrix) (host.Packed, error) { return pack(m, set) },
 	})
 	return d, nil
 }

@@ -1,12 +1,14 @@
 package cpu
 
 import (
+	"bytes"
 	"encoding/binary"
 	"sync"
 	"unsafe"
 
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu/simd"
+	"github.com/pkg/errors"
 )
 
 // weight is a frozen matrix [rows, cols] in panels of nr rows: element (r, c) is at ((r/nr) cols + c) nr + r%nr; int8
@@ -30,8 +32,11 @@ type startKey struct {
 	backward bool
 }
 
-// pack copies m into panels.
-func pack(m quant.Matrix, set *simd.Set) *weight {
+// pack copies m into panels. It returns quant.ErrValue for an int8 of -128, which the kernels leave no room for.
+func pack(m quant.Matrix, set *simd.Set) (*weight, error) {
+	if i := bytes.IndexByte(unsigned(m.Int8), 0x80); i >= 0 {
+		return nil, errors.WithMessagef(quant.ErrValue, "int8 weight [%d, %d] is -128, expected -127 to 127", i/m.Cols, i%m.Cols)
+	}
 	nr := set.NR
 	w := &weight{rows: m.Rows, cols: m.Cols, nr: nr, group: 1, scale: make([]float32, pieces(m.Rows, nr)*nr)}
 	for i := range w.scale {
@@ -48,7 +53,7 @@ func pack(m quant.Matrix, set *simd.Set) *weight {
 		w.floats = packPanels(w, m.Float)
 		w.scaleFloats()
 	}
-	return w
+	return w, nil
 }
 
 func packPanels[T any](w *weight, src []T) []T {
@@ -108,9 +113,9 @@ func (w *weight) start(zero uint8, block int) []int32 {
 	for p := 0; p*panel < len(w.int8s); p++ {
 		for c := 0; c < w.depth(); c += w.group {
 			sums := s[(p*blocks+min(c/block, blocks-1))*w.nr:][:w.nr]
-			bytes := unsigned(w.int8s[p*panel+c*w.nr:][:w.nr*w.group])
-			for i := 0; i < len(bytes); i += 4 {
-				q := binary.NativeEndian.Uint32(bytes[i:])
+			group := unsigned(w.int8s[p*panel+c*w.nr:][:w.nr*w.group])
+			for i := 0; i < len(group); i += 4 {
+				q := binary.NativeEndian.Uint32(group[i:])
 				sums[i/w.group] -= int32(zero) * (int32(int8(q)) + int32(int8(q>>8)) + int32(int8(q>>16)) + int32(int8(q>>24)))
 			}
 		}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package checkpoint
+
+// Idle does nothing on this system.
+func Idle([]int8) {}
