@@ -94,9 +94,14 @@ func (d *device) attention(e *executable, o *backend.Attention) func() {
 	h := d.heads(e, o.Heads, o.QKV)
 	qkv, out, lse := e.Floats(o.QKV), e.Floats(o.O), e.Floats(o.LSE)
 	scratch := h.scratch(e, h.dim*h.keys+h.tokens*h.channels+h.block*h.keys)
+	int8s := d.rounded(e)[o.O]
 	task := func(w *worker, i int) {
 		c := scratch(w)
-		h.forward(w, &c, qkv[h.row(i):], out[h.output(i):], lse[i*h.tokens:])
+		at := out[h.output(i):]
+		h.forward(w, &c, qkv[h.row(i):], at, lse[i*h.tokens:])
+		for t := 0; int8s != nil && t < h.tokens; t++ {
+			d.roundPart(int8s, i/h.count*h.tokens+t, i%h.count*h.dim, at[t*h.count*h.dim:][:h.dim])
+		}
 	}
 	return func() { d.pool.run(h.batch*h.count, task) }
 }

@@ -68,6 +68,9 @@ type gemm struct {
 	// finish, if any, is called once for each part of C, rows i to i+m and columns j to j+n, when its sums are complete.
 	finish func(i, m, j, n int)
 
+	// whole is a number of columns that finish needs together, a divisor of groupWidth; 0 for any.
+	whole int
+
 	// The split into tasks: blocks of rows by groups of panels. It has no influence on the result.
 	rows, group int
 }
@@ -88,8 +91,8 @@ func (g *gemm) split(threads int) (tasks int) {
 	for threads > 1 && count() < tasksPerThread*threads {
 		if g.rows > 16*mr {
 			g.rows = pieces(g.rows/2, mr) * mr
-		} else if g.group > 1 {
-			g.group = pieces(g.group, 2)
+		} else if half := pieces(g.group, 2); g.group > 1 && half*g.set.NR >= g.whole {
+			g.group = half
 		} else {
 			break
 		}

@@ -13,12 +13,12 @@ type activations struct {
 	m, k, block int
 	stride      int // k rounded up to whole groups
 	blocks      int
-	memory      *[]float32 // shared by all operators of the Executable
+	memory      *[]float32 // one of the Executable's regions
 }
 
-func (d *device) activations(e *executable, m, k, block int) *activations {
+func (d *device) activations(e *executable, region, m, k, block int) *activations {
 	a := &activations{m: m, k: k, block: block, stride: pieces(k, d.set.KGroup) * d.set.KGroup, blocks: quant.ActivationBlocks(k, block)}
-	a.memory = e.Shared(m*a.blocks + pieces(m*a.stride, 4))
+	a.memory = e.Shared(region, m*a.blocks+pieces(m*a.stride, 4))
 	return a
 }
 
@@ -32,24 +32,16 @@ func (a *activations) parts() (q []uint8, scale []float32) {
 // round fills a with x, or with x ⊙ scales where there are scales [k].
 func (d *device) round(a *activations, x, scales []float32) {
 	d.pool.run(pieces(a.m, rowsPerTask), func(w *worker, i int) {
-		q, ranges := a.parts()
 		for r, to := bounds(i, rowsPerTask, a.m); r < to; r++ {
 			row := x[r*a.k : (r+1)*a.k]
 			if scales != nil {
-				row = append(w.row[:0], row...)
+				w.row = append(w.row[:0], row...)
+				row = w.row
 				d.set.Mul(row, scales)
-				w.row = row
 			}
-			d.roundRow(a, q[r*a.stride:(r+1)*a.stride], ranges[r*a.blocks:], row)
+			d.roundPart(a, r, 0, row)
 		}
 	})
-}
-
-func (d *device) roundRow(a *activations, q []uint8, scale, row []float32) {
-	d.set.Quantize(q[:a.k], scale[:a.blocks], row, a.block)
-	for i := a.k; i < a.stride; i++ {
-		q[i] = d.set.Zero // meets zero weights
-	}
 }
 
 // int8Term is an integer product with scales and a bias for its columns: C = columns (Q B) + bias.
@@ -60,9 +52,9 @@ type int8Term struct {
 	columns, bias []float32 // whole panels of columns; n of the bias
 }
 
-func (d *device) int8Term(e *executable, o *backend.Linear, m, k int) *int8Term {
+func (d *device) int8Term(e *executable, o *backend.Linear, x *activations) *int8Term {
 	w := e.Weight(o.W).(*weight)
-	return &int8Term{x: d.activations(e, m, k, o.Block), panels: w.int8s, start: w.start(d.set.Zero, o.Block),
+	return &int8Term{x: x, panels: w.int8s, start: w.start(d.set.Zero, o.Block),
 		columns: w.scale, bias: e.Floats(o.Bias)}
 }
 
@@ -75,7 +67,7 @@ func (d *device) linearBackwardInt8(e *executable, o *backend.LinearBackward, g 
 	}
 	m, n := matrix(e, o.DY)
 	dy, nr := e.Floats(o.DY), d.set.NR
-	x := d.activations(e, m, n, o.Block)
+	x := d.activations(e, regionRound, m, n, o.Block)
 	count := pieces(w.cols, nr)
 	columns := make([]float32, count*nr)
 	for i := range columns {
@@ -96,7 +88,7 @@ func (d *device) linearBackwardInt8(e *executable, o *backend.LinearBackward, g 
 func (d *device) columnPanels(e *executable, x *activations, count int) func() []int8 {
 	used := x.m*x.blocks + pieces(x.m*x.stride, 4)
 	n := count * d.set.NR * x.stride
-	memory := e.Shared(used + pieces(n, 4))
+	memory := e.Shared(regionRound, used+pieces(n, 4))
 	return func() []int8 {
 		return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData((*memory)[used:]))), n)
 	}

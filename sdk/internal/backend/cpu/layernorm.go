@@ -14,6 +14,7 @@ func (d *device) layerNorm(e *executable, o *backend.LayerNorm) func() {
 	m, n := matrix(e, o.X)
 	x, gamma, beta := e.Floats(o.X), e.Floats(o.Gamma), e.Floats(o.Beta)
 	y, mean, rstd := e.Floats(o.Y), e.Floats(o.Mean), e.Floats(o.Rstd)
+	out := d.rounded(e)[o.Y]
 	task := func(_ *worker, i int) {
 		for r, to := bounds(i, rowsPerTask, m); r < to; r++ {
 			row := x[r*n : (r+1)*n]
@@ -21,6 +22,9 @@ func (d *device) layerNorm(e *executable, o *backend.LayerNorm) func() {
 			variance := float64(d.set.Squares(row, mu)) / float64(n)
 			mean[r], rstd[r] = mu, float32(1/math.Sqrt(variance+float64(o.Eps)))
 			d.set.Normalize(y[r*n:(r+1)*n], row, gamma, beta, mu, rstd[r])
+			if out != nil {
+				d.roundPart(out, r, 0, y[r*n:(r+1)*n])
+			}
 		}
 	}
 	return func() { d.pool.run(pieces(m, rowsPerTask), task) }

@@ -13,11 +13,17 @@ func (d *device) linear(e *executable, o *backend.Linear) func() {
 	m, k := matrix(e, o.X)
 	w, bias := e.Weight(o.W).(*weight), e.Floats(o.Bias)
 	g := &gemm{set: d.set, m: m, n: w.rows, c: e.Floats(o.Y), ldc: w.rows}
+	var ready *activations
 	if o.Block > 0 {
 		if d.set.GemmInt8 == nil || w.int8s == nil {
 			return nil
 		}
-		g.int8, bias = d.int8Term(e, o, m, k), nil // the integer term adds it
+		bias = nil // the integer term adds it
+		if ready = d.rounded(e)[o.X]; ready != nil {
+			g.int8 = d.int8Term(e, o, ready)
+		} else {
+			g.int8 = d.int8Term(e, o, d.activations(e, regionRound, m, k, o.Block))
+		}
 	} else {
 		g.terms = []term{{a: e.Floats(o.X), rs: k, cs: 1, k: k, b: forward{d.set, w}}}
 	}
@@ -27,7 +33,11 @@ func (d *device) linear(e *executable, o *backend.Linear) func() {
 	case backend.EpiResidual:
 		g.finish = d.addResidual(g, bias, e.Floats(o.Residual))
 	case backend.EpiGELU:
-		g.finish = d.gelu(g, bias, e.Floats(o.DGELU))
+		out := d.rounded(e)[o.Y]
+		g.finish = d.gelu(g, bias, e.Floats(o.DGELU), out)
+		if out != nil {
+			g.whole = out.block
+		}
 	case backend.EpiResidualAdapter:
 		// The up-projection continues the same sums.
 		_, r := matrix(e, o.Hidden)
@@ -38,7 +48,7 @@ func (d *device) linear(e *executable, o *backend.Linear) func() {
 		return nil
 	}
 	multiply := g.compile(d.pool)
-	if g.int8 == nil {
+	if g.int8 == nil || ready != nil {
 		return multiply
 	}
 	x := e.Floats(o.X)
@@ -83,8 +93,8 @@ func (d *device) addBranch(g *gemm, bias, residual, upBias []float32, scale floa
 	}
 }
 
-// gelu also stores the derivative where dgelu is not nil.
-func (d *device) gelu(g *gemm, bias, dgelu []float32) func(i, m, j, n int) {
+// gelu also stores the derivative where dgelu is not nil, and rounds the result where out is not nil.
+func (d *device) gelu(g *gemm, bias, dgelu []float32, out *activations) func(i, m, j, n int) {
 	return func(i, m, j, n int) {
 		for r := i; r < i+m; r++ {
 			at := r*g.ldc + j
@@ -94,6 +104,9 @@ func (d *device) gelu(g *gemm, bias, dgelu []float32) func(i, m, j, n int) {
 				d.set.GELU(y)
 			} else {
 				d.set.GELUGrad(y, dgelu[at:at+n])
+			}
+			if out != nil {
+				d.roundPart(out, r, j, y)
 			}
 		}
 	}

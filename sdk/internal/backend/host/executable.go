@@ -20,8 +20,11 @@ type Executable[T ref.Float] struct {
 	floats [][]T     // by Value
 	ints   [][]int32 // by Value
 	steps  []func() error
-	shared []T
+	shared []*[]T // by region
 	memory
+
+	// State is what the device's kernels remember of this Executable between being made.
+	State any
 }
 
 // Compile implements backend.Backend.
@@ -140,14 +143,21 @@ func (e *Executable[T]) Scratch(n int) []T {
 	return make([]T, n)
 }
 
-// Shared makes n elements that all operators share: what one leaves there, the next may overwrite. To be called while
-// compiling and read while running, as more may be asked for in between.
-func (e *Executable[T]) Shared(n int) *[]T {
-	if more := n - len(e.shared); more > 0 {
-		e.shared = make([]T, n)
+// Program is what the Executable runs.
+func (e *Executable[T]) Program() *backend.Program { return e.p }
+
+// Shared makes n elements that all operators share, in one of a few numbered regions: what one leaves there, the next
+// may overwrite. To be called while compiling and read while running, as more may be asked for in between.
+func (e *Executable[T]) Shared(region, n int) *[]T {
+	for len(e.shared) <= region {
+		e.shared = append(e.shared, new([]T))
+	}
+	s := e.shared[region]
+	if more := n - len(*s); more > 0 {
+		*s = make([]T, n)
 		e.add(int64(more) * sizeof[T]())
 	}
-	return &e.shared
+	return s
 }
 
 // Run implements backend.Executable. ctx is checked before every operator.
@@ -239,6 +249,6 @@ func (e *Executable[T]) Close() error {
 	e.be.acquire(context.Background())
 	defer e.be.release()
 	e.free()
-	e.floats, e.ints, e.steps, e.shared = nil, nil, nil, nil
+	e.floats, e.ints, e.steps, e.shared, e.State = nil, nil, nil, nil, nil
 	return nil
 }
