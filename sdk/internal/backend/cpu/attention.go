@@ -94,11 +94,15 @@ func (d *device) attention(e *executable, o *backend.Attention) func() {
 	h := d.heads(e, o.Heads, o.QKV)
 	qkv, out, lse := e.Floats(o.QKV), e.Floats(o.O), e.Floats(o.LSE)
 	scratch := h.scratch(e, h.dim*h.keys+h.tokens*h.channels+h.block*h.keys)
-	int8s := d.rounded(e)[o.O]
+	int8s, wanted := d.rounded(e)[o.O], e.Read(o.LSE)
 	task := func(w *worker, i int) {
 		c := scratch(w)
 		at := out[h.output(i):]
-		h.forward(w, &c, qkv[h.row(i):], at, lse[i*h.tokens:])
+		var sums []float32
+		if wanted {
+			sums = lse[i*h.tokens:]
+		}
+		h.forward(w, &c, qkv[h.row(i):], at, sums)
 		for t := 0; int8s != nil && t < h.tokens; t++ {
 			d.roundPart(int8s, i/h.count*h.tokens+t, i%h.count*h.dim, at[t*h.count*h.dim:][:h.dim])
 		}
@@ -106,7 +110,7 @@ func (d *device) attention(e *executable, o *backend.Attention) func() {
 	return func() { d.pool.run(h.batch*h.count, task) }
 }
 
-// forward computes one head. The rows of P are left unnormalised; o is divided by their sums.
+// forward computes one head; lse is nil where nobody wants it.
 func (h heads) forward(w *worker, c *carve, qkv, o, lse []float32) {
 	dim, ld := h.count*h.dim, h.stride()
 	k, v, s := c.take(h.dim*h.keys), c.take(h.tokens*h.channels), c.take(h.block*h.keys)
@@ -119,7 +123,9 @@ func (h heads) forward(w *worker, c *carve, qkv, o, lse []float32) {
 			row := s[i*h.keys : i*h.keys+h.tokens]
 			top := h.scale * h.set.Largest(row)
 			sum := h.set.ExpSum(row, h.scale, top)
-			lse[t0+i] = top + float32(math.Log(float64(sum)))
+			if lse != nil {
+				lse[t0+i] = top + float32(math.Log(float64(sum)))
+			}
 			h.set.Scale(row, 1/sum)
 		}
 		h.product(w, o[t0*dim:], dim, m, h.tokens, s, h.keys, 1, v, 0, false)

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/ref"
@@ -145,6 +146,12 @@ func (e *Executable[T]) Scratch(n int) []T {
 
 // Program is what the Executable runs.
 func (e *Executable[T]) Program() *backend.Program { return e.p }
+
+// Read reports whether an operator or the host reads v, so that a kernel may leave it out.
+func (e *Executable[T]) Read(v backend.Value) bool {
+	reads := func(o backend.Operand) bool { return o.Value == v && o.Access&backend.Read != 0 }
+	return e.p.Info(v).Output || slices.ContainsFunc(e.p.Ops(), func(op backend.Op) bool { return slices.ContainsFunc(op.Operands(), reads) })
+}
 
 // Shared makes n elements that all operators share, in one of a few numbered regions: what one leaves there, the next
 // may overwrite. To be called while compiling and read while running, as more may be asked for in between.
