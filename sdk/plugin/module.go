@@ -13,11 +13,12 @@ const (
 	// MaxBytes is the largest module.
 	MaxBytes = 8 << 20
 
-	maxItems      = 1 << 16   // of any section: types, functions, exports, segments
+	maxItems      = 1 << 16   // of most sections: types, functions, exports
+	maxSegments   = 1 << 18   // of data: Go's linker leaves runs of zeros out
 	maxTypeValues = 256       // parameters, and results, of a function type
 	maxTable      = 1 << 16   // entries of the table of functions
-	maxLocals     = 2048      // of a function
-	maxBody       = 256 << 10 // bytes of a function's code
+	maxLocals     = 1024      // of a function
+	maxBody       = 128 << 10 // bytes of a function's code
 )
 
 // Sections of a module, by their number.
@@ -39,8 +40,9 @@ const (
 
 const header = "\x00asm\x01\x00\x00\x00" // magic number and version of WebAssembly 1 and 2
 
-// clean checks a module's structure against the bounds and returns it without its custom sections: names and debugging
-// data, which nothing here needs, are more to parse. What instructions do is the compiler's to validate.
+// clean checks a module's structure against the bounds and returns one that does the same: without custom sections, as
+// names and debugging data are more to parse and nothing here needs them, and with its data in fewer pieces. What
+// instructions do is the compiler's to validate.
 func clean(module []byte) ([]byte, error) {
 	if len(module) > MaxBytes {
 		return nil, fmt.Errorf("module of %d bytes, the limit is %d", len(module), MaxBytes)
@@ -50,6 +52,7 @@ func clean(module []byte) ([]byte, error) {
 	}
 	out := append(make([]byte, 0, len(module)), header...)
 	s := &scanner{rest: module[len(header):]}
+	counted := false // whether instructions may name data segments by their number
 	for len(s.rest) > 0 {
 		whole := s.rest
 		id := s.byte()
@@ -67,6 +70,11 @@ func clean(module []byte) ([]byte, error) {
 		if content.err != nil {
 			return nil, fmt.Errorf("section %d: %w", id, content.err)
 		}
+		counted = counted || id == sectionDataCount
+		if merged := content.mergeData(); merged != nil && !counted {
+			out = append(binary.AppendUvarint(append(out, id), uint64(len(merged))), merged...)
+			continue
+		}
 		out = append(out, whole[:len(whole)-len(s.rest)]...)
 	}
 	return out, nil
@@ -76,6 +84,9 @@ func clean(module []byte) ([]byte, error) {
 type scanner struct {
 	rest []byte
 	err  error
+	// Of a data section: its segments, and whether one is passive.
+	data    []segment
+	passive bool
 }
 
 func (s *scanner) fail(format string, args ...any) {
@@ -155,7 +166,7 @@ func (s *scanner) section(id byte) {
 	case sectionCode:
 		s.each(maxItems, s.code)
 	case sectionData:
-		s.each(maxItems, s.data)
+		s.each(maxSegments, s.dataSegment)
 	case sectionStart, sectionDataCount:
 		s.u32()
 	default:
@@ -203,17 +214,15 @@ func (s *scanner) table() {
 	}
 }
 
-// constant skips an initial value: one instruction and its end.
-func (s *scanner) constant() {
+// constant reads an initial value: one instruction and its end. The result is the value of an i32.const, else 0.
+func (s *scanner) constant() (value uint32) {
 	switch op := s.byte(); op {
 	case 0x23: // global.get
 		s.u32()
-	case 0x41, 0x42: // i32.const, i64.const: signed LEB128
-		for n := 1; s.byte()&0x80 != 0; n++ {
-			if n == 10 {
-				s.fail("constant of more than 64 bits")
-			}
-		}
+	case 0x41:
+		value = uint32(s.signed(5))
+	case 0x42: // i64.const
+		s.signed(10)
 	case 0x43: // f32.const
 		s.bytes(4)
 	case 0x44: // f64.const
@@ -221,9 +230,26 @@ func (s *scanner) constant() {
 	default:
 		s.fail("initial value by instruction %#x, expected a constant", op)
 	}
-	if end := s.byte(); end != 0x0b && s.err == nil {
+	if end := s.byte(); end != 0x0b {
 		s.fail("initial value of more than one instruction")
 	}
+	return value
+}
+
+// signed reads a signed LEB128 of at most n bytes.
+func (s *scanner) signed(n int) (value int64) {
+	for shift := 0; shift < 7*n; shift += 7 {
+		b := s.byte()
+		value |= int64(b&0x7f) << shift
+		if b&0x80 == 0 {
+			if b&0x40 != 0 && shift+7 < 64 {
+				value |= -1 << (shift + 7)
+			}
+			return value
+		}
+	}
+	s.fail("number of more than %d bytes", n)
+	return 0
 }
 
 func (s *scanner) element() {
@@ -232,17 +258,6 @@ func (s *scanner) element() {
 	}
 	s.constant()
 	s.each(maxTable, func() { s.u32() })
-}
-
-func (s *scanner) data() {
-	switch kind := s.u32(); kind {
-	case 0: // active, in memory 0
-		s.constant()
-	case 1: // passive
-	default:
-		s.fail("data segment of kind %d, expected 0 or 1", kind)
-	}
-	s.bytes(s.count(len(s.rest)))
 }
 
 func (s *scanner) code() {
