@@ -33,8 +33,11 @@ func (p *Plugin) CanPostprocess() bool { return p.exports(exportPost) }
 
 func (p *Plugin) exports(name string) bool { return p.program.code.ExportedFunctions()[name] != nil }
 
-// Close releases the code after the calls under way. Idempotent.
+// Close releases the code after the calls under way. Idempotent; a nil plug-in has nothing to release.
 func (p *Plugin) Close() error {
+	if p == nil {
+		return nil
+	}
 	p.use.Lock()
 	defer p.use.Unlock()
 	if !p.closed {
