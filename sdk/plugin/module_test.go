@@ -31,7 +31,7 @@ func TestLoadRefuses(t *testing.T) {
 		"cut short":        {good.bytes()[:60], "limit is 23"},
 		"too large":        {make([]byte, MaxBytes+1), "limit is 8388608"},
 		"trap at start":    {good.with(sectionStart, 2).bytes(), "unreachable"},
-		"loop at start":    {minimal(bodyLoop).with(sectionStart, 2).bytes(), "no answer within 100ms"},
+		"loop at start":    {minimal(bodyLoop).with(sectionStart, 2).bytes(), "no answer within 500ms"},
 		"trap in init":     {exports(memory, alloc, post, export(exportInitialize, 0, 2)).bytes(), "unreachable"},
 		"unknown module":   {good.with(sectionImport, vector(imported("env", "open", 0, 0))...).bytes(), `imports "env" "open"`},
 		"unknown function": {good.with(sectionImport, vector(imported(wasiModule, "fd_open", 0, 0))...).bytes(), `"fd_open", which does not exist`},
