@@ -36,9 +36,9 @@ const maxGap = 64
 
 // mergeData makes a data section of fewer segments with the same effect: an instance's memory starts as zeros, so the
 // zeros between two segments may as well be written. It returns nil where segments overlap, as their order then matters,
-// where one is passive, and for other sections.
+// where one is passive or instructions may name them, and for other sections.
 func (s *scanner) mergeData() []byte {
-	if s.passive {
+	if s.passive || s.facts.counted {
 		return nil
 	}
 	slices.SortStableFunc(s.data, func(a, b segment) int { return cmp.Compare(a.at, b.at) })

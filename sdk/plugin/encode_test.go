@@ -9,10 +9,6 @@ import (
 // draft is a module by its sections' contents.
 type draft map[byte][]byte
 
-// order is how sections follow one another: the count of data segments stands before the code.
-var order = []byte{sectionType, sectionImport, sectionFunction, sectionTable, sectionMemory, sectionGlobal, sectionExport,
-	sectionStart, sectionElement, sectionDataCount, sectionCode, sectionData}
-
 // bytes encodes the module.
 func (d draft) bytes() []byte {
 	out := []byte(header)
@@ -40,7 +36,9 @@ func vector(items ...[]byte) []byte {
 }
 
 // sized is content after its length.
-func sized(content ...byte) []byte { return append([]byte{byte(len(content))}, content...) }
+func sized(content ...byte) []byte {
+	return append(binary.AppendUvarint(nil, uint64(len(content))), content...)
+}
 
 // export is an entry of the export section: kind 0 is a function, 2 a memory.
 func export(name string, kind, index byte) []byte {

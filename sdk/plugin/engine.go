@@ -36,8 +36,8 @@ type Limits struct {
 }
 
 // features are those of WebAssembly that modules may use: version 2 but for reference types, with which a table grows
-// beyond every limit, and vectors, which the interpreter and small targets pay for.
-const features = api.CoreFeaturesV2 &^ (api.CoreFeatureReferenceTypes | api.CoreFeatureSIMD)
+// beyond every limit, and vectors and several results, which no compiler asks for unless it is told to.
+const features = api.CoreFeaturesV2 &^ (api.CoreFeatureReferenceTypes | api.CoreFeatureSIMD | api.CoreFeatureMultiValue)
 
 // Engine compiles plug-ins and keeps the code: modules with the same bytes are compiled once, and some stay compiled
 // when nobody uses them. Safe for concurrent use.

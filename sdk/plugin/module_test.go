@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,8 +46,16 @@ func TestLoadRefuses(t *testing.T) {
 		"hook signature":   {exports(memory, alloc, export(exportPost, 0, 0)).bytes(), "another signature"},
 		"later version":    {exports(memory, alloc, export("edgeadapt_postprocess_v2", 0, 1)).bytes(), "exports neither"},
 		"wrong types":      {minimal([]byte{0, 0x41, 0, 0x0b}).bytes(), "invalid"}, // a value left on the stack
-		"vectors":          {minimal([]byte{0, 0x41, 0, 0xfd, 0x0f, 0x1a, 0x0b}).bytes(), "simd"},
-		"growing table":    {minimal([]byte{0, 0xd0, 0x70, 0x41, 1, 0xfc, 0x0f, 0, 0x1a, 0x0b}).with(sectionTable, 1, 0x70, 0, 1).bytes(), "reference-types"},
+		"vectors":          {minimal([]byte{0, 0x41, 0, 0xfd, 0x0f, 0x1a, 0x0b}).bytes(), "instruction 0xfd is not"},
+		"growing table":    {minimal([]byte{0, 0xd0, 0x70, 0x41, 1, 0xfc, 0x0f, 0, 0x1a, 0x0b}).with(sectionTable, 1, 0x70, 0, 1).bytes(), "instruction 0xd0 is not"},
+
+		// Bodies that a compiler would work on for minutes.
+		"branches":            {branching(5000, 0).bytes(), "5000 branches with 0 variables"},
+		"branches, variables": {branching(600, 1000).bytes(), "600 branches with 1000 variables"},
+		"many such functions": {repeated(17, branching(700, 700)).bytes(), "function 16: 700 branches with 700 variables"},
+		"jump table":          {minimal(slices.Concat([]byte{0, 0x41, 0, 0x0e, 0x88, 0x27}, make([]byte, 5001), []byte{0x0b})).bytes(), "5001 branches"},
+		"unknown instruction": {minimal([]byte{0, 0xfb, 0x0b}).bytes(), "instruction 0xfb is not supported"},
+		"unknown bulk":        {minimal([]byte{0, 0xfc, 0x0f, 0x0b}).bytes(), "instruction 0xfc 15 is not supported"},
 
 		// Counts that a decoder would allocate for.
 		"count of types":      {good.with(sectionType, huge...).bytes(), "limit"},
@@ -55,7 +64,7 @@ func TestLoadRefuses(t *testing.T) {
 		"count of globals":    {good.with(sectionGlobal, huge...).bytes(), "limit"},
 		"count of exports":    {good.with(sectionExport, huge...).bytes(), "limit"},
 		"count of elements":   {good.with(sectionElement, append([]byte{1, 0, 0x41, 0, 0x0b}, huge...)...).bytes(), "limit"},
-		"count of locals":     {minimal(append(locals, 0x0b)).bytes(), "4294967295 locals"},
+		"count of locals":     {minimal(append(locals, 0x0b)).bytes(), "function 2: count 4294967295"},
 		"length of data":      {good.with(sectionData, append([]byte{1, 0, 0x41, 0, 0x0b}, huge...)...).bytes(), "limit"},
 		"length of a name":    {good.with(sectionExport, append([]byte{1}, huge...)...).bytes(), "limit"},
 		"size of the table":   {good.with(sectionTable, append([]byte{1, 0x70, 0}, huge...)...).bytes(), "table of 4294967295"},
@@ -77,6 +86,28 @@ func TestLoadRefuses(t *testing.T) {
 				t.Errorf("the control: %s, %v", out, err)
 			}
 		})
+	}
+}
+
+// branching is a module whose last function has empty loops and variables.
+func branching(loops, variables int) draft {
+	locals := append(binary.AppendUvarint([]byte{1}, uint64(variables)), 0x7f)
+	return minimal(slices.Concat(locals, bytes.Repeat([]byte{0x03, 0x40, 0x0b}, loops), []byte{0x0b}))
+}
+
+// repeated has n copies of the last function's body, in place of all others.
+func repeated(n int, d draft) draft {
+	code := d[sectionCode]
+	last := code[len(minimal(nil)[sectionCode])-1:]
+	return d.with(sectionCode, append([]byte{byte(n)}, bytes.Repeat(last, n)...)...).with(sectionFunction, append([]byte{byte(n)}, make([]byte, n)...)...)
+}
+
+// TestBranches: what real programs have is compiled.
+func TestBranches(t *testing.T) {
+	for _, d := range []draft{branching(1000, 40), branching(100, 1000)} {
+		if out, err := load(t, d.bytes(), Options{TimeMillis: 10_000}).Postprocess(t.Context(), classes(1)); err != nil || string(out) != "{}" {
+			t.Errorf("%s, %v", out, err)
+		}
 	}
 }
 
@@ -111,7 +142,7 @@ func TestMergeData(t *testing.T) {
 			out = appendSigned(append(out, 0, 0x41), int32(g.at))
 			out = append(append(out, 0x0b, byte(len(g.bytes))), g.bytes...)
 		}
-		s := &scanner{rest: out}
+		s := &scanner{rest: out, facts: &facts{}}
 		if s.section(sectionData); s.err != nil {
 			t.Fatal(s.err)
 		}
@@ -119,7 +150,7 @@ func TestMergeData(t *testing.T) {
 		if merged == nil {
 			return
 		}
-		again := &scanner{rest: merged}
+		again := &scanner{rest: merged, facts: &facts{}}
 		if again.section(sectionData); again.err != nil || len(again.rest) > 0 {
 			t.Fatalf("merged data: %v, %d bytes left", again.err, len(again.rest))
 		}
@@ -141,7 +172,7 @@ func TestMergeDataLeaves(t *testing.T) {
 		"overlap": {2, 0, 0x41, 0, 0x0b, 2, 'a', 'b', 0, 0x41, 1, 0x0b, 1, 'c'},
 		"passive": {2, 0, 0x41, 0, 0x0b, 1, 'a', 1, 1, 'b'},
 	} {
-		s := &scanner{rest: data}
+		s := &scanner{rest: data, facts: &facts{}}
 		if s.section(sectionData); s.err != nil || s.mergeData() != nil {
 			t.Errorf("%s: %v, merged", name, s.err)
 		}
