@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,6 +42,10 @@ func TestAttach(t *testing.T) {
 	picture := filepath.Join(stripes(t, t.TempDir(), 1, "x"), "x", "00.png")
 	at := []string{"--backbone", backbone, "--device", "cpu", "--adapter"}
 
+	module, err := os.ReadFile(abuseModule)
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := must(t, "adapters", "attach", task, "--plugin", abuseModule, "--memory", "2", "--time", "9s", "-o", out)
 	if !strings.Contains(o.stdout, "pre-processing and post-processing") {
 		t.Errorf("attach: %s", o.stdout)
@@ -49,7 +54,7 @@ func TestAttach(t *testing.T) {
 		t.Errorf("inspect: %s", o.stdout)
 	}
 	p, _ := must(t, "inspect", out, "--json").object(t, "plugin")["plugin"].(map[string]any)
-	if p["bytes"] != 879.0 || p["memory_bytes"] != float64(2<<20) || p["time_ms"] != 9000.0 {
+	if p["bytes"] != float64(len(module)) || p["memory_bytes"] != float64(2<<20) || p["time_ms"] != 9000.0 {
 		t.Errorf("inspect --json: %v", p)
 	}
 	if o = must(t, append(append([]string{"predict", picture}, at...), out)...); !strings.Contains(o.stdout, `{"calls":1}`) {

@@ -27,26 +27,42 @@ static int differs(const uint8_t *a, const uint8_t *b) {
 	return 0;
 }
 
+// part is columns left to right-1 of rows top to bottom-1.
+struct part {
+	uint32_t left, top, right, bottom;
+};
+
+// plain says whether every pixel of a part is like the picture's first. Each turn of a loop costs a look at the host's
+// time limit, hence the unrolling.
+static int plain(const uint8_t *rgb, uint32_t width, struct part p) {
+	for (uint32_t y = p.top; y < p.bottom; y++) {
+#pragma clang loop unroll_count(8)
+		for (uint32_t x = p.left; x < p.right; x++)
+			if (differs(rgb, rgb + 3 * (y * width + x)))
+				return 0;
+	}
+	return 1;
+}
+
 static uint32_t out[5]; // kind, x, y, width, height
 
-// preprocess returns the smallest part that holds every pixel unlike the upper left one; all of a plain picture.
+// preprocess moves each side inwards while what it passes is plain; a picture that is plain throughout stays whole.
 EXPORT("edgeadapt_preprocess_v1") uint64_t preprocess(const uint8_t *rgb, uint32_t width, uint32_t height, uint32_t side) {
-	uint32_t left = width, right = 0, top = height, bottom = 0;
-	for (uint32_t y = 0; y < height; y++)
-		for (uint32_t x = 0; x < width; x++) {
-			if (!differs(rgb, rgb + 3 * (y * width + x)))
-				continue;
-			left = x < left ? x : left;
-			right = x > right ? x : right;
-			top = y < top ? y : top;
-			bottom = y;
-		}
-	if (left == width)
-		left = top = 0, right = width - 1, bottom = height - 1;
+	struct part p = {0, 0, width, height};
+	if (!plain(rgb, width, p)) {
+		while (plain(rgb, width, (struct part){p.left, p.top, p.right, p.top + 1}))
+			p.top++;
+		while (plain(rgb, width, (struct part){p.left, p.bottom - 1, p.right, p.bottom}))
+			p.bottom--;
+		while (plain(rgb, width, (struct part){p.left, p.top, p.left + 1, p.bottom}))
+			p.left++;
+		while (plain(rgb, width, (struct part){p.right - 1, p.top, p.right, p.bottom}))
+			p.right--;
+	}
 	out[0] = CROP;
-	out[1] = left;
-	out[2] = top;
-	out[3] = right - left + 1;
-	out[4] = bottom - top + 1;
+	out[1] = p.left;
+	out[2] = p.top;
+	out[3] = p.right - p.left;
+	out[4] = p.bottom - p.top;
 	return (uint64_t)(uint32_t)out << 32 | sizeof out;
 }
