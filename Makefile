@@ -22,7 +22,7 @@ test: deps ## run every test, Vulkan included
 	CGO_ENABLED=0 $(GO) build ./... 
 
 race: ## run the packages that share things between goroutines under the race detector
-	$(GO) test -race $(TEST_FLAGS) ./cmd/... ./sdk ./sdk/data ./sdk/tune ./sdk/internal/nn ./sdk/internal/backend/host ./sdk/internal/backend/cpu ./vulkan
+	$(GO) test -race $(TEST_FLAGS) ./cmd/... ./sdk ./sdk/data ./sdk/plugin ./sdk/tune ./sdk/internal/nn ./sdk/internal/backend/host ./sdk/internal/backend/cpu ./vulkan
 
 fuzz: ## run every fuzz target for a short time
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \

@@ -195,6 +195,11 @@ func FuzzModule(f *testing.F) {
 	f.Add(minimal(bodyLoop).with(sectionStart, 2).bytes())
 	f.Add(minimal(bodyTrap).with(sectionTable, 1, 0x70, 0, 1).with(sectionElement, 1, 0, 0x41, 0, 0x0b, 1, 0).with(sectionGlobal, 1, 0x7f, 1, 0x41, 0x7f, 0x0b).bytes())
 	f.Fuzz(func(t *testing.T, module []byte) {
+		if once, err := clean(module); err == nil {
+			if twice, err := clean(once); err != nil || !bytes.Equal(once, twice) {
+				t.Fatalf("cleaned twice: %x, %v; once: %x", twice, err, once)
+			}
+		}
 		e := newEngine(t, Limits{})
 		p, err := e.Load(t.Context(), module, Options{MemoryBytes: 1 << 20, TimeMillis: 50})
 		if err != nil {
