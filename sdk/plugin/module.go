@@ -21,9 +21,9 @@ const (
 	maxLocals     = 1024      // of a function
 	maxBody       = 128 << 10 // bytes of a function's code
 
-	// The compiler's work, in units that are explained at scanner.code: of a function, and of all. A program of 6 MB that
-	// uses Go's regexp, text/template and encoding/json has functions of up to 2.6e5 and 6.3e6 in all. A module made to be
-	// slow takes about as many times longer to compile than that program as it has more of this.
+	// The compiler's work as scanner.code counts it, of a function and of all. A program of 6 MB that uses Go's regexp,
+	// text/template and encoding/json has functions of up to 2.6e5, and 6.3e6 in all. The slowest function that was found
+	// within maxWork takes some 2 s to compile on one core of a server.
 	maxWork      = 1 << 19
 	maxTotalWork = 1 << 23
 )
