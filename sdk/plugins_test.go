@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk"
@@ -115,6 +116,20 @@ func TestPluginPreprocess(t *testing.T) {
 	x, err := bb.Pipeline(trim).Apply(rgb)
 	if err != nil || !slices.Equal(features(x, trim), want) {
 		t.Errorf("through the pipeline the features differ (%v)", err)
+	}
+}
+
+// TestPluginCancel: the caller's context ends a plug-in that looks at a picture, which is then no fault of the plug-in.
+func TestPluginCancel(t *testing.T) {
+	bb := onCPU(t)
+	a := use(t, bb, plugged(t, bb, 1, adapter.SingleLabel, abuseModule, adapter.Plugin{TimeMillis: 10_000}))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := bb.Predict(ctx, gradient(13, 9), a); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sdk.ErrPlugin) {
+		t.Errorf("got %v, expected the context's error", err)
+	}
+	if _, err := bb.Predict(t.Context(), gradient(14, 9), a); err != nil {
+		t.Errorf("the next call: %v", err)
 	}
 }
 

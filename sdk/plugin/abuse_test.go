@@ -65,6 +65,7 @@ func TestPreprocessAbuse(t *testing.T) {
 		9:  {"no room", "room for 27 bytes at address 0"},
 		10: {"room outside of the memory", "room for 30 bytes at address 2147483632"},
 		11: {"output shorter than its kind", "3 bytes, expected at least 4"},
+		13: {"endless loop", "no answer within 500ms"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out, err := p.Preprocess(t.Context(), Picture{width, 1, make([]byte, 3*width)}, 8)

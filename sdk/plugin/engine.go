@@ -61,6 +61,7 @@ func NewEngine(l Limits) *Engine {
 	if l.MemoryBytes <= 0 {
 		l.MemoryBytes = HostMemory
 	}
+	l.MemoryBytes = min(l.MemoryBytes, 1<<32) // what 32-bit addresses reach
 	if l.Time <= 0 {
 		l.Time = HostTime
 	}

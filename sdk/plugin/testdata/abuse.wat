@@ -82,5 +82,6 @@
     (if (i32.eq (local.get $width) (i32.const 7)) (then (return (call $out (i32.const 448) (i32.const 15)))))
     (if (i32.eq (local.get $width) (i32.const 8)) (then (return (call $out (i32.const 256) (i32.const 19)))))
     (if (i32.eq (local.get $width) (i32.const 11)) (then (return (i64.const 3))))
+    (if (i32.eq (local.get $width) (i32.const 13)) (then (loop $again (br $again))))
     (if (i32.eq (local.get $width) (i32.const 12)) (then (return (call $out (i32.const 480) (i32.const 15)))))
     (call $out (i32.const 256) (i32.const 20))))
