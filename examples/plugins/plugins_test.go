@@ -34,8 +34,8 @@ func TestThreshold(t *testing.T) {
 	}
 	for want, s := range map[string]plugin.Scores{
 		`{"accepted":[],"count":0,"unit":"classes"}`:             {},
-		`{"accepted":["good"],"count":1,"unit":"classes"}`:       {Labels: []string{"good", "hole"}, Values: []float32{0.5, 0.25}},
-		`{"accepted":["hole"],"count":1,"unit":"classes"}`:       {Labels: []string{"good", "hole"}, Values: []float32{0.4999, 0.375}},
+		`{"accepted":["nominal"],"count":1,"unit":"classes"}`:    {Labels: []string{"nominal", "local"}, Values: []float32{0.5, 0.25}},
+		`{"accepted":["local"],"count":1,"unit":"classes"}`:      {Labels: []string{"nominal", "local"}, Values: []float32{0.4999, 0.375}},
 		`{"accepted":["a\"b\\","é"],"count":2,"unit":"classes"}`: {Labels: []string{`a"b\`, "c", "é"}, Values: []float32{0.75, 0.5, 1}},
 	} {
 		got, err := p.Postprocess(t.Context(), s)

@@ -3,9 +3,9 @@
 // Command threshold is a plug-in in Go: post-processing that accepts a class only above a threshold of its own and counts
 // what it has accepted. Build it with make plugins; attach it with
 //
-//	edgeadapt adapters attach parts.safetensors --plugin threshold.wasm --plugin-memory 64MiB -o judged.safetensors
+//	edgeadapt adapters attach parts.safetensors --plugin threshold.wasm -o judged.safetensors
 //
-// It leaves fmt and encoding/json out, which would triple its size.
+// It leaves fmt and encoding/json out, with which it would be 3.3 MB instead of 1.9.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 // threshold is what a class's score must reach to count, by label.
-var threshold = map[string]float32{"nominal": 0.5, "good": 0.5, "hole": 0.3, "torn": 0.3}
+var threshold = map[string]float32{"nominal": 0.5, "local": 0.3, "global": 0.3}
 
 const otherwise = 0.6 // for all other labels
 
