@@ -6,7 +6,7 @@ DEMO  ?= demo
 TEST_FLAGS ?= -tags invariants
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test race fuzz bench cover lint shaders shaders-check backbone demo-data examples demo clean
+.PHONY: help deps build test race fuzz bench cover lint shaders shaders-check backbone demo-data examples plugins demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -22,7 +22,7 @@ test: deps ## run every test, Vulkan included
 	CGO_ENABLED=0 $(GO) build ./... 
 
 race: ## run the packages that share things between goroutines under the race detector
-	$(GO) test -race $(TEST_FLAGS) ./cmd/... ./sdk ./sdk/data ./sdk/tune ./sdk/internal/nn ./sdk/internal/backend/host ./sdk/internal/backend/cpu ./vulkan
+	$(GO) test -race $(TEST_FLAGS) ./cmd/... ./sdk ./sdk/data ./sdk/plugin ./sdk/tune ./sdk/internal/nn ./sdk/internal/backend/host ./sdk/internal/backend/cpu ./vulkan
 
 fuzz: ## run every fuzz target for a short time
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
@@ -52,6 +52,15 @@ backbone: ## rebuild the embedded backbone from CHECKPOINT, a folder with the or
 
 examples: ## run the example programs
 	$(GO) test ./examples/...
+
+CLANG   ?= clang
+CFLAGS_WASM = --target=wasm32 -O2 -Wall -ffreestanding -nostdlib -Wl,--no-entry -Wl,-z,stack-size=4096 -Wl,--strip-all
+
+plugins: ## rebuild the committed plug-ins: Go 1.26; clang and wasm-ld 14 for C; wabt 1.0.32 for the tests' modules in text
+	cd examples/plugins/threshold && GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -buildvcs=false \
+	  -ldflags='-s -w -buildid=' -o ../threshold.wasm .
+	$(CLANG) $(CFLAGS_WASM) -o examples/plugins/trim.wasm examples/plugins/trim/trim.c
+	for w in sdk/plugin/testdata/*.wat; do wat2wasm $$w -o $${w%.wat}.wasm || exit 1; done
 
 demo: build ## tune, switch and predict on two small real tasks; pictures and adapters go to ./demo
 	@examples/demo.sh bin/edgeadapt $(DEMO)

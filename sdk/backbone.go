@@ -9,6 +9,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/model"
+	"github.com/edgeadapt/edgeadapt/sdk/plugin"
 	"github.com/pkg/errors"
 )
 
@@ -78,16 +79,17 @@ func (bb *Backbone) Close() error {
 
 // Adapter is an adapter resident beside a Backbone, to be named in any later call. Immutable; safe for concurrent use.
 type Adapter struct {
-	bb   *Backbone
-	host *adapter.Adapter
-	task *nn.Task
+	bb     *Backbone
+	host   *adapter.Adapter
+	task   *nn.Task
+	plugin *plugin.Plugin // nil: none
 
 	use    sync.RWMutex // read by calls, written by Close
 	closed bool
 }
 
 // LoadAdapter reads an adapter file and makes it resident. It returns ErrIncompatible for an adapter that was made
-// for another backbone. The caller closes it; closing the Backbone does too.
+// for another backbone, and ErrPlugin for one whose plug-in cannot be used. The caller closes it; closing the Backbone does too.
 func (bb *Backbone) LoadAdapter(ctx context.Context, path string) (*Adapter, error) {
 	a, err := adapter.ReadFile(path)
 	if err != nil {
@@ -107,11 +109,16 @@ func (bb *Backbone) UseAdapter(ctx context.Context, a *adapter.Adapter) (*Adapte
 	if err := a.CheckBackbone(bb.host.Config().Ref()); err != nil {
 		return nil, err
 	}
-	task, err := nn.NewTask(bb.vit, a)
+	plug, err := bb.rt.loadPlugin(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	r := &Adapter{bb: bb, host: a, task: task}
+	task, err := nn.NewTask(bb.vit, a)
+	if err != nil {
+		plug.Close()
+		return nil, err
+	}
+	r := &Adapter{bb: bb, host: a, task: task, plugin: plug}
 	bb.mu.Lock()
 	bb.adapters = append(bb.adapters, r)
 	bb.mu.Unlock()
@@ -151,6 +158,7 @@ func (a *Adapter) Close() error {
 	a.bb.mu.Lock()
 	a.bb.adapters = slices.DeleteFunc(a.bb.adapters, func(x *Adapter) bool { return x == a })
 	a.bb.mu.Unlock()
+	a.plugin.Close()
 	err := a.bb.passes.drop(a.task)
 	if e := a.task.Close(); e != nil && err == nil {
 		err = e

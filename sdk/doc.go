@@ -22,6 +22,9 @@
 // tune, or from files. Package model reads checkpoints and backbone files, package adapter reads adapter files; both
 // formats are safetensors and described in docs/FORMATS.md.
 //
+// An adapter may carry a plug-in: a WebAssembly module that chooses the part of a picture to look at, or turns scores into
+// an answer such as a count ([Result].Plugin). It runs in the sandbox of package plugin.
+//
 // Everything made from a Runtime is closed with it. Types say what they are for concurrent use; nothing here panics on
-// what a file or an image holds, exits the process or logs unless given a logger.
+// what a file, an image or a plug-in holds, exits the process or logs unless given a logger.
 package sdk

@@ -11,6 +11,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
 	"github.com/edgeadapt/edgeadapt/sdk/model"
+	"github.com/edgeadapt/edgeadapt/sdk/plugin"
 	"github.com/edgeadapt/edgeadapt/sdk/tune"
 )
 
@@ -32,6 +33,7 @@ var (
 	ErrScheme        = quant.ErrScheme                   // no quantisation scheme has that name
 	ErrImage         = data.ErrImage                     // an image cannot be read
 	ErrDataset       = data.ErrDataset                   // a folder of images is not usable
+	ErrPlugin        = plugin.ErrPlugin                  // an adapter's plug-in cannot be used, or a call of it went wrong
 	ErrTap           = nn.ErrTap                         // no intermediate has that name
 	ErrConfig        = tune.ErrConfig                    // a tuning setting is out of range
 	ErrDiverged      = tune.ErrDiverged                  // the training loss left the range of numbers

@@ -51,7 +51,7 @@ func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, 
 	var truth []int
 	var scores [][]float32
 	var pending []Tensor
-	pipe := bb.Pipeline(a)
+	pipe := bb.pipeline(ctx, a)
 	flush := func() error {
 		rows, err := bb.logits(ctx, pending, a)
 		scores = append(scores, rows...)

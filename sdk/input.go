@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"bytes"
+	"context"
 	"image"
 	"io"
 
@@ -18,14 +19,16 @@ type Tensor = tensor.Tensor
 // files ahead with data.Load and hand in tensors.
 func (bb *Backbone) Pipeline(a *Adapter) data.Pipeline {
 	if a != nil {
-		return tune.Pipeline(a.host.Config(), bb.host.Config())
+		p := tune.Pipeline(a.host.Config(), bb.host.Config())
+		p.Before = pluginStepOf(a)
+		return p
 	}
 	p := bb.host.Config().Preprocess
 	return data.Pipeline{Fit: data.Crop, Size: p.Crop, Resize: p.Resize, Interpolation: data.Interpolation(p.Interpolation), Mean: p.Mean, Std: p.Std}
 }
 
 // prepare turns what a caller hands in into a normalised tensor [3, H, W].
-func (bb *Backbone) prepare(in any, a *Adapter) (Tensor, error) {
+func (bb *Backbone) prepare(ctx context.Context, in any, a *Adapter) (Tensor, error) {
 	var rgb *data.RGB
 	var err error
 	switch x := in.(type) {
@@ -47,7 +50,7 @@ func (bb *Backbone) prepare(in any, a *Adapter) (Tensor, error) {
 	if err != nil {
 		return Tensor{}, err
 	}
-	return bb.Pipeline(a).Apply(rgb)
+	return bb.pipeline(ctx, a).Apply(rgb)
 }
 
 // oneImage accepts [3, H, W] and [1, 3, H, W].

@@ -1,6 +1,10 @@
 package sdk
 
-import "log/slog"
+import (
+	"log/slog"
+
+	"github.com/edgeadapt/edgeadapt/sdk/plugin"
+)
 
 // Option configures Open.
 type Option func(*options)
@@ -12,6 +16,7 @@ type options struct {
 	validation  bool
 	cacheDir    string
 	log         *slog.Logger
+	plugins     plugin.Limits
 }
 
 // WithDevice names the device: "auto" (the default), "cpu", "vulkan:N", a UUID as Devices lists it, or "ref", the

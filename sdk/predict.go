@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"slices"
 
@@ -29,6 +30,11 @@ type Label struct {
 type Result struct {
 	Labels   []Label   // best first, equal scores by index; empty without an adapter
 	Features []float32 // pooled features [F]
+
+	// Plugin is the JSON object that the adapter's plug-in made of the scores, nil where it makes none.
+	Plugin json.RawMessage
+
+	logits []float32 // of all classes, in their order
 }
 
 // Predict classifies an image with an adapter. The image is an image.Image, an io.Reader or []byte with a JPEG, PNG,
@@ -50,7 +56,7 @@ func (bb *Backbone) PredictBatch(ctx context.Context, reqs []Request) ([]Result,
 		return nil, err
 	}
 	defer leave()
-	groups, err := bb.group(reqs)
+	groups, err := bb.group(ctx, reqs)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +65,9 @@ func (bb *Backbone) PredictBatch(ctx context.Context, reqs []Request) ([]Result,
 		if err := bb.predictGroup(ctx, g, reqs, out); err != nil {
 			return nil, err
 		}
+	}
+	if err := bb.postprocess(ctx, reqs, out); err != nil {
+		return nil, err
 	}
 	return out, nil
 }
@@ -71,10 +80,10 @@ type group struct {
 	inputs        []Tensor
 }
 
-func (bb *Backbone) group(reqs []Request) ([]*group, error) {
+func (bb *Backbone) group(ctx context.Context, reqs []Request) ([]*group, error) {
 	var groups []*group
 	for i, q := range reqs {
-		x, err := bb.prepare(q.Image, q.Adapter)
+		x, err := bb.prepare(ctx, q.Image, q.Adapter)
 		if err != nil {
 			return nil, errors.WithMessagef(err, "image %d", i)
 		}
@@ -154,7 +163,8 @@ func collect(f *nn.Forward, g *group, reqs []Request, out []Result, n int) error
 	for k, id := range g.ids[:n] {
 		out[id].Features = row(features, k)
 		if g.adapter != nil {
-			out[id].Labels = labels(g.adapter.host.Config(), row(logits, k), reqs[id].Options)
+			out[id].logits = row(logits, k)
+			out[id].Labels = labels(g.adapter.host.Config(), out[id].logits, reqs[id].Options)
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/host"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/model"
+	"github.com/edgeadapt/edgeadapt/sdk/plugin"
 	"github.com/pkg/errors"
 )
 
@@ -39,9 +40,10 @@ func InstructionSets() []string { return cpu.InstructionSets() }
 
 // Runtime is one open device and owns all that is made from it. Safe for concurrent use.
 type Runtime struct {
-	be   backend.Backend
-	acts string
-	log  *slog.Logger
+	be      backend.Backend
+	acts    string
+	log     *slog.Logger
+	plugins *plugin.Engine
 
 	mu        sync.Mutex
 	backbones []*Backbone
@@ -62,7 +64,7 @@ func Open(ctx context.Context, opts ...Option) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Runtime{be: be, acts: o.activations, log: o.log}, nil
+	return &Runtime{be: be, acts: o.activations, log: o.log, plugins: plugin.NewEngine(o.plugins)}, nil
 }
 
 func openDevice(o options) (backend.Backend, error) {
@@ -164,6 +166,9 @@ func (rt *Runtime) Close() error {
 		if err := list[i].Close(); err != nil && first == nil {
 			first = err
 		}
+	}
+	if err := rt.plugins.Close(); err != nil && first == nil {
+		first = err
 	}
 	if n := rt.be.MemoryInUse(); invariants && n != 0 && first == nil {
 		first = errors.Errorf("leak: %d bytes of device memory in use after everything was closed", n)

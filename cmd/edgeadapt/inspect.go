@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/edgeadapt/edgeadapt/sdk"
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/model"
+	"github.com/edgeadapt/edgeadapt/sdk/plugin"
 	"github.com/edgeadapt/edgeadapt/sdk/tune"
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
@@ -48,11 +50,30 @@ type inspection struct {
 	Adapter     *adapter.Config   `json:"adapter,omitempty"`
 	MadeFor     *adapter.Ref      `json:"made_for,omitempty"` // the adapter's backbone
 	Parameters  int               `json:"parameters,omitempty"`
+	Plugin      *pluginInfo       `json:"plugin,omitempty"`
 	Record      json.RawMessage   `json:"record,omitempty"` // of the adapter's training
 	Note        string            `json:"note,omitempty"`   // why a safetensors file is no checkpoint
 	Metadata    map[string]string `json:"metadata,omitempty"`
 	Tensors     []sdk.TensorInfo  `json:"tensors,omitempty"`
 	Bytes       int64             `json:"bytes,omitempty"` // of all tensors
+}
+
+// pluginInfo is the plug-in of an adapter; limits that it does not state are left out.
+type pluginInfo struct {
+	Bytes int `json:"bytes"`
+	*adapter.Plugin
+}
+
+// text prints the module's size and its limits.
+func (p *pluginInfo) text() string {
+	memory, limit := int64(plugin.DefaultMemory), plugin.DefaultTime
+	if p.MemoryBytes > 0 {
+		memory = p.MemoryBytes
+	}
+	if p.TimeMillis > 0 {
+		limit = time.Duration(p.TimeMillis) * time.Millisecond
+	}
+	return fmt.Sprintf("%s of WebAssembly, %s of memory, %v a call", bytesText(int64(p.Bytes)), bytesText(memory), limit)
 }
 
 // inspect reads a file as what it says it is, which also checks it.
@@ -113,6 +134,9 @@ func (r *inspection) adapter() error {
 	c, ref := ad.Config(), ad.Backbone()
 	r.Kind, r.Adapter, r.MadeFor, r.Fingerprint, r.Metadata = "adapter", &c, &ref, ref.Fingerprint, nil
 	r.Parameters, r.Record = ad.Parameters(), ad.Record()
+	if p := ad.Plugin(); p != nil {
+		r.Plugin = &pluginInfo{len(p.Module), p}
+	}
 	return nil
 }
 
@@ -183,6 +207,9 @@ func (r *inspection) adapterRows() [][]string {
 		{"parameters", parameters(r.Parameters)},
 		{"made for", r.MadeFor.Name},
 	}...)
+	if r.Plugin != nil {
+		rows = append(rows, []string{"plug-in", r.Plugin.text()})
+	}
 	return append(rows, recordRows(r.Record)...)
 }
 

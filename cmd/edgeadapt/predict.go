@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/edgeadapt/edgeadapt/sdk"
@@ -24,7 +25,8 @@ func (a *app) predict() *cobra.Command {
 		Use:   "predict IMAGE... --adapter ADAPTER",
 		Short: "Classify images",
 		Long: `Predict classifies JPEG, PNG, WebP, GIF and BMP files. An image that cannot be read is reported on stderr; the others
-are classified all the same, and the exit code is then 3.`,
+are classified all the same, and the exit code is then 3. What the adapter's plug-in makes of the scores is printed
+below them; an image that the plug-in fails on counts as one that cannot be read.`,
 		Example: `  edgeadapt predict photo.jpg --adapter parts.safetensors
   edgeadapt predict *.jpg --adapter parts.safetensors --top-k 1 --min-score 0.8 --json`,
 		Args: atLeastOne("IMAGE"),
@@ -39,9 +41,12 @@ are classified all the same, and the exit code is then 3.`,
 
 // prediction is the answer for one image file.
 type prediction struct {
-	Image  string      `json:"image"`
-	Labels []sdk.Label `json:"labels"`
-	Error  string      `json:"error,omitempty"`
+	Image  string          `json:"image"`
+	Labels []sdk.Label     `json:"labels"`
+	Plugin json.RawMessage `json:"plugin,omitempty"` // what the adapter's plug-in says
+	Error  string          `json:"error,omitempty"`
+
+	refused bool // by the plug-in
 }
 
 func (f *predictFlags) run(ctx context.Context, a *app, paths []string) error {
@@ -72,6 +77,16 @@ func (f *predictFlags) run(ctx context.Context, a *app, paths []string) error {
 		return err
 	}
 	a.reportSkipped(skipped)
+	failed := 0
+	for _, p := range list {
+		if p.refused {
+			failed++
+			fmt.Fprintf(a.stderr, "%s: %s\n", p.Image, p.Error)
+		}
+	}
+	if len(skipped) == 0 && failed > 0 {
+		return errors.WithMessagef(sdk.ErrPlugin, "%d of %d images", failed, len(paths))
+	}
 	return unreadable(skipped, len(paths))
 }
 
@@ -95,12 +110,16 @@ func (f *predictFlags) classify(ctx context.Context, s *session, paths []string)
 	var pending []sdk.Request
 	var ids []int
 	flush := func() error {
-		results, err := s.bb.PredictBatch(ctx, pending)
+		results, refused, err := predictEach(ctx, s.bb, pending)
 		if err != nil {
 			return err
 		}
 		for k, r := range results {
-			list[ids[k]].Labels = append(list[ids[k]].Labels, r.Labels...)
+			p := &list[ids[k]]
+			p.Labels, p.Plugin = append(p.Labels, r.Labels...), r.Plugin
+			if refused[k] != nil {
+				p.Error, p.refused = refused[k].Error(), true
+			}
 		}
 		pending, ids = pending[:0], ids[:0]
 		return nil
@@ -129,6 +148,25 @@ func (f *predictFlags) classify(ctx context.Context, s *session, paths []string)
 	return list, skipped, err
 }
 
+// predictEach judges a batch. Where a plug-in fails, that is the error of its image alone: refused has one entry a
+// request, nil where all is well.
+func predictEach(ctx context.Context, bb *sdk.Backbone, reqs []sdk.Request) (results []sdk.Result, refused []error, err error) {
+	refused = make([]error, len(reqs))
+	results, err = bb.PredictBatch(ctx, reqs)
+	if !errors.Is(err, sdk.ErrPlugin) {
+		return results, refused, err
+	}
+	results = make([]sdk.Result, len(reqs))
+	for i, q := range reqs {
+		if results[i], err = bb.Predict(ctx, q.Image, q.Adapter, q.Options...); errors.Is(err, sdk.ErrPlugin) {
+			refused[i] = err
+		} else if err != nil {
+			return nil, nil, err
+		}
+	}
+	return results, refused, nil
+}
+
 // items lists image files that have no label.
 func items(paths []string) []data.Item {
 	list := make([]data.Item, len(paths))
@@ -151,6 +189,9 @@ func printPredictions(a *app, list []prediction) error {
 		for _, l := range p.Labels {
 			rows = append(rows, []string{name, l.Name, fmt.Sprintf("%.4f", l.Score)})
 			name = ""
+		}
+		if p.Plugin != nil {
+			rows = append(rows, []string{"", "plug-in", string(p.Plugin)})
 		}
 	}
 	if len(rows) == 1 {

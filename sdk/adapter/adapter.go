@@ -15,6 +15,7 @@ type Adapter struct {
 	backbone Ref
 	tensors  map[string]tensor.Tensor
 	record   json.RawMessage
+	plugin   *Plugin // nil: none
 }
 
 // build checks that tensors are what config needs, drops all others, and makes an Adapter that shares their data.
@@ -116,13 +117,23 @@ func (a *Adapter) WithTensors(tensors map[string]tensor.Tensor) (*Adapter, error
 		}
 		all[name] = t.Clone()
 	}
-	return build(a.config, a.backbone, all, a.record)
+	return a.rebuild(a.config, all)
 }
 
 // WithConfig returns a copy with another configuration, which must need no tensors but those that are there; the ones it
 // does not need are dropped.
 func (a *Adapter) WithConfig(c Config) (*Adapter, error) {
-	return build(c, a.backbone, a.tensors, a.record)
+	return a.rebuild(c, a.tensors)
+}
+
+// rebuild makes a copy with another configuration and other tensors.
+func (a *Adapter) rebuild(c Config, tensors map[string]tensor.Tensor) (*Adapter, error) {
+	b, err := build(c, a.backbone, tensors, a.record)
+	if err != nil {
+		return nil, err
+	}
+	b.plugin = a.plugin
+	return b, nil
 }
 
 // CheckBackbone returns ErrIncompatible unless the adapter was made for this backbone, in whatever quantisation.

@@ -296,6 +296,7 @@ func TestParseRefuses(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(encoded(f, tiny(f, nil), nil))
 	f.Add(encoded(f, tiny(f, func(c *Config) { c.Pool, c.HeadNorm = PoolMean, false }), nil))
+	f.Add(encoded(f, withPlugin(f, Plugin{Module: []byte("\x00asm"), TimeMillis: 5}), nil))
 	f.Add(encoded(f, tiny(f, nil), func(m map[string]string, _ *[]checkpoint.Entry) {
 		m[metaBackbone] = `{"dim":9223372036854775807,"depth":3}`
 	}))

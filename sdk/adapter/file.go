@@ -62,8 +62,15 @@ func decode(f *checkpoint.File) (*Adapter, error) {
 	} else if !json.Valid(record) {
 		return nil, fmt.Errorf("metadata %q is no JSON: %w", metaRecord, ErrCorrupt)
 	}
+	plugin, err := decodePlugin(f)
+	if err != nil {
+		return nil, err
+	}
 	tensors := map[string]tensor.Tensor{}
 	for _, name := range f.Names() {
+		if name == tensorPlugin {
+			continue
+		}
 		info, err := f.Info(name)
 		if err != nil {
 			return nil, err
@@ -84,6 +91,7 @@ func decode(f *checkpoint.File) (*Adapter, error) {
 	if extra := len(tensors) - len(a.tensors); extra != 0 {
 		return nil, fmt.Errorf("%d tensors too many: %w", extra, ErrCorrupt)
 	}
+	a.plugin = plugin
 	return a, nil
 }
 
@@ -113,5 +121,6 @@ func (a *Adapter) encode() (map[string]string, []checkpoint.Entry, error) {
 	for _, s := range a.config.specs(a.backbone.Dim) {
 		entries = append(entries, checkpoint.Float32Entry(s.name, a.tensors[s.name]))
 	}
-	return metadata, entries, nil
+	entries, err := a.plugin.encode(metadata, entries)
+	return metadata, entries, err
 }

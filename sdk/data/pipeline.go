@@ -19,8 +19,14 @@ const (
 // MaxSize bounds the sides that a Pipeline makes, in pixels.
 const MaxSize = 8192
 
+// Step makes another picture of one, which it leaves as it is. Safe for concurrent use.
+type Step interface {
+	Apply(m *RGB) (*RGB, error)
+}
+
 // Pipeline is how pictures become input tensors. It is a plain value; Apply is safe for concurrent use.
 type Pipeline struct {
+	Before        Step // what happens to the decoded picture first; nil: nothing
 	Fit           Fit
 	Size          int // side of the result, pixels
 	Resize        int // Crop only: what the short side is scaled to; below Size the rest is padded with black
@@ -57,6 +63,15 @@ func (p Pipeline) Apply(m *RGB) (tensor.Tensor, error) {
 	}
 	if err := m.check(); err != nil {
 		return tensor.Tensor{}, err
+	}
+	if p.Before != nil {
+		var err error
+		if m, err = p.Before.Apply(m); err != nil {
+			return tensor.Tensor{}, err
+		}
+		if err := m.check(); err != nil {
+			return tensor.Tensor{}, err
+		}
 	}
 	o := window{width: p.Size, height: p.Size, w: p.Size, h: p.Size}
 	if p.Fit == Crop {

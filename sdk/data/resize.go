@@ -1,5 +1,7 @@
 package data
 
+import "image"
+
 // window is a rectangle of a picture that has been resized to width x height. It may reach beyond the picture.
 type window struct {
 	width, height int // of the whole resized picture
@@ -39,6 +41,17 @@ func (m *RGB) CenterCrop(n int) (*RGB, error) {
 		return nil, err
 	}
 	return m.region(cropStart(m.Width, n), cropStart(m.Height, n), n, n), nil
+}
+
+// Crop cuts out a part, which must not be empty nor reach beyond the picture.
+func (m *RGB) Crop(r image.Rectangle) (*RGB, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	if r.Empty() || !r.In(image.Rect(0, 0, m.Width, m.Height)) {
+		return nil, imageError("part %v of a picture of %dx%d", r, m.Width, m.Height)
+	}
+	return m.region(r.Min.X, r.Min.Y, r.Dx(), r.Dy()), nil
 }
 
 // cropStart is where a central crop of n pixels begins; negative where padding comes first.

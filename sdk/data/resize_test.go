@@ -3,8 +3,10 @@ package data
 import (
 	"errors"
 	"fmt"
+	"image"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -196,5 +198,53 @@ func TestRefusesImpossibleSizes(t *testing.T) {
 		if _, err := p.Apply(m); err == nil {
 			t.Errorf("pipeline %s: accepted", name)
 		}
+	}
+}
+
+func TestCrop(t *testing.T) {
+	m := &RGB{Width: 3, Height: 2, Pix: []uint8{0, 1, 2, 10, 11, 12, 20, 21, 22, 30, 31, 32, 40, 41, 42, 50, 51, 52}}
+	got, err := m.Crop(image.Rect(1, 0, 3, 2))
+	if want := []uint8{10, 11, 12, 20, 21, 22, 40, 41, 42, 50, 51, 52}; err != nil || got.Width != 2 || got.Height != 2 || !slices.Equal(got.Pix, want) {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, bad := range []image.Rectangle{{}, image.Rect(0, 0, 4, 2), image.Rect(-1, 0, 2, 2), image.Rect(2, 2, 3, 3)} {
+		if _, err := m.Crop(bad); !errors.Is(err, ErrImage) {
+			t.Errorf("part %v: %v", bad, err)
+		}
+	}
+}
+
+// halver is a Step that keeps the left half.
+type halver struct{ err error }
+
+func (h halver) Apply(m *RGB) (*RGB, error) {
+	if h.err != nil {
+		return nil, h.err
+	}
+	return m.Crop(image.Rect(0, 0, m.Width/2, m.Height))
+}
+
+// TestPipelineStep: a step comes before everything else, and its error ends the pipeline.
+func TestPipelineStep(t *testing.T) {
+	m := &RGB{Width: 4, Height: 2, Pix: make([]uint8, 24)}
+	for i := range m.Pix {
+		m.Pix[i] = uint8(10 * i)
+	}
+	p := Pipeline{Fit: Squash, Size: 2, Interpolation: Bilinear, Std: [3]float32{1, 1, 1}}
+	half, err := halver{}.Apply(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := p.Apply(half)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Before = halver{}
+	if got, err := p.Apply(m); err != nil || !slices.Equal(got.Data, want.Data) {
+		t.Errorf("%v, %v; expected %v", got.Data, err, want.Data)
+	}
+	p.Before = halver{errors.New("no")}
+	if _, err := p.Apply(m); err == nil || err.Error() != "no" {
+		t.Errorf("error of the step: %v", err)
 	}
 }

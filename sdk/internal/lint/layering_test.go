@@ -40,6 +40,7 @@ var allowed = map[string][]string{
 	"sdk/model":                        {"sdk/internal/tensor", "sdk/internal/checkpoint", "quant"},
 	"sdk/backbones/vits14":             {"sdk/model"},
 	"sdk/tune":                         {"sdk/internal/nn", "sdk/internal/backend", "sdk/internal/tensor", "sdk/adapter", "sdk/data", "sdk/model"},
+	"sdk/plugin":                       {},
 	"sdk/report":                       {"sdk/tune"},
 	"sdk":                              {"sdk/...", "quant"},
 	"cmd/edgeadapt":                    {"sdk", "sdk/..."},
