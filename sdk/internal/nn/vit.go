@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"os"
 	"sync"
 
 	"github.com/edgeadapt/edgeadapt/quant"
@@ -67,7 +66,7 @@ func (s *resources) floats(name string, data []float32) backend.Buffer {
 	return b
 }
 
-func (s *resources) frozen(name string, m quant.Matrix, bias []float32, block int) backend.Frozen {
+func (s *resources) frozen(name string, m quant.Matrix, bias []float32, block, gradBlock int) backend.Frozen {
 	if s.err != nil {
 		return backend.Frozen{}
 	}
@@ -77,7 +76,7 @@ func (s *resources) frozen(name string, m quant.Matrix, bias []float32, block in
 		return backend.Frozen{}
 	}
 	s.owned = append(s.owned, w)
-	return backend.Frozen{W: w, Bias: s.floats(name+".bias", bias), Block: block, GradBlock: gradBlock(block)}
+	return backend.Frozen{W: w, Bias: s.floats(name+".bias", bias), Block: block, GradBlock: gradBlock}
 }
 
 // Activations is how the inputs of the frozen linear layers are multiplied.
@@ -87,7 +86,8 @@ const (
 	// FloatActivations are float32.
 	FloatActivations Activations = iota
 	// Int8Activations are rounded to int8 as they come, with scales of their own: a token's where a LayerNorm wrote them, a
-	// block's of 64 columns where attention or GELU did. For q8c weights on devices whose Info says Int8.
+	// block's of 64 columns where attention or GELU did, and for the gradients of a backward pass. For q8c weights on
+	// devices whose Info says Int8.
 	Int8Activations
 )
 
@@ -133,7 +133,7 @@ func NewViT(be backend.Backend, b *model.Backbone, acts Activations) (*ViT, erro
 			name := fmt.Sprintf("blocks.%d.%s", i, layer)
 			m, bias := b.Linear(i, layer)
 			defer b.Idle(i, layer)
-			return v.frozen(name, m, bias, acts.block(normed))
+			return v.frozen(name, m, bias, acts.block(normed), acts.block(false))
 		}
 		v.blocks = append(v.blocks, block{
 			norm1: norm(fmt.Sprintf("blocks.%d.norm1", i)), norm2: norm(fmt.Sprintf("blocks.%d.norm2", i)),
@@ -180,11 +180,4 @@ func (v *ViT) positionsFor(gh, gw int) (backend.Buffer, error) {
 	}
 	v.positions[key] = b
 	return b, nil
-}
-
-func gradBlock(b int) int {
-	if b == 0 || os.Getenv("ZZ_FLOATGRAD") != "" {
-		return 0
-	}
-	return quant.ActivationBlock
 }
