@@ -1,7 +1,5 @@
 #include "textflag.h"
-
-// FMLA0 is fmla vd.4s, vn.4s, vm.s[0], which Go's assembler lacks: vd += vn times the first lane of vm.
-#define FMLA0(vm, vn, vd) WORD $(0x4F801000 | (vm)<<16 | (vn)<<5 | (vd))
+#include "neon_arm64.h"
 
 // ROW is one row of the tile: its element of A, in the lowest lane of vm, times the twelve columns in V0 to V2.
 #define ROW(vm, c0, c1, c2) FMLA0(vm, 0, c0); FMLA0(vm, 1, c1); FMLA0(vm, 2, c2)
