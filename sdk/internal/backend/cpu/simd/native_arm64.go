@@ -4,50 +4,30 @@ package simd
 func native() []*Set { return []*Set{neon()} }
 
 func neon() *Set {
-	s := portable()
-	s.Name, s.MR, s.NR, s.Gemm = "neon", 8, 12, gemmNEON
-	s.Add, s.Mul, s.Axpy, s.Scale, s.ScoreGrad = addNEON, mulNEON, axpyNEON, scaleNEON, scoreGradNEON
-	s.Normalize, s.NormGrad = normalizeNEON, normGradNEON
-	s.GemmInt8 = nil
-	return s
+	return &Set{
+		Name: "neon", MR: 8, NR: 12,
+		Gemm:      gemmNEON,
+		WidenInt8: widenInt8NEON, WidenHalf: widenHalfNEON, Transpose: transposeNEON, KGroup: kGroup,
+		Quantize: quantizeNEON, AbsMax: absMaxNEON,
+		Add: addNEON, Mul: mulNEON, Axpy: axpyNEON, Scale: scaleNEON,
+		Sum: sumNEON, Dot: dotNEON, Squares: squaresNEON, Largest: largestNEON,
+		GELU: geluNEON, GELUGrad: geluGradNEON, ExpSum: expSumNEON, ScoreGrad: scoreGradNEON,
+		Normalize: normalizeNEON, NormSums: normSumsNEON, NormGrad: normGradNEON,
+	}
 }
 
-// gemmNEON is Set.Gemm.
-//
-//go:noescape
-func gemmNEON(m, k int, a []float32, ars, aks int, b []float32, bs int, c []float32, cs int, accumulate bool)
-
-// addNEON is Set.Add.
-//
-//go:noescape
-func addNEON(dst, src []float32)
-
-// mulNEON is Set.Mul.
-//
-//go:noescape
-func mulNEON(dst, src []float32)
-
-// axpyNEON is Set.Axpy.
-//
-//go:noescape
-func axpyNEON(dst, src []float32, alpha float32)
-
-// scaleNEON is Set.Scale.
-//
-//go:noescape
-func scaleNEON(dst []float32, alpha float32)
-
-// scoreGradNEON is Set.ScoreGrad.
-//
-//go:noescape
-func scoreGradNEON(dp, p []float32, delta, scale float32)
-
-// normalizeNEON is Set.Normalize.
-//
-//go:noescape
-func normalizeNEON(y, x, gamma, beta []float32, mean, rstd float32)
-
-// normGradNEON is Set.NormGrad.
-//
-//go:noescape
-func normGradNEON(dx, x, gamma, dy []float32, mean, rstd, u, ux float32)
+// transposeNEON takes blocks of 4 x 4 and leaves the edges to plain Go.
+func transposeNEON(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	i, whole := 0, cols/4*4
+	if whole > 0 {
+		for ; i+4 <= rows; i += 4 {
+			transpose4NEON(dst[i:], ldd, src[i*lds:], lds, whole/4)
+		}
+	}
+	if whole < cols && i > 0 {
+		transpose(dst[whole*ldd:], ldd, src[whole:], lds, i, cols-whole)
+	}
+	if i < rows {
+		transpose(dst[i:], ldd, src[i*lds:], lds, rows-i, cols)
+	}
+}

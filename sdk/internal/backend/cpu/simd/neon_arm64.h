@@ -7,6 +7,7 @@
 #define FDIV(m, n, d) WORD $(0x6E20FC00 | (m)<<16 | (n)<<5 | (d)) // fdiv v{d}.4s, v{n}.4s, v{m}.4s
 #define FMAX(m, n, d) WORD $(0x4E20F400 | (m)<<16 | (n)<<5 | (d)) // fmax v{d}.4s, v{n}.4s, v{m}.4s
 #define FADDP(m, n, d) WORD $(0x6E20D400 | (m)<<16 | (n)<<5 | (d)) // faddp v{d}.4s, v{n}.4s, v{m}.4s
+#define FMLA(m, n, d) WORD $(0x4E20CC00 | (m)<<16 | (n)<<5 | (d)) // fmla v{d}.4s, v{n}.4s, v{m}.4s
 #define FMLA0(m, n, d) WORD $(0x4F801000 | (m)<<16 | (n)<<5 | (d)) // fmla v{d}.4s, v{n}.4s, v{m}.s[0]
 #define FMAXV(n, d) WORD $(0x6E30F800 | (n)<<5 | (d)) // fmaxv s{d}, v{n}.4s
 #define FABS(n, d) WORD $(0x4EA0F800 | (n)<<5 | (d)) // fabs v{d}.4s, v{n}.4s
@@ -19,6 +20,7 @@
 #define SSHR24(n, d) WORD $(0x4F280400 | (n)<<5 | (d)) // sshr v{d}.4s, v{n}.4s, #24
 #define SSHR31(n, d) WORD $(0x4F210400 | (n)<<5 | (d)) // sshr v{d}.4s, v{n}.4s, #31
 #define FIRST(d) WORD $(0x1E204000 | (d)<<5 | (d)) // fmov s{d}, s{d}
+#define SPREAD(d) WORD $(0x4E040400 | (d)<<5 | (d)) // dup v{d}.4s, v{d}.s[0]
 #define SMULL(m, n, d) WORD $(0x0E20C000 | (m)<<16 | (n)<<5 | (d)) // smull v{d}.8h, v{n}.8b, v{m}.8b
 #define SMULL2(m, n, d) WORD $(0x4E20C000 | (m)<<16 | (n)<<5 | (d)) // smull2 v{d}.8h, v{n}.16b, v{m}.16b
 #define SMLAL(m, n, d) WORD $(0x0E208000 | (m)<<16 | (n)<<5 | (d)) // smlal v{d}.8h, v{n}.8b, v{m}.8b
