@@ -1,20 +1,9 @@
 #include "textflag.h"
 #include "neon_arm64.h"
+#include "tile_arm64.h"
 
 // ROW is one row of the tile: its element of A, in the lowest lane of vm, times the twelve columns in V0 to V2.
 #define ROW(vm, c0, c1, c2) FMLA0(vm, 0, c0); FMLA0(vm, 1, c1); FMLA0(vm, 2, c2)
-
-// POINTERS sets R1 to R7 to rows 1 to 7 from row 0 in R0, R9 bytes apart. Rows from m (R8) on repeat the last one:
-// they compute and store its very values once more.
-#define NEXT(i, from, to) CMP $(i), R8; ADD R9, from, R10; CSEL GT, R10, from, to;
-#define POINTERS \
-	NEXT(1, R0, R1) \
-	NEXT(2, R1, R2) \
-	NEXT(3, R2, R3) \
-	NEXT(4, R3, R4) \
-	NEXT(5, R4, R5) \
-	NEXT(6, R5, R6) \
-	NEXT(7, R6, R7)
 
 // func gemmNEON(m, k int, a []float32, ars, aks int, b []float32, bs int, c []float32, cs int, accumulate bool)
 //
@@ -39,30 +28,7 @@ TEXT ·gemmNEON(SB), NOSPLIT, $0-121
 	B sums
 
 zero:
-	VEOR V8.B16, V8.B16, V8.B16
-	VEOR V9.B16, V9.B16, V9.B16
-	VEOR V10.B16, V10.B16, V10.B16
-	VEOR V11.B16, V11.B16, V11.B16
-	VEOR V12.B16, V12.B16, V12.B16
-	VEOR V13.B16, V13.B16, V13.B16
-	VEOR V14.B16, V14.B16, V14.B16
-	VEOR V15.B16, V15.B16, V15.B16
-	VEOR V16.B16, V16.B16, V16.B16
-	VEOR V17.B16, V17.B16, V17.B16
-	VEOR V18.B16, V18.B16, V18.B16
-	VEOR V19.B16, V19.B16, V19.B16
-	VEOR V20.B16, V20.B16, V20.B16
-	VEOR V21.B16, V21.B16, V21.B16
-	VEOR V22.B16, V22.B16, V22.B16
-	VEOR V23.B16, V23.B16, V23.B16
-	VEOR V24.B16, V24.B16, V24.B16
-	VEOR V25.B16, V25.B16, V25.B16
-	VEOR V26.B16, V26.B16, V26.B16
-	VEOR V27.B16, V27.B16, V27.B16
-	VEOR V28.B16, V28.B16, V28.B16
-	VEOR V29.B16, V29.B16, V29.B16
-	VEOR V30.B16, V30.B16, V30.B16
-	VEOR V31.B16, V31.B16, V31.B16
+	CLEAR_TILE
 
 sums:
 	MOVD a_base+16(FP), R0

@@ -1,14 +1,41 @@
 package simd
 
-// native lists the sets in assembly. Advanced SIMD belongs to every arm64 processor.
-func native() []*Set { return []*Set{neon()} }
+import "golang.org/x/sys/cpu"
 
+// native lists the sets in assembly that the processor supports, best first. Advanced SIMD belongs to every arm64
+// processor; they differ in the int8 product alone.
+func native() []*Set {
+	var sets []*Set
+	if cpu.ARM64.HasI8MM {
+		sets = append(sets, i8mm())
+	}
+	if cpu.ARM64.HasASIMDDP {
+		sets = append(sets, dotProd())
+	}
+	return append(sets, neon())
+}
+
+// i8mm has the matrix product of FEAT_I8MM (Cortex-A510, A710 and later, Neoverse N2, V1 and later, Apple M2).
+func i8mm() *Set {
+	s := neon()
+	s.Name, s.KGroup, s.GemmInt8, s.WidenInt8 = "i8mm", 8, gemmInt8I8MM, widenInt8I8MM
+	return s
+}
+
+// dotProd has the dot product of FEAT_DotProd (Cortex-A55, A75 and later, as in the Raspberry Pi 5, Apple M1).
+func dotProd() *Set {
+	s := neon()
+	s.Name, s.GemmInt8 = "dotprod", gemmInt8DotProd
+	return s
+}
+
+// neon needs nothing beyond Armv8.0 (Cortex-A53 and A72, as in the Raspberry Pi 3 and 4).
 func neon() *Set {
 	return &Set{
 		Name: "neon", MR: 8, NR: 12,
 		Gemm:      gemmNEON,
 		WidenInt8: widenInt8NEON, WidenHalf: widenHalfNEON, Transpose: transposeNEON, KGroup: kGroup,
-		Quantize: quantizeNEON, AbsMax: absMaxNEON,
+		GemmInt8: gemmInt8NEON, Quantize: quantizeNEON, AbsMax: absMaxNEON,
 		Add: addNEON, Mul: mulNEON, Axpy: axpyNEON, Scale: scaleNEON,
 		Sum: sumNEON, Dot: dotNEON, Squares: squaresNEON, Largest: largestNEON,
 		GELU: geluNEON, GELUGrad: geluGradNEON, ExpSum: expSumNEON, ScoreGrad: scoreGradNEON,
