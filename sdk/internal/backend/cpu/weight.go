@@ -221,10 +221,11 @@ func (w *weight) Bytes() int {
 	return len(w.int8s) + 2*len(w.halves) + 4*len(w.floats) + 4*len(w.scale)
 }
 
-// widen returns columns c to c+n of panel p as float32, scales applied; dst has room for whole groups of them. c is the
-// first of a group.
+// widen returns columns c to c+n of panel p as float32, scales applied; dst has room for all groups that these touch.
 func (w *weight) widen(set *simd.Set, dst []float32, p, c, n int) []float32 {
-	n = pieces(n, w.group) * w.group
+	before := c % w.group // a panel need not be a whole number of groups wide, as with NR 12 and a KGroup of 8
+	c -= before
+	n = pieces(n+before, w.group) * w.group
 	from, to := (p*w.depth()+c)*w.nr, (p*w.depth()+c+n)*w.nr
 	scale := w.scale[p*w.nr : (p+1)*w.nr]
 	switch {
@@ -235,7 +236,7 @@ func (w *weight) widen(set *simd.Set, dst []float32, p, c, n int) []float32 {
 	default:
 		return w.floats[from:to]
 	}
-	return dst
+	return dst[before*w.nr:]
 }
 
 // forward is Wᵀ [cols, rows] as a right-hand side: its panels are those of the weight.
