@@ -45,12 +45,12 @@ func widenInt8I8MM(dst []float32, src []int8, scale []float32)
 //go:noescape
 func widenHalfNEON(dst []float32, src []uint16, scale []float32)
 
-// quantizeNEON is Set.Quantize.
+// quantizeNEON is q = roundEven(x factor); |x factor| stays below 127.5.
 //
 //go:noescape
 func quantizeNEON(q []uint8, x []float32, factor float32)
 
-// absMaxNEON is Set.AbsMax.
+// absMaxNEON is the largest magnitude of x, 0 for no elements.
 //
 //go:noescape
 func absMaxNEON(x []float32) float32

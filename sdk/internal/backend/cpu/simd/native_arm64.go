@@ -1,6 +1,10 @@
 package simd
 
-import "golang.org/x/sys/cpu"
+import (
+	"golang.org/x/sys/cpu"
+
+	"github.com/edgeadapt/edgeadapt/quant"
+)
 
 // native lists the sets in assembly that the processor supports, best first. Advanced SIMD belongs to every arm64
 // processor; they differ in the int8 product alone.
@@ -35,11 +39,21 @@ func neon() *Set {
 		Name: "neon", MR: 8, NR: 12,
 		Gemm:      gemmNEON,
 		WidenInt8: widenInt8NEON, WidenHalf: widenHalfNEON, Transpose: transposeNEON, KGroup: kGroup,
-		GemmInt8: gemmInt8NEON, Quantize: quantizeNEON, AbsMax: absMaxNEON,
+		GemmInt8: gemmInt8NEON, Quantize: quantizeBlocks,
 		Add: addNEON, Mul: mulNEON, Axpy: axpyNEON, Scale: scaleNEON,
 		Sum: sumNEON, Dot: dotNEON, Squares: squaresNEON, Largest: largestNEON,
 		GELU: geluNEON, GELUGrad: geluGradNEON, ExpSum: expSumNEON, ScoreGrad: scoreGradNEON,
 		Normalize: normalizeNEON, NormSums: normSumsNEON, NormGrad: normGradNEON,
+	}
+}
+
+// quantizeBlocks is Set.Quantize.
+func quantizeBlocks(q []uint8, scale, x []float32, block int) {
+	for b := range scale {
+		from, to := b*block, min((b+1)*block, len(x))
+		var factor float32
+		scale[b], factor = quant.ActivationRange(absMaxNEON(x[from:to]))
+		quantizeNEON(q[from:to], x[from:to], factor)
 	}
 }
 

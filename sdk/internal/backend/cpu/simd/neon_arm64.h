@@ -1,5 +1,5 @@
 // Vector instructions that Go's assembler lacks, as words. Operands are register numbers in Go's order: sources first,
-// the destination last. neon_test.go assembles the text of the comments and compares.
+// the destination last. words_test.go assembles the text of the comments and compares.
 
 #define FADD(m, n, d) WORD $(0x4E20D400 | (m)<<16 | (n)<<5 | (d)) // fadd v{d}.4s, v{n}.4s, v{m}.4s
 #define FSUB(m, n, d) WORD $(0x4EA0D400 | (m)<<16 | (n)<<5 | (d)) // fsub v{d}.4s, v{n}.4s, v{m}.4s
