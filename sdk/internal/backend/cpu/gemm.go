@@ -19,13 +19,13 @@ const (
 type worker struct {
 	id     int
 	panels []float32 // the panels of B of one task and depth
-	block  []float32 // one NR x NR block of a weight with the groups that it touches, on its way into a panel
+	block  []float32 // one NR x NR block of a weight, on its way into a panel
 	tile   []float32 // one tile of C that sticks out of the matrix
 	row    []float32 // one row of a gradient, on its way to int8
 }
 
 func newWorker(id int, set *simd.Set) *worker {
-	return &worker{id: id, panels: aligned(panelGroup(set) * depth * set.NR), block: aligned((set.NR + 2*set.KGroup) * set.NR), tile: aligned(set.MR * set.NR)}
+	return &worker{id: id, panels: aligned(panelGroup(set) * depth * set.NR), block: aligned(set.NR * set.NR), tile: aligned(set.MR * set.NR)}
 }
 
 // panelGroup is the most panels of one task.
@@ -43,7 +43,7 @@ func aligned(n int) []float32 {
 type source interface {
 	// panel returns rows k0 to k0+k of the columns from p NR on, row by row; columns beyond the matrix are zero. It
 	// may use w.block, and dst for the result, which has NR columns and room for k rounded up to whole groups. k0 is a
-	// multiple of NR and of KGroup.
+	// multiple of NR.
 	panel(w *worker, dst []float32, p, k0, k int) []float32
 }
 

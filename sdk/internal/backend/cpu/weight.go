@@ -221,11 +221,10 @@ func (w *weight) Bytes() int {
 	return len(w.int8s) + 2*len(w.halves) + 4*len(w.floats) + 4*len(w.scale)
 }
 
-// widen returns columns c to c+n of panel p as float32, scales applied; dst has room for all groups that these touch.
+// widen returns columns c to c+n of panel p as float32, scales applied; dst has room for whole groups of them. c is the
+// first of a group.
 func (w *weight) widen(set *simd.Set, dst []float32, p, c, n int) []float32 {
-	before := c % w.group // a panel need not be a whole number of groups wide, as with NR 12 and a KGroup of 8
-	c -= before
-	n = pieces(n+before, w.group) * w.group
+	n = pieces(n, w.group) * w.group
 	from, to := (p*w.depth()+c)*w.nr, (p*w.depth()+c+n)*w.nr
 	scale := w.scale[p*w.nr : (p+1)*w.nr]
 	switch {
@@ -236,7 +235,7 @@ func (w *weight) widen(set *simd.Set, dst []float32, p, c, n int) []float32 {
 	default:
 		return w.floats[from:to]
 	}
-	return dst[before*w.nr:]
+	return dst
 }
 
 // forward is Wᵀ [cols, rows] as a right-hand side: its panels are those of the weight.

@@ -36,7 +36,7 @@ func dotProd() *Set {
 // neon needs nothing beyond Armv8.0 (Cortex-A53 and A72, as in the Raspberry Pi 3 and 4).
 func neon() *Set {
 	return &Set{
-		Name: "neon", MR: 8, NR: 12,
+		Name: "neon", MR: 6, NR: 16,
 		Gemm:      gemmNEON,
 		WidenInt8: widenInt8NEON, WidenHalf: widenHalfNEON, Transpose: transposeNEON, KGroup: kGroup,
 		GemmInt8: gemmInt8NEON, Quantize: quantizeBlocks,

@@ -8,7 +8,7 @@
 	FMUL(s, v, v)
 
 // WIDEN takes V0, four columns with the bytes of four rows side by side in each, scales them by V{s} and stores the rows
-// at R0 + at, 48 bytes apart. 15 instructions for 16 elements.
+// at R0 + at, 64 bytes apart. 15 instructions for 16 elements.
 #define WIDEN(s, at) \
 	VSHL $16, V0.S4, V1.S4 \
 	VSHL $8, V0.S4, V2.S4 \
@@ -20,9 +20,9 @@
 	SCVTF(3, 3) \
 	FMUL(s, 3, 3) \
 	FMOVQ F0, at(R0) \
-	FMOVQ F1, (at+48)(R0) \
-	FMOVQ F2, (at+96)(R0) \
-	FMOVQ F3, (at+144)(R0)
+	FMOVQ F1, (at+64)(R0) \
+	FMOVQ F2, (at+128)(R0) \
+	FMOVQ F3, (at+192)(R0)
 
 #define QUAD(s, at) \
 	FMOVQ.P 16(R1), F0 \
@@ -30,22 +30,23 @@
 
 // func widenInt8NEON(dst []float32, src []int8, scale []float32)
 //
-// Panels of twelve columns, four rows to a group.
+// Panels of sixteen columns, four rows to a group.
 TEXT ·widenInt8NEON(SB), NOSPLIT, $0-72
 	MOVD dst_base+0(FP), R0
 	MOVD src_base+24(FP), R1
 	MOVD src_len+32(FP), R2
 	MOVD scale_base+48(FP), R3
-	VLD1 (R3), [V16.S4, V17.S4, V18.S4]
-	SUBS $48, R2
+	VLD1 (R3), [V16.S4, V17.S4, V18.S4, V19.S4]
+	SUBS $64, R2
 	BLT done
 
 group:
 	QUAD(16, 0)
 	QUAD(17, 16)
 	QUAD(18, 32)
-	ADD $192, R0
-	SUBS $48, R2
+	QUAD(19, 48)
+	ADD $256, R0
+	SUBS $64, R2
 	BGE group
 
 done:
@@ -57,26 +58,27 @@ done:
 	VUZP1 V5.S4, V4.S4, V0.S4 \
 	WIDEN(s, at) \
 	VUZP2 V5.S4, V4.S4, V0.S4 \
-	WIDEN(s, at+192)
+	WIDEN(s, at+256)
 
 // func widenInt8I8MM(dst []float32, src []int8, scale []float32)
 //
-// Panels of twelve columns, eight rows to a group.
+// Panels of sixteen columns, eight rows to a group.
 TEXT ·widenInt8I8MM(SB), NOSPLIT, $0-72
 	MOVD dst_base+0(FP), R0
 	MOVD src_base+24(FP), R1
 	MOVD src_len+32(FP), R2
 	MOVD scale_base+48(FP), R3
-	VLD1 (R3), [V16.S4, V17.S4, V18.S4]
-	SUBS $96, R2
+	VLD1 (R3), [V16.S4, V17.S4, V18.S4, V19.S4]
+	SUBS $128, R2
 	BLT done
 
 group:
 	OCTET(16, 0)
 	OCTET(17, 16)
 	OCTET(18, 32)
-	ADD $384, R0
-	SUBS $96, R2
+	OCTET(19, 48)
+	ADD $512, R0
+	SUBS $128, R2
 	BGE group
 
 done:
@@ -88,21 +90,22 @@ TEXT ·widenHalfNEON(SB), NOSPLIT, $0-72
 	MOVD src_base+24(FP), R1
 	MOVD src_len+32(FP), R2
 	MOVD scale_base+48(FP), R3
-	VLD1 (R3), [V16.S4, V17.S4, V18.S4]
-	SUBS $12, R2
+	VLD1 (R3), [V16.S4, V17.S4, V18.S4, V19.S4]
+	SUBS $16, R2
 	BLT done
 
 row:
-	FMOVQ.P 16(R1), F3
-	FMOVD.P 8(R1), F4
-	FCVTL(3, 0)
-	FCVTL2(3, 1)
-	FCVTL(4, 2)
+	VLD1.P 32(R1), [V4.H8, V5.H8]
+	FCVTL(4, 0)
+	FCVTL2(4, 1)
+	FCVTL(5, 2)
+	FCVTL2(5, 3)
 	FMUL(16, 0, 0)
 	FMUL(17, 1, 1)
 	FMUL(18, 2, 2)
-	VST1.P [V0.S4, V1.S4, V2.S4], 48(R0)
-	SUBS $12, R2
+	FMUL(19, 3, 3)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS $16, R2
 	BGE row
 
 done:

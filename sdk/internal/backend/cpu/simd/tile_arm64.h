@@ -1,6 +1,6 @@
-// What the kernels of a GEMM tile of 8 x 12 share.
+// What the kernels of a GEMM tile of 6 x 16 share.
 
-// POINTERS sets R1 to R7 to rows 1 to 7 from row 0 in R0, R9 bytes apart. Rows from m (R8) on repeat the last one:
+// POINTERS sets R1 to R5 to rows 1 to 5 from row 0 in R0, R9 bytes apart. Rows from m (R8) on repeat the last one:
 // they compute and store its very values once more.
 #define NEXT(i, from, to) CMP $(i), R8; ADD R9, from, R10; CSEL GT, R10, from, to;
 #define POINTERS \
@@ -8,15 +8,4 @@
 	NEXT(2, R1, R2) \
 	NEXT(3, R2, R3) \
 	NEXT(4, R3, R4) \
-	NEXT(5, R4, R5) \
-	NEXT(6, R5, R6) \
-	NEXT(7, R6, R7)
-
-// CLEAR_TILE zeroes the accumulators of a tile, V8 to V31.
-#define CLEAR_TILE \
-	VEOR V8.B16, V8.B16, V8.B16; VEOR V9.B16, V9.B16, V9.B16; VEOR V10.B16, V10.B16, V10.B16; VEOR V11.B16, V11.B16, V11.B16 \
-	VEOR V12.B16, V12.B16, V12.B16; VEOR V13.B16, V13.B16, V13.B16; VEOR V14.B16, V14.B16, V14.B16; VEOR V15.B16, V15.B16, V15.B16 \
-	VEOR V16.B16, V16.B16, V16.B16; VEOR V17.B16, V17.B16, V17.B16; VEOR V18.B16, V18.B16, V18.B16; VEOR V19.B16, V19.B16, V19.B16 \
-	VEOR V20.B16, V20.B16, V20.B16; VEOR V21.B16, V21.B16, V21.B16; VEOR V22.B16, V22.B16, V22.B16; VEOR V23.B16, V23.B16, V23.B16 \
-	VEOR V24.B16, V24.B16, V24.B16; VEOR V25.B16, V25.B16, V25.B16; VEOR V26.B16, V26.B16, V26.B16; VEOR V27.B16, V27.B16, V27.B16 \
-	VEOR V28.B16, V28.B16, V28.B16; VEOR V29.B16, V29.B16, V29.B16; VEOR V30.B16, V30.B16, V30.B16; VEOR V31.B16, V31.B16, V31.B16
+	NEXT(5, R4, R5)
