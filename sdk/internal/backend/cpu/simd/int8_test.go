@@ -58,6 +58,26 @@ func (p product) run(s *Set, c []float32, cs int) {
 	s.GemmInt8(p.m, p.groups, p.block, p.a, p.as, p.scale, pieces(p.groups, p.block), p.b, p.start, p.columns, p.bias, c, cs)
 }
 
+// check holds the scaled sums to float64, to half a unit in the last place for each block.
+func (p product) check(t *testing.T, s *Set, c []float32, cs int) {
+	t.Helper()
+	blocks := pieces(p.groups, p.block)
+	for i := range p.m {
+		for j := range s.NR {
+			want, magnitude := 0.0, 0.0
+			for b := range blocks {
+				v := float64(p.sum(s, i, j, b)) * float64(p.scale[i*blocks+b])
+				want, magnitude = want+v, magnitude+math.Abs(v)
+			}
+			scale, bias := float64(p.columns[j]), float64(p.bias[j])
+			want, magnitude = want*scale+bias, magnitude*math.Abs(scale)+math.Abs(bias)
+			if d := math.Abs(float64(c[i*cs+j]) - want); d > magnitude*0x1p-24*float64(blocks+1) {
+				t.Fatalf("%s: m %d groups %d block %d [%d, %d]: got %v, expected %v", s.Name, p.m, p.groups, p.block, i, j, c[i*cs+j], want)
+			}
+		}
+	}
+}
+
 // anyInt8 is a number that activations and weights may be.
 func anyInt8(r *rand.Rand) func() int8 { return func() int8 { return int8(r.IntN(255) - 127) } }
 
@@ -70,7 +90,6 @@ func forEachInt8Set(t *testing.T, f func(t *testing.T, s *Set)) {
 	})
 }
 
-// TestGemmInt8 holds the scaled sums to float64, to half a unit in the last place for each block.
 func TestGemmInt8(t *testing.T) {
 	forEachInt8Set(t, func(t *testing.T, s *Set) {
 		r := rand.New(rand.NewPCG(11, 12))
@@ -81,21 +100,9 @@ func TestGemmInt8(t *testing.T) {
 				out, intact := guarded(r, (m-1)*cs+s.NR)
 				before := append([]float32(nil), out...)
 				p.run(s, out, cs)
-				blocks := pieces(p.groups, p.block)
-				for i := range m {
-					for j := range s.NR {
-						want, magnitude := 0.0, 0.0
-						for b := range blocks {
-							v := float64(p.sum(s, i, j, b)) * float64(p.scale[i*blocks+b])
-							want, magnitude = want+v, magnitude+math.Abs(v)
-						}
-						scale, bias := float64(p.columns[j]), float64(p.bias[j])
-						want, magnitude = want*scale+bias, magnitude*math.Abs(scale)+math.Abs(bias)
-						if d := math.Abs(float64(out[i*cs+j]) - want); d > magnitude*0x1p-24*float64(blocks+1) {
-							t.Fatalf("m %d groups %d block %d [%d, %d]: got %v, expected %v", m, c[0], c[1], i, j, out[i*cs+j], want)
-						}
-					}
-					for j := s.NR; j < cs && i < m-1; j++ {
+				p.check(t, s, out, cs)
+				for i := range m - 1 {
+					for j := s.NR; j < cs; j++ {
 						if out[i*cs+j] != before[i*cs+j] {
 							t.Fatal("wrote between the rows")
 						}
@@ -106,7 +113,7 @@ func TestGemmInt8(t *testing.T) {
 				}
 				// A row alone has the same bits.
 				alone := p
-				alone.m, alone.a, alone.scale = 1, p.a[(m-1)*p.as:], p.scale[(m-1)*blocks:]
+				alone.m, alone.a, alone.scale = 1, p.a[(m-1)*p.as:], p.scale[(m-1)*pieces(p.groups, p.block):]
 				last := make([]float32, s.NR)
 				alone.run(s, last, s.NR)
 				sameBits(t, "last row alone", last, out[(m-1)*cs:(m-1)*cs+s.NR])

@@ -1,17 +1,74 @@
 package simd
 
-// native lists the sets in assembly. Advanced SIMD belongs to every arm64 processor.
-func native() []*Set { return []*Set{neon()} }
+import (
+	"golang.org/x/sys/cpu"
 
-// neon has the GEMM in assembly; the rest is portable.
-func neon() *Set {
-	s := portable()
-	s.Name, s.MR, s.NR, s.Gemm = "neon", 8, 12, gemmNEON
-	s.GemmInt8 = nil
+	"github.com/edgeadapt/edgeadapt/quant"
+)
+
+// native lists the sets in assembly that the processor supports, best first. Advanced SIMD belongs to every arm64
+// processor; they differ in the int8 product alone.
+func native() []*Set {
+	var sets []*Set
+	if cpu.ARM64.HasI8MM {
+		sets = append(sets, i8mm())
+	}
+	if cpu.ARM64.HasASIMDDP {
+		sets = append(sets, dotProd())
+	}
+	return append(sets, neon())
+}
+
+// i8mm has the matrix product of FEAT_I8MM (Cortex-A510, A710 and later, Neoverse N2, V1 and later, Apple M2).
+func i8mm() *Set {
+	s := neon()
+	s.Name, s.KGroup, s.GemmInt8, s.WidenInt8 = "i8mm", 8, gemmInt8I8MM, widenInt8I8MM
 	return s
 }
 
-// gemmNEON is Set.Gemm.
-//
-//go:noescape
-func gemmNEON(m, k int, a []float32, ars, aks int, b []float32, bs int, c []float32, cs int, accumulate bool)
+// dotProd has the dot product of FEAT_DotProd (Cortex-A55, A75 and later, as in the Raspberry Pi 5, Apple M1).
+func dotProd() *Set {
+	s := neon()
+	s.Name, s.GemmInt8 = "dotprod", gemmInt8DotProd
+	return s
+}
+
+// neon needs nothing beyond Armv8.0 (Cortex-A53 and A72, as in the Raspberry Pi 3 and 4).
+func neon() *Set {
+	return &Set{
+		Name: "neon", MR: 6, NR: 16,
+		Gemm:      gemmNEON,
+		WidenInt8: widenInt8NEON, WidenHalf: widenHalfNEON, Transpose: transposeNEON, KGroup: kGroup,
+		GemmInt8: gemmInt8NEON, Quantize: quantizeBlocks,
+		Add: addNEON, Mul: mulNEON, Axpy: axpyNEON, Scale: scaleNEON,
+		Sum: sumNEON, Dot: dotNEON, Squares: squaresNEON, Largest: largestNEON,
+		GELU: geluNEON, GELUGrad: geluGradNEON, ExpSum: expSumNEON, ScoreGrad: scoreGradNEON,
+		Normalize: normalizeNEON, NormSums: normSumsNEON, NormGrad: normGradNEON,
+	}
+}
+
+// quantizeBlocks is Set.Quantize.
+func quantizeBlocks(q []uint8, scale, x []float32, block int) {
+	for b := range scale {
+		from, to := b*block, min((b+1)*block, len(x))
+		var factor float32
+		scale[b], factor = quant.ActivationRange(absMaxNEON(x[from:to]))
+		quantizeNEON(q[from:to], x[from:to], factor)
+	}
+}
+
+// transposeNEON takes blocks of 4 x 4 and leaves the edges to plain Go.
+func transposeNEON(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	i, whole := 0, cols/4*4
+	if whole > 0 {
+		for ; i+4 <= rows; i += 4 {
+			transpose4NEON(dst[i:], ldd, src[i*lds:], lds, whole/4)
+		}
+	}
+	if whole < cols && i > 0 {
+		transpose(dst[whole*ldd:], ldd, src[whole:], lds, i, cols-whole)
+	}
+	if i < rows {
+		transpose(dst[i:], ldd, src[i*lds:], lds, rows-i, cols)
+	}
+}

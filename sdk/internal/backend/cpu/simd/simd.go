@@ -18,7 +18,7 @@ var ErrUnsupported = errors.New("unsupported instruction set")
 // Set is the kernels of one instruction set. Slices of one call have equal lengths where not said otherwise; source
 // and destination must not overlap unless they are the same. Safe for concurrent use.
 type Set struct {
-	Name string // "portable", "avx2", "avxvnni", "avx512", "avx512vnni" or "neon"
+	Name string // "portable", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "dotprod" or "i8mm"
 	// MR and NR are the GEMM tile: its most rows, and its columns.
 	MR, NR int
 

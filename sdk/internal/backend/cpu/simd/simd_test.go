@@ -306,41 +306,54 @@ func total(x []float64, f func(int) float64) (s float64) {
 	return s
 }
 
+// rowArrays is how many arrays a kernel takes at most.
+const rowArrays = 4
+
 func TestRows(t *testing.T) {
 	forEachSet(t, func(t *testing.T, s *Set) {
 		for _, c := range rowCases {
 			for _, n := range lengths {
-				t.Run(fmt.Sprintf("%s/%d", c.name, n), func(t *testing.T) { checkRow(t, s, c, n) })
+				t.Run(fmt.Sprintf("%s/%d", c.name, n), func(t *testing.T) {
+					r := rand.New(rand.NewPCG(7, uint64(n)))
+					x, intact := make([][]float32, rowArrays), make([]func() bool, rowArrays)
+					for i := range x {
+						x[i], intact[i] = guarded(r, n)
+					}
+					checkRow(t, s, c, x)
+					for i := range x {
+						if !intact[i]() {
+							t.Errorf("array %d: wrote outside", i)
+						}
+					}
+				})
 			}
 		}
 	})
 }
 
-func checkRow(t *testing.T, s *Set, c rowCase, n int) {
-	r := rand.New(rand.NewPCG(7, uint64(n)))
-	x, wide, intact := make([][]float32, 4), make([][]float64, 4), make([]func() bool, 4)
+// checkRow runs a kernel on x and holds it to its meaning in float64.
+func checkRow(t *testing.T, s *Set, c rowCase, x [][]float32) {
+	t.Helper()
+	n := len(x[0])
+	wide := make([][]float64, len(x))
 	for i := range x {
-		x[i], intact[i] = guarded(r, n)
 		wide[i] = make([]float64, n)
 		each(wide[i], func(j int) float64 { return float64(x[i][j]) })
 	}
 	got, want := c.run(s, x), c.want(wide)
 	for i := range got {
 		if d := math.Abs(float64(got[i]) - want[i]); d > c.tol*(math.Abs(want[i])+float64(n)) {
-			t.Errorf("returned %v, expected %v", got[i], want[i])
+			t.Errorf("%s: %s of %d returned %v, expected %v", s.Name, c.name, n, got[i], want[i])
 		}
 	}
 	for i := range x {
-		if !intact[i]() {
-			t.Errorf("array %d: wrote outside", i)
-		}
 		tol := c.tol
 		if i >= c.out {
 			tol = 0 // sources stay as they are
 		}
 		for j, v := range x[i] {
 			if d := math.Abs(float64(v) - wide[i][j]); d > tol*(1+2*math.Abs(wide[i][j])) {
-				t.Fatalf("array %d [%d] is %v, expected %v", i, j, v, wide[i][j])
+				t.Fatalf("%s: %s of %d: array %d [%d] is %v, expected %v", s.Name, c.name, n, i, j, v, wide[i][j])
 			}
 		}
 	}
