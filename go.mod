@@ -3,6 +3,8 @@ module github.com/edgeadapt/edgeadapt
 go 1.26.0
 
 require (
+	github.com/blevesearch/go-porterstemmer v1.0.3
+	github.com/fsnotify/fsnotify v1.10.1
 	github.com/mmcloughlin/avo v0.5.0
 	github.com/pkg/errors v0.9.1
 	github.com/spf13/cobra v1.10.2

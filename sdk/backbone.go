@@ -106,6 +106,9 @@ func (bb *Backbone) UseAdapter(ctx context.Context, a *adapter.Adapter) (*Adapte
 		return nil, err
 	}
 	defer leave()
+	if err := bb.rt.trust(a); err != nil {
+		return nil, err
+	}
 	if err := a.CheckBackbone(bb.host.Config().Ref()); err != nil {
 		return nil, err
 	}

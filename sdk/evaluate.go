@@ -7,6 +7,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/data"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+	"github.com/edgeadapt/edgeadapt/sdk/library"
 	"github.com/edgeadapt/edgeadapt/sdk/metrics"
 	"github.com/pkg/errors"
 )
@@ -20,6 +21,8 @@ type Evaluation struct {
 	Labels    []string       `json:"labels"`    // rows and columns of Confusion
 	Confusion [][]int        `json:"confusion"` // rows true, columns predicted
 	Skipped   []data.Skipped `json:"skipped,omitempty"`
+	// Renamed are the dataset's classes that are called differently from the labels they were scored as.
+	Renamed []library.Match `json:"renamed,omitempty"`
 }
 
 // ClassScore is one class of an Evaluation. Precision is 0 where the class was never predicted.
@@ -30,7 +33,8 @@ type ClassScore struct {
 	Precision float64 `json:"precision"`
 }
 
-// Evaluate runs a over every image of ds, whose classes must be among the adapter's labels by name. Images that cannot
+// Evaluate runs a over every image of ds, whose classes must be among the adapter's labels, by name or by
+// the same words in another form, "cats" for "cat": those are listed in Renamed. Images that cannot
 // be read are skipped and listed. progress, which may be nil, receives the number of images done and their total.
 func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, progress func(done, total int)) (*Evaluation, error) {
 	leave, err := bb.enter(ctx)
@@ -44,7 +48,7 @@ func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, 
 	}
 	defer leaveAdapter()
 	c := a.host.Config()
-	class, err := mapClasses(ds.Classes, c.Labels)
+	class, renamed, err := mapClasses(ds.Classes, c.Labels)
 	if err != nil {
 		return nil, err
 	}
@@ -77,24 +81,24 @@ func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, 
 	if len(truth) == 0 {
 		return nil, errors.WithMessagef(ErrDataset, "none of %d images can be read", len(ds.Items))
 	}
-	return evaluation(c, truth, scores, skipped), nil
+	e := evaluation(c, truth, scores, skipped)
+	e.Renamed = renamed
+	return e, nil
 }
 
-// mapClasses finds each class of a dataset among the adapter's labels.
-func mapClasses(classes, labels []string) ([]int, error) {
-	at := map[string]int{}
-	for i, l := range labels {
-		at[l] = i
+// mapClasses finds each class of a dataset among the adapter's labels, by name or else by its Porter stems.
+func mapClasses(classes, labels []string) (index []int, renamed []library.Match, err error) {
+	matches, err := library.MatchLabels(classes, labels)
+	if err != nil {
+		return nil, nil, errors.WithMessagef(ErrDataset, "class %v", err)
 	}
-	out := make([]int, len(classes))
-	for i, c := range classes {
-		j, ok := at[c]
-		if !ok {
-			return nil, errors.WithMessagef(ErrDataset, "class %q is none of the adapter's labels %q", c, labels)
+	for _, m := range matches {
+		index = append(index, m.Index)
+		if m.Name != m.Label {
+			renamed = append(renamed, m)
 		}
-		out[i] = j
 	}
-	return out, nil
+	return index, renamed, nil
 }
 
 // logits runs images, all of one size, through a in one pass.

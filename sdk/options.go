@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"crypto/ed25519"
 	"log/slog"
 
 	"github.com/edgeadapt/edgeadapt/sdk/plugin"
@@ -13,6 +14,7 @@ type options struct {
 	device      string
 	threads     int
 	activations string
+	trusted     []ed25519.PublicKey
 	validation  bool
 	cacheDir    string
 	log         *slog.Logger

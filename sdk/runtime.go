@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"crypto/ed25519"
 	"io"
 	"log/slog"
 	"slices"
@@ -40,8 +41,10 @@ func InstructionSets() []string { return cpu.InstructionSets() }
 
 // Runtime is one open device and owns all that is made from it. Safe for concurrent use.
 type Runtime struct {
-	be      backend.Backend
-	acts    string
+	be   backend.Backend
+	acts string
+
+	trusted []ed25519.PublicKey
 	log     *slog.Logger
 	plugins *plugin.Engine
 
@@ -64,7 +67,7 @@ func Open(ctx context.Context, opts ...Option) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Runtime{be: be, acts: o.activations, log: o.log, plugins: plugin.NewEngine(o.plugins)}, nil
+	return &Runtime{be: be, acts: o.activations, trusted: o.trusted, log: o.log, plugins: plugin.NewEngine(o.plugins)}, nil
 }
 
 func openDevice(o options) (backend.Backend, error) {

@@ -11,8 +11,9 @@ import (
 
 func (a *app) adapters() *cobra.Command {
 	c := &cobra.Command{Use: "adapters", Short: "Work with adapter files", Args: cobra.NoArgs}
-	c.AddCommand(a.adaptersImport(), a.adaptersAttach(), a.adaptersDetach())
-	c.RunE = func(*cobra.Command, []string) error { return usagef("a command is missing, such as import") }
+	c.AddCommand(a.adaptersList(), a.adaptersSearch(), a.adaptersVerify(), a.adaptersSign(), a.adaptersKeygen(), a.adaptersImport(),
+		a.adaptersAttach(), a.adaptersDetach())
+	c.RunE = func(*cobra.Command, []string) error { return usagef("a command is missing, such as list") }
 	return c
 }
 

@@ -48,7 +48,7 @@ func TestUsageErrors(t *testing.T) {
 		{"bench batch", "--batch", []string{"bench", "--batch", "0"}},
 		{"bench size", "patch 8", []string{"bench", "--backbone", backbone, "--size", "30"}},
 		{"threads", "--threads", []string{"bench", "--threads", "-1"}},
-		{"adapters alone", "import", []string{"adapters"}},
+		{"adapters alone", "list", []string{"adapters"}},
 	} {
 		checkOutcome(t, c.name, edgeadapt(c.args...), exitUsage, c.text)
 	}

@@ -82,6 +82,9 @@ func (f *evalFlags) run(ctx context.Context, a *app, dir string) error {
 		return err
 	}
 	a.reportSkipped(e.Skipped)
+	for _, m := range e.Renamed {
+		fmt.Fprintf(a.stderr, "class %q is scored as the label %q\n", m.Name, m.Label)
+	}
 	if f.json {
 		return a.printJSON(evalResult{Data: dir, Split: split, Adapter: f.session.adapter, Evaluation: e})
 	}

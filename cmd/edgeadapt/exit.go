@@ -44,7 +44,7 @@ var codes = []struct {
 	{exitCheck, []error{sdk.ErrCheck}},
 	{exitDevice, []error{sdk.ErrNoDevice, sdk.ErrDeviceLost, sdk.ErrOutOfMemory}},
 	{exitData, []error{sdk.ErrCorrupt, sdk.ErrVersion, sdk.ErrIncompatible, sdk.ErrImage, sdk.ErrDataset, sdk.ErrShape, sdk.ErrInput,
-		sdk.ErrNoTensor, model.ErrLayout, adapter.ErrConfig, adapter.ErrUnsupported, sdk.ErrPlugin}},
+		sdk.ErrNoTensor, model.ErrLayout, adapter.ErrConfig, adapter.ErrUnsupported, sdk.ErrPlugin, sdk.ErrUntrusted, sdk.ErrKey}},
 }
 
 // code is the exit code for what a command returned.

@@ -60,6 +60,8 @@ func (f *tuneFlags) register(c *cobra.Command) {
 	fl.IntVar(&f.config.Batch, "batch", d.Batch, "images a training step")
 	fl.Float64Var(&f.config.Val, "val", d.Val, "share of each class held out to choose the epoch; 0 trains on all and keeps the last")
 	fl.Uint64Var(&f.config.Seed, "seed", d.Seed, "seed of split, order, start and dropout")
+	fl.StringVar(&f.config.Description, "description", "", "a sentence about the task, for people and 'adapters search'")
+	fl.StringSliceVar(&f.config.Tags, "tag", nil, "word that 'adapters search' finds it by; may be repeated")
 	fl.StringVar(&f.config.Name, "name", "", "name of the task (default: the folder's)")
 	fl.StringVar(&f.curves, "curves", "", "picture of loss and accuracy to write, .png or .svg")
 	fl.BoolVar(&f.json, "json", false, "print the record of the run as JSON")

@@ -16,6 +16,8 @@ type Adapter struct {
 	tensors  map[string]tensor.Tensor
 	record   json.RawMessage
 	plugin   *Plugin // nil: none
+
+	signature *Signature // nil: none
 }
 
 // build checks that tensors are what config needs, drops all others, and makes an Adapter that shares their data.
@@ -100,7 +102,7 @@ func (a *Adapter) WithRecord(record any) (*Adapter, error) {
 		return nil, pkgerrors.Wrap(err, "training record")
 	}
 	b := *a
-	b.record = text
+	b.record, b.signature = text, nil
 	return &b, nil
 }
 

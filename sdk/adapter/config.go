@@ -12,6 +12,7 @@ import (
 // Errors that callers may test for.
 var (
 	ErrCorrupt      = checkpoint.ErrCorrupt
+	ErrKind         = errors.New("a file of another kind") // such as a backbone; ErrCorrupt comes with it
 	ErrVersion      = checkpoint.ErrVersion
 	ErrConfig       = errors.New("invalid adapter configuration")
 	ErrIncompatible = errors.New("adapter was made for another backbone")
@@ -62,8 +63,9 @@ const (
 
 // Config says what an adapter is and how images become its input.
 type Config struct {
-	Name        string `json:"name,omitempty"`
-	Description string `json:"description,omitempty"`
+	Name        string   `json:"name,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Tags        []string `json:"tags,omitempty"` // words that a search may find it by
 
 	Method     Method  `json:"method"`
 	Blocks     []int   `json:"blocks,omitempty"`     // with a branch, ascending, counted from 0; none for Linear
@@ -85,7 +87,7 @@ type Config struct {
 
 // clone copies c with its slices.
 func (c Config) clone() Config {
-	c.Blocks, c.Labels = slices.Clone(c.Blocks), slices.Clone(c.Labels)
+	c.Blocks, c.Labels, c.Tags = slices.Clone(c.Blocks), slices.Clone(c.Labels), slices.Clone(c.Tags)
 	return c
 }
 
@@ -107,6 +109,9 @@ func (c Config) check(depth int) error {
 	if err := c.checkLabels(); err != nil {
 		return err
 	}
+	if err := c.checkWords(); err != nil {
+		return err
+	}
 	if c.Task != SingleLabel && c.Task != MultiLabel {
 		return fmt.Errorf("task %q, expected single-label or multi-label", c.Task)
 	}
@@ -120,6 +125,28 @@ func (c Config) check(depth int) error {
 		return err
 	}
 	return checkpoint.CheckNormalisation(c.Interpolation, c.Mean, c.Std)
+}
+
+// Bounds of what an adapter says of itself, in bytes, and of its tags.
+const (
+	maxName        = 256
+	maxDescription = 4096
+	maxTags        = 64
+)
+
+func (c Config) checkWords() error {
+	if len(c.Name) > maxName || len(c.Description) > maxDescription {
+		return fmt.Errorf("name of %d bytes and description of %d, expected at most %d and %d", len(c.Name), len(c.Description), maxName, maxDescription)
+	}
+	if len(c.Tags) > maxTags {
+		return fmt.Errorf("%d tags, expected at most %d", len(c.Tags), maxTags)
+	}
+	for _, t := range c.Tags {
+		if t == "" || len(t) > maxName {
+			return fmt.Errorf("tag %.40q of %d bytes, expected 1 to %d", t, len(t), maxName)
+		}
+	}
+	return nil
 }
 
 func (c Config) checkBranches(depth int) error {

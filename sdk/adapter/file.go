@@ -46,6 +46,9 @@ func Parse(data []byte) (*Adapter, error) {
 
 func decode(f *checkpoint.File) (*Adapter, error) {
 	if err := f.CheckKind(kindAdapter, formatVersion); err != nil {
+		if kind := f.Metadata()[metaKind]; kind != "" && kind != kindAdapter {
+			return nil, fmt.Errorf("%w: %w", err, ErrKind)
+		}
 		return nil, err
 	}
 	var c Config
@@ -63,6 +66,10 @@ func decode(f *checkpoint.File) (*Adapter, error) {
 		return nil, fmt.Errorf("metadata %q is no JSON: %w", metaRecord, ErrCorrupt)
 	}
 	plugin, err := decodePlugin(f)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := decodeSignature(meta[metaSignature])
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +98,7 @@ func decode(f *checkpoint.File) (*Adapter, error) {
 	if extra := len(tensors) - len(a.tensors); extra != 0 {
 		return nil, fmt.Errorf("%d tensors too many: %w", extra, ErrCorrupt)
 	}
-	a.plugin = plugin
+	a.plugin, a.signature = plugin, signature
 	return a, nil
 }
 
@@ -117,6 +124,7 @@ func (a *Adapter) encode() (map[string]string, []checkpoint.Entry, error) {
 	if a.record != nil {
 		metadata[metaRecord] = string(a.record)
 	}
+	a.signature.encode(metadata)
 	var entries []checkpoint.Entry
 	for _, s := range a.config.specs(a.backbone.Dim) {
 		entries = append(entries, checkpoint.Float32Entry(s.name, a.tensors[s.name]))

@@ -45,7 +45,7 @@ func (a *Adapter) Plugin() *Plugin { return a.plugin }
 // ErrConfig for one of no bytes, above MaxPlugin, or with a negative limit. Whether the module runs is not checked here.
 func (a *Adapter) WithPlugin(p *Plugin) (*Adapter, error) {
 	b := *a
-	b.plugin = nil
+	b.plugin, b.signature = nil, nil
 	if p == nil {
 		return &b, nil
 	}

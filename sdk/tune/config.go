@@ -36,7 +36,8 @@ type Config struct {
 	CacheBytes int64 // tokens beyond this are cached in a temporary file instead of memory
 	Workers    int   // image decoders; 0 for one per processor
 
-	Name, Description string // for the adapter file
+	Name, Description string   // for the adapter file
+	Tags              []string // likewise
 }
 
 // Default is the recipe: AdaptMLP of 64 in every block, scale 0.1, SGD with momentum 0.9 and a cosine schedule.

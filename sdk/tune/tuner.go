@@ -160,7 +160,7 @@ func (r *run) adapterConfig(blocks []int, classes []string) adapter.Config {
 	p := r.v.Config().Preprocess
 	c := adapter.Config{Method: adapter.Linear, Pool: r.cfg.Pool, Size: r.cfg.Size, Fit: r.cfg.Fit, Interpolation: p.Interpolation,
 		Mean: p.Mean, Std: p.Std, Labels: slices.Clone(classes), Task: adapter.SingleLabel, HeadNorm: true,
-		Name: r.cfg.Name, Description: r.cfg.Description}
+		Name: r.cfg.Name, Description: r.cfg.Description, Tags: r.cfg.Tags}
 	if len(blocks) > 0 {
 		c.Method, c.Blocks, c.Bottleneck, c.Scale, c.Dropout = adapter.AdaptFormer, blocks, r.cfg.Bottleneck, r.cfg.Scale, r.cfg.Dropout
 	}

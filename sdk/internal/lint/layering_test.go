@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"sdk/internal/nn":                  {"sdk/internal/backend", "sdk/internal/tensor", "sdk/adapter", "sdk/model", "quant"},
 	"sdk/internal/lint":                {},
 	"sdk/data":                         {"sdk/internal/tensor"},
+	"sdk/library":                      {"sdk/adapter"},
 	"sdk/metrics":                      {},
 	"sdk/adapter":                      {"sdk/internal/tensor", "sdk/internal/checkpoint"},
 	"sdk/model":                        {"sdk/internal/tensor", "sdk/internal/checkpoint", "quant"},
