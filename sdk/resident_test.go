@@ -46,7 +46,7 @@ func variant(t testing.TB, bb *sdk.Backbone, base *adapter.Adapter, i int) *adap
 	return a
 }
 
-func use(t testing.TB, bb *sdk.Backbone, a *adapter.Adapter) *sdk.Adapter {
+func attach(t testing.TB, bb *sdk.Backbone, a *adapter.Adapter) *sdk.Adapter {
 	t.Helper()
 	r, err := bb.UseAdapter(context.Background(), a)
 	if err != nil {
@@ -69,7 +69,7 @@ func TestPredictAll(t *testing.T) {
 		}
 		adapters := []*sdk.Adapter{nil}
 		for i, name := range []string{"par", "range", "linear", "par", "range"} {
-			adapters = append(adapters, use(t, bb, variant(t, bb, task(t, bb, name), i)))
+			adapters = append(adapters, attach(t, bb, variant(t, bb, task(t, bb, name), i)))
 		}
 		other := task(t, bb, "par")
 		c := other.Config()
@@ -77,7 +77,7 @@ func TestPredictAll(t *testing.T) {
 		if other, err = other.WithConfig(c); err != nil {
 			t.Fatal(err)
 		}
-		adapters = append(adapters, use(t, bb, other)) // sees the image in another size
+		adapters = append(adapters, attach(t, bb, other)) // sees the image in another size
 		for _, list := range [][]*sdk.Adapter{adapters, adapters[1:2], adapters[4:6], {adapters[3], nil}, nil} {
 			got, err := bb.PredictAll(ctx, gradient(50, 40), list, sdk.TopK(2))
 			if err != nil {
@@ -121,7 +121,7 @@ func TestBudget(t *testing.T) {
 			if budget < 1<<20 {
 				i = 5 * k % n // another order of attaching
 			}
-			list[i] = use(t, bb, variant(t, bb, base, i))
+			list[i] = attach(t, bb, variant(t, bb, base, i))
 		}
 		var reqs []sdk.Request
 		for i := range 2 * n {
@@ -184,7 +184,7 @@ func TestReload(t *testing.T) {
 		if err := v.WriteFile(path); err != nil {
 			t.Fatal(err)
 		}
-		want, err := bb.Predict(ctx, gradient(40, 40), use(t, bb, v))
+		want, err := bb.Predict(ctx, gradient(40, 40), attach(t, bb, v))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +215,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("a truncated file: %v", err)
 	}
 	check(a, next)
-	if err := use(t, bb, base).Reload(ctx); !errors.Is(err, sdk.ErrInput) {
+	if err := attach(t, bb, base).Reload(ctx); !errors.Is(err, sdk.ErrInput) {
 		t.Errorf("without a file: %v", err)
 	}
 	if err := errors.Join(a.Close(), a.Close()); err != nil {
@@ -266,7 +266,7 @@ func concurrentReloads(t *testing.T) {
 		base := task(t, bb, []string{"par", "range", "linear"}[i%3])
 		for v := range versions {
 			hosts[i][v] = variant(t, bb, base, versions*i+v)
-			a := use(t, bb, hosts[i][v])
+			a := attach(t, bb, hosts[i][v])
 			for k := range images {
 				if want[i][v][k], err = bb.Predict(ctx, gradient(40+k, 40), a); err != nil {
 					t.Fatal(err)
@@ -276,7 +276,7 @@ func concurrentReloads(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		current[i].a = use(t, bb, hosts[i][0])
+		current[i].a = attach(t, bb, hosts[i][0])
 	}
 	// Every label names its version: a mix of two could not pass for either.
 	known := func(i, k int, got sdk.Result) bool {
@@ -324,7 +324,7 @@ func concurrentReloads(t *testing.T) {
 					if err := current[i].a.Close(); err != nil {
 						t.Error(err)
 					}
-					current[i].a = use(t, bb, hosts[i][v])
+					current[i].a = attach(t, bb, hosts[i][v])
 				} else if err := current[i].a.Replace(ctx, hosts[i][v]); err != nil {
 					t.Error(err)
 				}
