@@ -6,7 +6,7 @@ DEMO  ?= demo
 TEST_FLAGS ?= -tags invariants
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test race fuzz bench cover lint shaders shaders-check backbone demo-data examples plugins demo clean
+.PHONY: help deps build test race race-long fuzz bench bench-runtime cover lint shaders shaders-check backbone demo-data examples plugins demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -30,6 +30,12 @@ fuzz: ## run every fuzz target for a short time
 
 bench: ## run the benchmarks of the kernels
 	$(GO) test -run '^$$' -bench . ./sdk/internal/backend/...
+
+bench-runtime: ## compare ways to use many adapters on the built-in backbone
+	$(GO) test ./sdk -run '^$$' -bench 'Switch|Load|Mix|PredictAll|Scheduler' -benchtime 15x
+
+race-long: ## predict, reload and close adapters from 34 goroutines for a minute under the race detector
+	RACE_SECONDS=60 $(GO) test -race $(TEST_FLAGS) ./sdk -run ConcurrentReloads -timeout 10m
 
 cover: ## test coverage by package
 	$(GO) test -cover $(TEST_FLAGS) ./...

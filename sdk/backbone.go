@@ -5,22 +5,25 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/model"
-	"github.com/edgeadapt/edgeadapt/sdk/plugin"
 	"github.com/pkg/errors"
 )
 
 // Backbone is a frozen Vision Transformer, resident on its Runtime's device and shared by all adapters made for it.
 // Safe for concurrent use: calls with different adapters never disturb each other.
 type Backbone struct {
-	rt     *Runtime
-	host   *model.Backbone
-	owned  io.Closer // the file, where LoadBackbone opened it
-	vit    *nn.ViT
-	passes *passes
+	rt    *Runtime
+	host  *model.Backbone
+	owned io.Closer // the file, where LoadBackbone opened it
+	vit   *nn.ViT
+	mixer *nn.Mixer     // of whoever holds turn
+	turn  chan struct{} // holds one token while the mixer is in use
+	stats atomic.Pointer[nn.Stats]
+	sched *scheduler
 
 	use      sync.RWMutex // read by calls, written by Close
 	closed   bool
@@ -56,6 +59,7 @@ func (bb *Backbone) Close() error {
 	if done {
 		return nil
 	}
+	bb.sched.close()
 	bb.mu.Lock()
 	list := slices.Clone(bb.adapters)
 	bb.mu.Unlock()
@@ -68,7 +72,7 @@ func (bb *Backbone) Close() error {
 	for _, a := range list {
 		keep(a.Close())
 	}
-	keep(bb.passes.drop(nil))
+	keep(bb.mixer.Close())
 	keep(bb.vit.Close())
 	if bb.owned != nil {
 		keep(bb.owned.Close())
@@ -77,26 +81,29 @@ func (bb *Backbone) Close() error {
 	return first
 }
 
-// Adapter is an adapter resident beside a Backbone, to be named in any later call. Immutable; safe for concurrent use.
+// Adapter is an adapter beside a Backbone, to be named in any later call. Where the device's budget for adapters is spent,
+// those that were not used for longest leave it, and come back at their next use. Safe for concurrent use.
 type Adapter struct {
-	bb     *Backbone
-	host   *adapter.Adapter
-	task   *nn.Task
-	plugin *plugin.Plugin // nil: none
-
-	use    sync.RWMutex // read by calls, written by Close
-	closed bool
+	bb   *Backbone
+	path string // of its file, empty where it came from memory
+	now  atomic.Pointer[version]
+	mu   sync.Mutex // held by Replace and Close
 }
 
 // LoadAdapter reads an adapter file and makes it resident. It returns ErrIncompatible for an adapter that was made
-// for another backbone, and ErrPlugin for one whose plug-in cannot be used. The caller closes it; closing the Backbone does too.
+// for another backbone, ErrPlugin for one whose plug-in cannot be used, and ErrOutOfMemory for one above the budget. The
+// caller closes it; closing the Backbone does too.
 func (bb *Backbone) LoadAdapter(ctx context.Context, path string) (*Adapter, error) {
 	a, err := adapter.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	r, err := bb.UseAdapter(ctx, a)
-	return r, errors.WithMessage(err, path)
+	if err != nil {
+		return nil, errors.WithMessage(err, path)
+	}
+	r.path = path
+	return r, nil
 }
 
 // UseAdapter makes a resident, for adapters that are already in memory such as the result of Tune.
@@ -106,22 +113,12 @@ func (bb *Backbone) UseAdapter(ctx context.Context, a *adapter.Adapter) (*Adapte
 		return nil, err
 	}
 	defer leave()
-	if err := bb.rt.trust(a); err != nil {
-		return nil, err
-	}
-	if err := a.CheckBackbone(bb.host.Config().Ref()); err != nil {
-		return nil, err
-	}
-	plug, err := bb.rt.loadPlugin(ctx, a)
+	v, err := bb.newVersion(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	task, err := nn.NewTask(bb.vit, a)
-	if err != nil {
-		plug.Close()
-		return nil, err
-	}
-	r := &Adapter{bb: bb, host: a, task: task, plugin: plug}
+	r := &Adapter{bb: bb}
+	r.now.Store(v)
 	bb.mu.Lock()
 	bb.adapters = append(bb.adapters, r)
 	bb.mu.Unlock()
@@ -129,42 +126,72 @@ func (bb *Backbone) UseAdapter(ctx context.Context, a *adapter.Adapter) (*Adapte
 }
 
 // Labels are the class names, in the order of the scores.
-func (a *Adapter) Labels() []string { return a.host.Config().Labels }
+func (a *Adapter) Labels() []string { return a.Host().Config().Labels }
 
-// Host is the adapter as its file holds it.
-func (a *Adapter) Host() *adapter.Adapter { return a.host }
+// Host is the adapter in host memory, as its file holds it.
+func (a *Adapter) Host() *adapter.Adapter { return a.now.Load().task.Host() }
 
-// enter begins a call with a, which may be nil.
-func (a *Adapter) enter(bb *Backbone) (leave func(), err error) {
+// Reload reads the adapter's file again and publishes what it holds, as Replace does. Where the file cannot be used, the
+// present version stays. It returns ErrInput for an adapter that came from memory.
+func (a *Adapter) Reload(ctx context.Context) error {
+	if a.path == "" {
+		return errors.WithMessage(ErrInput, "the adapter has no file to reload")
+	}
+	host, err := adapter.ReadFile(a.path)
+	if err != nil {
+		return err
+	}
+	return errors.WithMessage(a.Replace(ctx, host), a.path)
+}
+
+// Replace publishes host as a's new version: calls that begin afterwards see it, those under way finish with the version
+// that they began with, and Replace waits for them. The new version may differ in everything. Where it cannot be used,
+// Replace returns what UseAdapter does and the present version stays.
+func (a *Adapter) Replace(ctx context.Context, host *adapter.Adapter) error {
+	leave, err := a.bb.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, leaveAdapter, err := a.enter(a.bb) // refuses a closed one
+	if err != nil {
+		return err
+	}
+	leaveAdapter()
+	v, err := a.bb.newVersion(ctx, host)
+	if err != nil {
+		return err
+	}
+	return a.now.Swap(v).close(a.bb)
+}
+
+// enter begins a call with a, which may be nil, and returns the version for all of the call.
+func (a *Adapter) enter(bb *Backbone) (v *version, leave func(), err error) {
 	if a == nil {
-		return func() {}, nil
+		return nil, func() {}, nil
 	}
 	if a.bb != bb {
-		return nil, errors.WithMessage(ErrIncompatible, "the adapter is resident beside another backbone")
+		return nil, nil, errors.WithMessage(ErrIncompatible, "the adapter is resident beside another backbone")
 	}
-	a.use.RLock()
-	if a.closed {
-		a.use.RUnlock()
-		return nil, errors.WithMessage(ErrClosed, "adapter")
+	for {
+		v := a.now.Load()
+		if v.enter() {
+			return v, v.leave, nil
+		}
+		if a.now.Load() == v { // not replaced: closed with its adapter
+			return nil, nil, errors.WithMessage(ErrClosed, "adapter")
+		}
 	}
-	return a.use.RUnlock, nil
 }
 
 // Close frees the adapter after the calls under way. Idempotent.
 func (a *Adapter) Close() error {
-	a.use.Lock()
-	defer a.use.Unlock()
-	if a.closed {
-		return nil
-	}
-	a.closed = true
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.bb.mu.Lock()
 	a.bb.adapters = slices.DeleteFunc(a.bb.adapters, func(x *Adapter) bool { return x == a })
 	a.bb.mu.Unlock()
-	a.plugin.Close()
-	err := a.bb.passes.drop(a.task)
-	if e := a.task.Close(); e != nil && err == nil {
-		err = e
-	}
-	return err
+	return a.now.Load().close(a.bb)
 }

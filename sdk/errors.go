@@ -38,6 +38,7 @@ var (
 	ErrConfig        = tune.ErrConfig                    // a tuning setting is out of range
 	ErrDiverged      = tune.ErrDiverged                  // the training loss left the range of numbers
 	ErrActivations   = nn.ErrActivations                 // the device or the weights have no int8 activations
+	ErrBusy          = errors.New("too many requests")   // too many images wait for the device; try again later
 	ErrOption        = errors.New("unknown option")      // an option of Open has a value that does not exist
 	ErrInput         = errors.New("unsupported input")   // neither an image nor a tensor
 	ErrCheck         = errors.New("output check failed") // a device's outputs differ from the reference's

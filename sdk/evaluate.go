@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"slices"
 
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/data"
@@ -42,12 +43,12 @@ func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, 
 		return nil, err
 	}
 	defer leave()
-	leaveAdapter, err := a.enter(bb)
+	v, leaveAdapter, err := a.enter(bb)
 	if err != nil {
 		return nil, err
 	}
 	defer leaveAdapter()
-	c := a.host.Config()
+	c := v.config()
 	class, renamed, err := mapClasses(ds.Classes, c.Labels)
 	if err != nil {
 		return nil, err
@@ -55,9 +56,9 @@ func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, 
 	var truth []int
 	var scores [][]float32
 	var pending []Tensor
-	pipe := bb.pipeline(ctx, a)
+	pipe := bb.pipeline(ctx, v)
 	flush := func() error {
-		rows, err := bb.logits(ctx, pending, a)
+		rows, err := bb.logits(ctx, pending, v.task)
 		scores = append(scores, rows...)
 		pending = pending[:0]
 		if progress != nil {
@@ -67,7 +68,7 @@ func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, 
 	}
 	skipped, err := data.Load(ctx, ds.Items, pipe, 0, func(i int, t tensor.Tensor) error {
 		truth = append(truth, class[ds.Items[i].Label])
-		if pending = append(pending, t); len(pending) == maxBatch {
+		if pending = append(pending, t); len(pending) == nn.MaxBatch {
 			return flush()
 		}
 		return nil
@@ -101,15 +102,15 @@ func mapClasses(classes, labels []string) (index []int, renamed []library.Match,
 	return index, renamed, nil
 }
 
-// logits runs images, all of one size, through a in one pass.
-func (bb *Backbone) logits(ctx context.Context, images []Tensor, a *Adapter) ([][]float32, error) {
-	var rows [][]float32
-	c := nn.ForwardConfig{Batch: batchFor(len(images)), Height: images[0].Shape[1], Width: images[0].Shape[2], Task: a.task, Taps: []string{nn.TapLogits}}
-	err := bb.passes.use(bb.vit, c, func(f *nn.Forward) error {
-		return f.Run(ctx, stack(images, c.Batch), func(f *nn.Forward) error {
-			t, err := readTap(f, nn.TapLogits)
-			for k := range images {
-				rows = append(rows, row(t, k))
+// logits runs images, all of one size, through t, between the batches of other callers.
+func (bb *Backbone) logits(ctx context.Context, images []Tensor, t *nn.Resident) (rows [][]float32, err error) {
+	c := bb.mixConfig(images[0].Shape[1], images[0].Shape[2])
+	tasks := slices.Repeat([]*nn.Resident{t}, len(images))
+	err = bb.withMixer(ctx, func(m *nn.Mixer) error {
+		return m.Run(ctx, c, stack(images), tasks, func(f *nn.Forward, first, n int) error {
+			answers, err := bb.readAnswers(f, tasks[first:first+n])
+			for _, a := range answers {
+				rows = append(rows, a.logits)
 			}
 			return err
 		})

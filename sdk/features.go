@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"slices"
 
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
@@ -18,14 +19,14 @@ func (bb *Backbone) Features(ctx context.Context, img any, a *Adapter) ([]float3
 // Intermediates returns named intermediates of a forward pass over normalised images [B, 3, H, W], sides multiples of
 // the patch. Names count blocks from 0: "embedding", "block.N.output", "probs.N", "tokens", "features", "logits" (of the
 // adapter), "logits_original" (of the checkpoint's own head). pool says how features are made where there is no
-// adapter: "cls" by default. All images share one pass, so memory grows with B.
+// adapter: "cls" by default.
 func (bb *Backbone) Intermediates(ctx context.Context, images Tensor, a *Adapter, pool adapter.Pool, names ...string) (map[string]Tensor, error) {
 	leave, err := bb.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	leaveAdapter, err := a.enter(bb)
+	v, leaveAdapter, err := a.enter(bb)
 	if err != nil {
 		return nil, err
 	}
@@ -42,17 +43,18 @@ func (bb *Backbone) Intermediates(ctx context.Context, images Tensor, a *Adapter
 	if pool == "" {
 		pool = adapter.PoolCLS
 	}
-	c := nn.ForwardConfig{Batch: s[0], Height: s[2], Width: s[3], Pool: pool, Taps: names}
-	if a != nil {
-		c.Task = a.task
-	}
+	task := v.resident()
+	c := nn.MixConfig{Height: s[2], Width: s[3], Pool: pool, Taps: names}
 	out := map[string]Tensor{}
-	err = bb.passes.use(bb.vit, c, func(f *nn.Forward) error {
-		return f.Run(ctx, images.Data, func(f *nn.Forward) (err error) {
+	tasks := slices.Repeat([]*nn.Resident{task}, s[0])
+	err = bb.withMixer(ctx, func(m *nn.Mixer) error {
+		return m.Run(ctx, c, images.Data, tasks, func(f *nn.Forward, _, n int) error {
 			for _, name := range names {
-				if out[name], err = readTap(f, name); err != nil {
+				t, err := readTap(f, name)
+				if err != nil {
 					return err
 				}
+				out[name] = appendImages(out[name], t, n, columns(name, task))
 			}
 			return nil
 		})
@@ -61,4 +63,35 @@ func (bb *Backbone) Intermediates(ctx context.Context, images Tensor, a *Adapter
 		return nil, err
 	}
 	return out, nil
+}
+
+// columns is how many columns of a tap belong to t, 0 for all: a pass for many tasks has room for the widest.
+func columns(tap string, t *nn.Resident) int {
+	switch {
+	case t != nil && tap == nn.TapFeatures:
+		return t.Features()
+	case t != nil && tap == nn.TapLogits:
+		return t.Classes()
+	}
+	return 0
+}
+
+// appendImages adds the first n images of a pass, and of each row the first columns.
+func appendImages(all, t Tensor, n, columns int) Tensor {
+	shape := slices.Clone(t.Shape)
+	if columns > 0 {
+		shape[len(shape)-1] = columns
+	}
+	shape[0] = n
+	if all.Shape != nil {
+		shape[0] += all.Shape[0]
+	}
+	for i := range n {
+		x := row(t, i)
+		if columns > 0 {
+			x = x[:columns]
+		}
+		all.Data = append(all.Data, x...)
+	}
+	return Tensor{Shape: shape, Data: all.Data}
 }

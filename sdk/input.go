@@ -19,8 +19,16 @@ type Tensor = tensor.Tensor
 // files ahead with data.Load and hand in tensors.
 func (bb *Backbone) Pipeline(a *Adapter) data.Pipeline {
 	if a != nil {
-		p := tune.Pipeline(a.host.Config(), bb.host.Config())
-		p.Before = pluginStepOf(a)
+		return bb.pipeline(context.Background(), a.now.Load())
+	}
+	return bb.pipeline(context.Background(), nil)
+}
+
+// pipeline is how pictures become input for v, which may be nil; its plug-in, if any, ends with ctx.
+func (bb *Backbone) pipeline(ctx context.Context, v *version) data.Pipeline {
+	if v != nil {
+		p := tune.Pipeline(v.config(), bb.host.Config())
+		p.Before = v.step(ctx)
 		return p
 	}
 	p := bb.host.Config().Preprocess
@@ -28,7 +36,7 @@ func (bb *Backbone) Pipeline(a *Adapter) data.Pipeline {
 }
 
 // prepare turns what a caller hands in into a normalised tensor [3, H, W].
-func (bb *Backbone) prepare(ctx context.Context, in any, a *Adapter) (Tensor, error) {
+func (bb *Backbone) prepare(in any, pipe data.Pipeline) (Tensor, error) {
 	var rgb *data.RGB
 	var err error
 	switch x := in.(type) {
@@ -50,7 +58,7 @@ func (bb *Backbone) prepare(ctx context.Context, in any, a *Adapter) (Tensor, er
 	if err != nil {
 		return Tensor{}, err
 	}
-	return bb.pipeline(ctx, a).Apply(rgb)
+	return pipe.Apply(rgb)
 }
 
 // oneImage accepts [3, H, W] and [1, 3, H, W].

@@ -58,7 +58,7 @@ func (bb *Backbone) Measure(ctx context.Context, c MeasureConfig) (*Measurement,
 		return nil, err
 	}
 	defer leave()
-	leaveAdapter, err := c.Adapter.enter(bb)
+	_, leaveAdapter, err := c.Adapter.enter(bb)
 	if err != nil {
 		return nil, err
 	}
@@ -134,24 +134,12 @@ func (bb *Backbone) check(ctx context.Context, c MeasureConfig) (float64, error)
 		return 0, err
 	}
 	defer vit.Close()
-	fc := nn.ForwardConfig{Batch: 1, Height: c.Size, Width: c.Size, Pool: adapter.PoolCLSMean, Taps: []string{nn.TapFeatures}}
-	want := fc
-	if c.Adapter != nil {
-		task, err := nn.NewTask(vit, c.Adapter.host)
-		if err != nil {
-			return 0, err
-		}
-		defer task.Close()
-		fc.Task, want.Task = c.Adapter.task, task
-		fc.Taps = []string{nn.TapFeatures, nn.TapLogits}
-		want.Taps = fc.Taps
-	}
 	input := noise(3 * c.Size * c.Size)
-	got, err := runOnce(ctx, bb.vit, fc, input)
+	got, err := bb.measuredOnce(ctx, c, input)
 	if err != nil {
 		return 0, err
 	}
-	exact, err := runOnce(ctx, vit, want, input)
+	exact, err := exactOnce(ctx, vit, c, input)
 	if err != nil {
 		return 0, err
 	}
@@ -169,14 +157,60 @@ func (bb *Backbone) check(ctx context.Context, c MeasureConfig) (float64, error)
 	return worst, nil
 }
 
-func runOnce(ctx context.Context, v *nn.ViT, c nn.ForwardConfig, input []float32) (out [][]float32, err error) {
-	f, err := v.NewForward(c)
+// measuredOnce is features, and logits where there is an adapter, as Predict makes them.
+func (bb *Backbone) measuredOnce(ctx context.Context, c MeasureConfig, input []float32) (out [][]float32, err error) {
+	mc, tasks, err := bb.measuredTasks(c, 1)
+	if err != nil {
+		return nil, err
+	}
+	m := nn.NewMixer(bb.vit, bb.rt.opt.budget)
+	defer m.Close()
+	err = m.Run(ctx, mc, input, tasks, func(f *nn.Forward, _, _ int) error {
+		for _, name := range mc.Taps {
+			t, err := readTap(f, name)
+			if err != nil {
+				return err
+			}
+			out = append(out, appendImages(Tensor{}, t, 1, columns(name, tasks[0])).Data)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// measuredTasks is what a pass of images of one adapter, or of none, is asked.
+func (bb *Backbone) measuredTasks(c MeasureConfig, images int) (nn.MixConfig, []*nn.Resident, error) {
+	mc := nn.MixConfig{Height: c.Size, Width: c.Size, Pool: adapter.PoolCLSMean, Taps: []string{nn.TapFeatures}}
+	tasks := make([]*nn.Resident, images)
+	if c.Adapter == nil {
+		return mc, tasks, nil
+	}
+	mc.Taps = append(mc.Taps, nn.TapLogits)
+	t, err := bb.vit.NewResident(c.Adapter.Host())
+	for i := range tasks {
+		tasks[i] = t
+	}
+	return mc, tasks, err
+}
+
+// exactOnce is what measuredOnce should be, by the float64 reference and a pass for the one adapter.
+func exactOnce(ctx context.Context, v *nn.ViT, c MeasureConfig, input []float32) (out [][]float32, err error) {
+	fc := nn.ForwardConfig{Batch: 1, Height: c.Size, Width: c.Size, Pool: adapter.PoolCLSMean, Taps: []string{nn.TapFeatures}}
+	if c.Adapter != nil {
+		task, err := nn.NewTask(v, c.Adapter.Host())
+		if err != nil {
+			return nil, err
+		}
+		defer task.Close()
+		fc.Task, fc.Taps = task, append(fc.Taps, nn.TapLogits)
+	}
+	f, err := v.NewForward(fc)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	err = f.Run(ctx, input, func(f *nn.Forward) error {
-		for _, name := range c.Taps {
+		for _, name := range fc.Taps {
 			t, err := readTap(f, name)
 			if err != nil {
 				return err
@@ -209,19 +243,18 @@ func (bb *Backbone) measured(c MeasureConfig) (pass func(context.Context) error,
 	if c.Step {
 		return bb.measuredStep(c)
 	}
-	fc := nn.ForwardConfig{Batch: c.Batch, Height: c.Size, Width: c.Size, Pool: adapter.PoolCLSMean, Taps: []string{nn.TapFeatures}}
-	if c.Adapter != nil {
-		fc.Task, fc.Taps = c.Adapter.task, []string{nn.TapLogits}
-	}
-	f, err := bb.vit.NewForward(fc)
+	mc, tasks, err := bb.measuredTasks(c, c.Batch)
 	if err != nil {
 		return nil, nil, err
 	}
-	input := noise(f.InputShape().Elems())
-	out := make([]float32, f.Shape(fc.Taps[0]).Elems())
+	m := nn.NewMixer(bb.vit, bb.rt.opt.budget)
+	input := noise(c.Batch * 3 * c.Size * c.Size)
 	return func(ctx context.Context) error {
-		return f.Run(ctx, input, func(f *nn.Forward) error { return f.Read(fc.Taps[0], out) })
-	}, func() { f.Close() }, nil
+		return m.Run(ctx, mc, input, tasks, func(f *nn.Forward, first, n int) error {
+			_, err := bb.readAnswers(f, tasks[first:first+n])
+			return err
+		})
+	}, func() { m.Close() }, nil
 }
 
 // measuredStep compiles a training step of a fresh adapter, or of a copy of the given one, at learning rate 0.
@@ -266,7 +299,7 @@ func (bb *Backbone) measuredStep(c MeasureConfig) (pass func(context.Context) er
 
 func (bb *Backbone) stepAdapter(c MeasureConfig) (*adapter.Adapter, error) {
 	if c.Adapter != nil {
-		return c.Adapter.host, nil
+		return c.Adapter.Host(), nil
 	}
 	mc := bb.host.Config()
 	blocks := make([]int, mc.Depth)

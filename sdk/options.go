@@ -3,8 +3,11 @@ package sdk
 import (
 	"crypto/ed25519"
 	"log/slog"
+	"time"
 
+	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/plugin"
+	"github.com/pkg/errors"
 )
 
 // Option configures Open.
@@ -19,6 +22,25 @@ type options struct {
 	cacheDir    string
 	log         *slog.Logger
 	plugins     plugin.Limits
+	budget      int64
+	batchDelay  time.Duration
+	maxBatch    int
+	queue       int
+}
+
+// check refuses values that no device could follow.
+func (o options) check() error {
+	switch {
+	case o.budget < 1:
+		return errors.WithMessagef(ErrOption, "adapter budget of %d bytes, expected a positive number", o.budget)
+	case o.batchDelay < 0:
+		return errors.WithMessagef(ErrOption, "batching delay of %v, expected none or more", o.batchDelay)
+	case o.maxBatch < 1 || o.maxBatch > nn.MaxBatch:
+		return errors.WithMessagef(ErrOption, "batches of up to %d images, expected 1 to %d", o.maxBatch, nn.MaxBatch)
+	case o.queue < 1:
+		return errors.WithMessagef(ErrOption, "queue of %d images, expected at least 1", o.queue)
+	}
+	return nil
 }
 
 // WithDevice names the device: "auto" (the default), "cpu", "vulkan:N", a UUID as Devices lists it, or "ref", the
@@ -43,6 +65,21 @@ func WithCacheDir(dir string) Option { return func(o *options) { o.cacheDir = di
 
 // WithLogger receives warnings. Without it the package is silent.
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
+
+// WithAdapterBudget bounds the device memory of the adapters beside each backbone; the default is 64 MiB. An adapter of 64
+// hidden channels in all blocks of a ViT-S takes 2.4 MB. Any number may be loaded: beyond the budget those that were not
+// used for longest stay in host memory until their next use.
+func WithAdapterBudget(bytes int64) Option { return func(o *options) { o.budget = bytes } }
+
+// WithBatching says how requests of many goroutines share passes: a pass takes up to maxBatch images, at most and by
+// default 32, and an image waits up to maxDelay for others to share its pass with. By default none waits while the device
+// is idle; what comes while a pass runs goes into the next one together.
+func WithBatching(maxDelay time.Duration, maxBatch int) Option {
+	return func(o *options) { o.batchDelay, o.maxBatch = maxDelay, maxBatch }
+}
+
+// WithQueue bounds the images that wait: with this many waiting, 128 by default, further calls return ErrBusy.
+func WithQueue(images int) Option { return func(o *options) { o.queue = images } }
 
 // PredictOption narrows a prediction's labels.
 type PredictOption func(*predictOptions)

@@ -22,15 +22,6 @@ func (rt *Runtime) loadPlugin(ctx context.Context, a *adapter.Adapter) (*plugin.
 	return rt.plugins.Load(ctx, p.Module, plugin.Options{MemoryBytes: p.MemoryBytes, TimeMillis: p.TimeMillis})
 }
 
-// pipeline is Pipeline whose plug-in, if any, ends with ctx.
-func (bb *Backbone) pipeline(ctx context.Context, a *Adapter) data.Pipeline {
-	p := bb.Pipeline(a)
-	if s, ok := p.Before.(*pluginStep); ok {
-		p.Before = &pluginStep{ctx, s.plugin, s.side, s.interpolation}
-	}
-	return p
-}
-
 // pluginStep is an adapter's pre-processing as a step of its pipeline.
 type pluginStep struct {
 	ctx           context.Context // of the call that the pipeline serves
@@ -39,13 +30,13 @@ type pluginStep struct {
 	interpolation data.Interpolation
 }
 
-// pluginStepOf returns nil, the interface's, for adapters without pre-processing.
-func pluginStepOf(a *Adapter) data.Step {
-	if a.plugin == nil || !a.plugin.CanPreprocess() {
+// step returns nil, the interface's, for adapters without pre-processing.
+func (v *version) step(ctx context.Context) data.Step {
+	if v.plugin == nil || !v.plugin.CanPreprocess() {
 		return nil
 	}
-	c := a.host.Config()
-	return &pluginStep{context.Background(), a.plugin, c.Size, data.Interpolation(c.Interpolation)}
+	c := v.config()
+	return &pluginStep{ctx, v.plugin, c.Size, data.Interpolation(c.Interpolation)}
 }
 
 // Apply shows the plug-in a picture of at most twice the model's side. A part that it chooses is cut from the picture
@@ -90,27 +81,12 @@ func enlarge(r image.Rectangle, w, h, width, height int) image.Rectangle {
 	return image.Rect(down(r.Min.X, width, w), down(r.Min.Y, height, h), up(r.Max.X, width, w), up(r.Max.Y, height, h))
 }
 
-// postprocess lets the plug-ins of reqs judge their scores, after the passes, so that no device waits for one.
-func (bb *Backbone) postprocess(ctx context.Context, reqs []Request, out []Result) error {
-	for i, q := range reqs {
-		if q.Adapter == nil || q.Adapter.plugin == nil || !q.Adapter.plugin.CanPostprocess() {
-			continue
-		}
-		var err error
-		if out[i].Plugin, err = q.Adapter.judge(ctx, bb, out[i].logits); err != nil {
-			return errors.WithMessagef(err, "image %d", i)
-		}
+// judge is what v's plug-in makes of an image's logits, nil where it makes nothing. It runs after the passes, so that no
+// device waits for a plug-in.
+func (v *version) judge(ctx context.Context, logits []float32) ([]byte, error) {
+	if v == nil || v.plugin == nil || !v.plugin.CanPostprocess() {
+		return nil, nil
 	}
-	return nil
-}
-
-// judge is the plug-in's answer to an image's logits.
-func (a *Adapter) judge(ctx context.Context, bb *Backbone, logits []float32) ([]byte, error) {
-	leave, err := a.enter(bb)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	c := a.host.Config()
-	return a.plugin.Postprocess(ctx, plugin.Scores{MultiLabel: c.Task == adapter.MultiLabel, Labels: c.Labels, Values: scores(c.Task, logits)})
+	c := v.config()
+	return v.plugin.Postprocess(ctx, plugin.Scores{MultiLabel: c.Task == adapter.MultiLabel, Labels: c.Labels, Values: scores(c.Task, logits)})
 }

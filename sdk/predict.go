@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
-	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/pkg/errors"
 )
 
@@ -33,8 +32,6 @@ type Result struct {
 
 	// Plugin is the JSON object that the adapter's plug-in made of the scores, nil where it makes none.
 	Plugin json.RawMessage
-
-	logits []float32 // of all classes, in their order
 }
 
 // Predict classifies an image with an adapter. The image is an image.Image, an io.Reader or []byte with a JPEG, PNG,
@@ -48,137 +45,62 @@ func (bb *Backbone) Predict(ctx context.Context, img any, a *Adapter, opts ...Pr
 	return rs[0], nil
 }
 
-// PredictBatch classifies many images, each with its own adapter. Requests of one adapter and input size share a pass;
-// a result's bits do not depend on what else is in the batch. The first error ends the call.
+// PredictBatch classifies many images, each with its own adapter or none, in as few passes as their sizes allow: one pass
+// serves images of any mix of adapters. A result's bits do not depend on what else is in the batch, or on what other
+// goroutines ask for meanwhile, which may share its passes. The first error ends the call. It returns ErrBusy where too many
+// images wait already (see WithQueue).
 func (bb *Backbone) PredictBatch(ctx context.Context, reqs []Request) ([]Result, error) {
 	leave, err := bb.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	groups, err := bb.group(ctx, reqs)
-	if err != nil {
+	entered := versions{}
+	defer entered.leave()
+	jobs, vs := make([]*job, len(reqs)), make([]*version, len(reqs))
+	for i, q := range reqs {
+		v, err := entered.enter(q.Adapter, bb)
+		if err != nil {
+			return nil, errors.WithMessagef(err, "request %d", i)
+		}
+		x, err := bb.prepare(q.Image, bb.pipeline(ctx, v))
+		if err == nil {
+			err = bb.checkSize(x)
+		}
+		if err != nil {
+			return nil, errors.WithMessagef(err, "image %d", i)
+		}
+		jobs[i], vs[i] = &job{adapter: q.Adapter, task: v.resident(), input: x}, v
+	}
+	if err := bb.sched.do(ctx, jobs); err != nil {
 		return nil, err
 	}
 	out := make([]Result, len(reqs))
-	for _, g := range groups {
-		if err := bb.predictGroup(ctx, g, reqs, out); err != nil {
-			return nil, err
+	for i, j := range jobs {
+		if out[i], err = j.answer.result(ctx, vs[i], reqs[i].Options); err != nil {
+			return nil, errors.WithMessagef(err, "image %d", i)
 		}
-	}
-	if err := bb.postprocess(ctx, reqs, out); err != nil {
-		return nil, err
 	}
 	return out, nil
 }
 
-// group is requests that can share a pass.
-type group struct {
-	adapter       *Adapter
-	height, width int
-	ids           []int
-	inputs        []Tensor
-}
-
-func (bb *Backbone) group(ctx context.Context, reqs []Request) ([]*group, error) {
-	var groups []*group
-	for i, q := range reqs {
-		x, err := bb.prepare(ctx, q.Image, q.Adapter)
-		if err != nil {
-			return nil, errors.WithMessagef(err, "image %d", i)
-		}
-		h, w := x.Shape[1], x.Shape[2]
-		at := slices.IndexFunc(groups, func(g *group) bool { return g.adapter == q.Adapter && g.height == h && g.width == w })
-		if at < 0 {
-			at = len(groups)
-			groups = append(groups, &group{adapter: q.Adapter, height: h, width: w})
-		}
-		groups[at].ids = append(groups[at].ids, i)
-		groups[at].inputs = append(groups[at].inputs, x)
-	}
-	return groups, nil
-}
-
-// maxBatch is the most images of one pass.
-const maxBatch = 32
-
-// batchFor is the size of the pass that serves n images: a power of two, so that few sizes are ever compiled.
-func batchFor(n int) int {
-	b := 1
-	for b < min(n, maxBatch) {
-		b *= 2
-	}
-	return b
-}
-
-func (bb *Backbone) predictGroup(ctx context.Context, g *group, reqs []Request, out []Result) error {
-	leave, err := g.adapter.enter(bb)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	c := nn.ForwardConfig{Height: g.height, Width: g.width, Pool: bb.host.Config().Pool, Taps: []string{nn.TapFeatures}}
-	if g.adapter != nil {
-		c.Task, c.Taps = g.adapter.task, []string{nn.TapFeatures, nn.TapLogits}
-	}
-	for len(g.ids) > 0 {
-		n := min(len(g.ids), maxBatch)
-		c.Batch = batchFor(n)
-		err := bb.passes.use(bb.vit, c, func(f *nn.Forward) error {
-			return f.Run(ctx, stack(g.inputs[:n], c.Batch), func(f *nn.Forward) error { return collect(f, g, reqs, out, n) })
-		})
-		if err != nil {
-			return err
-		}
-		g.ids, g.inputs = g.ids[n:], g.inputs[n:]
+// checkSize refuses a tensor that no pass takes, before it can spoil a batch.
+func (bb *Backbone) checkSize(x Tensor) error {
+	h, w, patch := x.Shape[1], x.Shape[2], bb.host.Config().Patch
+	if h < patch || w < patch || h%patch != 0 || w%patch != 0 {
+		return errors.WithMessagef(ErrShape, "input of %d x %d pixels, expected sides that are multiples of the patch %d", h, w, patch)
 	}
 	return nil
 }
 
-// stack lays images side by side, padded to a batch: an image's result does not depend on its neighbours.
-func stack(images []Tensor, batch int) []float32 {
-	if len(images) == 1 && batch == 1 {
-		return images[0].Data
+// result is an answer in words; v is nil for plain features.
+func (a answer) result(ctx context.Context, v *version, opts []PredictOption) (r Result, err error) {
+	r.Features = a.features
+	if v != nil {
+		r.Labels = labels(v.config(), a.logits, opts)
+		r.Plugin, err = v.judge(ctx, a.logits)
 	}
-	n := len(images[0].Data)
-	all := make([]float32, batch*n)
-	for i, x := range images {
-		copy(all[i*n:], x.Data)
-	}
-	return all
-}
-
-// collect reads the results of the first n images of a pass.
-func collect(f *nn.Forward, g *group, reqs []Request, out []Result, n int) error {
-	features, err := readTap(f, nn.TapFeatures)
-	if err != nil {
-		return err
-	}
-	var logits Tensor
-	if g.adapter != nil {
-		if logits, err = readTap(f, nn.TapLogits); err != nil {
-			return err
-		}
-	}
-	for k, id := range g.ids[:n] {
-		out[id].Features = row(features, k)
-		if g.adapter != nil {
-			out[id].logits = row(logits, k)
-			out[id].Labels = labels(g.adapter.host.Config(), out[id].logits, reqs[id].Options)
-		}
-	}
-	return nil
-}
-
-func readTap(f *nn.Forward, name string) (Tensor, error) {
-	t := Tensor{Shape: f.Shape(name)}
-	t.Data = make([]float32, t.Shape.Elems())
-	return t, f.Read(name, t.Data)
-}
-
-func row(t Tensor, i int) []float32 {
-	n := len(t.Data) / t.Shape[0]
-	return t.Data[i*n : (i+1)*n : (i+1)*n]
+	return r, err
 }
 
 // labels turns logits into scored classes, best first.

@@ -2,7 +2,6 @@ package sdk
 
 import (
 	"context"
-	"crypto/ed25519"
 	"io"
 	"log/slog"
 	"slices"
@@ -41,11 +40,8 @@ func InstructionSets() []string { return cpu.InstructionSets() }
 
 // Runtime is one open device and owns all that is made from it. Safe for concurrent use.
 type Runtime struct {
-	be   backend.Backend
-	acts string
-
-	trusted []ed25519.PublicKey
-	log     *slog.Logger
+	be      backend.Backend
+	opt     options
 	plugins *plugin.Engine
 
 	mu        sync.Mutex
@@ -56,18 +52,21 @@ type Runtime struct {
 // Open opens a device. The caller closes the Runtime; that closes everything made from it.
 // It returns ErrNoDevice where the named device does not exist.
 func Open(ctx context.Context, opts ...Option) (*Runtime, error) {
-	o := options{device: "auto", activations: "auto", log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	o := options{device: "auto", activations: "auto", budget: 64 << 20, maxBatch: nn.MaxBatch, queue: 128, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	for _, set := range opts {
 		set(&o)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	be, err := openDevice(o)
 	if err != nil {
 		return nil, err
 	}
-	return &Runtime{be: be, acts: o.activations, trusted: o.trusted, log: o.log, plugins: plugin.NewEngine(o.plugins)}, nil
+	return &Runtime{be: be, opt: o, plugins: plugin.NewEngine(o.plugins)}, nil
 }
 
 func openDevice(o options) (backend.Backend, error) {
@@ -126,14 +125,15 @@ func (rt *Runtime) UseBackbone(ctx context.Context, b *model.Backbone) (*Backbon
 	if err != nil {
 		return nil, err
 	}
-	bb := &Backbone{rt: rt, host: b, vit: vit, passes: newPasses()}
+	bb := &Backbone{rt: rt, host: b, vit: vit, mixer: nn.NewMixer(vit, rt.opt.budget), turn: make(chan struct{}, 1)}
+	bb.sched = newScheduler(rt.opt, bb.runJobs)
 	rt.backbones = append(rt.backbones, bb)
 	return bb, nil
 }
 
 // activations is how b's layers are to be multiplied.
 func (rt *Runtime) activations(b *model.Backbone) (nn.Activations, error) {
-	switch rt.acts {
+	switch rt.opt.activations {
 	case "float":
 		return nn.FloatActivations, nil
 	case "int8":
@@ -144,7 +144,7 @@ func (rt *Runtime) activations(b *model.Backbone) (nn.Activations, error) {
 		}
 		return nn.FloatActivations, nil
 	}
-	return 0, errors.WithMessagef(ErrOption, "activations %q, expected auto, int8 or float", rt.acts)
+	return 0, errors.WithMessagef(ErrOption, "activations %q, expected auto, int8 or float", rt.opt.activations)
 }
 
 // forget removes a closed backbone.

@@ -24,10 +24,10 @@ func WithTrustedKeys(keys ...ed25519.PublicKey) Option {
 
 // trust checks an adapter's signature where the Runtime asks for one.
 func (rt *Runtime) trust(a *adapter.Adapter) error {
-	if len(rt.trusted) == 0 {
+	if len(rt.opt.trusted) == 0 {
 		return nil
 	}
-	if err := a.Verify(rt.trusted...); err != nil {
+	if err := a.Verify(rt.opt.trusted...); err != nil {
 		return pkgerrors.WithMessage(ErrUntrusted, err.Error())
 	}
 	return nil

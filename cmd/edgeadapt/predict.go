@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 
 	"github.com/edgeadapt/edgeadapt/sdk"
 	"github.com/edgeadapt/edgeadapt/sdk/data"
@@ -14,6 +15,8 @@ import (
 // predictFlags are the options of predict.
 type predictFlags struct {
 	session  sessionFlags
+	adapters []string
+	all      string // folder of adapters
 	topK     int
 	minScore float32
 	json     bool
@@ -26,13 +29,19 @@ func (a *app) predict() *cobra.Command {
 		Short: "Classify images",
 		Long: `Predict classifies JPEG, PNG, WebP, GIF and BMP files. An image that cannot be read is reported on stderr; the others
 are classified all the same, and the exit code is then 3. What the adapter's plug-in makes of the scores is printed
-below them; an image that the plug-in fails on counts as one that cannot be read.`,
+below them; an image that the plug-in fails on counts as one that cannot be read.
+
+With several adapters, or with --all for every adapter file of a folder, each image is judged by each of them; the blocks
+below an adapter's first branch are computed once for all.`,
 		Example: `  edgeadapt predict photo.jpg --adapter parts.safetensors
-  edgeadapt predict *.jpg --adapter parts.safetensors --top-k 1 --min-score 0.8 --json`,
+  edgeadapt predict *.jpg --adapter parts.safetensors --top-k 1 --min-score 0.8 --json
+  edgeadapt predict photo.jpg --adapter parts.safetensors --adapter cloth.safetensors
+  edgeadapt predict photo.jpg --all adapters/`,
 		Args: atLeastOne("IMAGE"),
 	}
 	f.session.register(c)
-	f.session.registerAdapter(c, "adapter file to classify with")
+	c.Flags().StringArrayVar(&f.adapters, "adapter", nil, "adapter file to classify with; may be given several times")
+	c.Flags().StringVar(&f.all, "all", "", "folder whose adapter files are all to classify with")
 	c.Flags().IntVar(&f.topK, "top-k", 3, "labels an image, best first; 0 for all")
 	c.Flags().Float32Var(&f.minScore, "min-score", 0, "leave out labels below this score, 0 to 1")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON: an object an image, with its labels or its error")
@@ -41,17 +50,18 @@ below them; an image that the plug-in fails on counts as one that cannot be read
 
 // prediction is the answer for one image file.
 type prediction struct {
-	Image  string          `json:"image"`
-	Labels []sdk.Label     `json:"labels"`
-	Plugin json.RawMessage `json:"plugin,omitempty"` // what the adapter's plug-in says
-	Error  string          `json:"error,omitempty"`
+	Image   string          `json:"image"`
+	Adapter string          `json:"adapter,omitempty"` // where there are several
+	Labels  []sdk.Label     `json:"labels"`
+	Plugin  json.RawMessage `json:"plugin,omitempty"` // what the adapter's plug-in says
+	Error   string          `json:"error,omitempty"`
 
 	refused bool // by the plug-in
 }
 
 func (f *predictFlags) run(ctx context.Context, a *app, paths []string) error {
-	if err := require("adapter", f.session.adapter); err != nil {
-		return err
+	if len(f.adapters) == 0 && f.all == "" {
+		return require("adapter", "")
 	}
 	if f.topK < 0 {
 		return usagef("--top-k %d, expected 0 or more", f.topK)
@@ -64,7 +74,18 @@ func (f *predictFlags) run(ctx context.Context, a *app, paths []string) error {
 		return err
 	}
 	defer s.close()
-	list, skipped, err := f.classify(ctx, s, paths)
+	adapters, err := f.loadAdapters(ctx, a, s)
+	if err != nil {
+		return err
+	}
+	var list []prediction
+	var skipped []data.Skipped
+	if len(adapters) == 1 {
+		s.adapter = adapters[0].Adapter
+		list, skipped, err = f.classify(ctx, s, paths)
+	} else {
+		list, skipped, err = f.classifyAll(ctx, s, adapters, paths)
+	}
 	if err != nil {
 		return err
 	}
@@ -177,21 +198,31 @@ func items(paths []string) []data.Item {
 }
 
 func printPredictions(a *app, list []prediction) error {
+	several := false
+	for _, p := range list {
+		several = several || p.Adapter != ""
+	}
 	rows := [][]string{{"IMAGE", "LABEL", "SCORE"}}
+	if several {
+		rows[0] = []string{"IMAGE", "LABEL", "SCORE", "ADAPTER"}
+	}
 	for _, p := range list {
 		if p.Error != "" {
 			continue
 		}
-		name := p.Image
+		name, more := p.Image, []string(nil)
+		if several {
+			more = []string{filepath.Base(p.Adapter)}
+		}
 		if len(p.Labels) == 0 {
-			rows = append(rows, []string{name, "-", "-"})
+			rows = append(rows, append([]string{name, "-", "-"}, more...))
 		}
 		for _, l := range p.Labels {
-			rows = append(rows, []string{name, l.Name, fmt.Sprintf("%.4f", l.Score)})
+			rows = append(rows, append([]string{name, l.Name, fmt.Sprintf("%.4f", l.Score)}, more...))
 			name = ""
 		}
 		if p.Plugin != nil {
-			rows = append(rows, []string{"", "plug-in", string(p.Plugin)})
+			rows = append(rows, append([]string{"", "plug-in", string(p.Plugin)}, more...))
 		}
 	}
 	if len(rows) == 1 {

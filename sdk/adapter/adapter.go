@@ -54,8 +54,9 @@ func (s spec) check(t tensor.Tensor) error {
 	if !t.Shape.Equal(s.shape) || len(t.Data) != s.shape.Elems() {
 		return fmt.Errorf("adapter tensor %q is %v, expected %v: %w", s.name, t.Shape, s.shape, tensor.ErrShape)
 	}
+	positive := s.name == runningVar
 	for i, v := range t.Data {
-		if v-v != 0 || v < 0 && s.name == runningVar {
+		if v-v != 0 || positive && v < 0 {
 			return fmt.Errorf("adapter tensor %q: element %d is %v: %w", s.name, i, v, ErrCorrupt)
 		}
 	}

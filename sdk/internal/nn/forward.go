@@ -44,7 +44,8 @@ const (
 	Features Entry = -1 // pooled features [B, F]: only the task's head runs
 )
 
-// AtBlock is the entry of tokens [B T, D] that go into block i: what is below ran before, and was kept.
+// AtBlock is the entry of tokens [B T, D] that go into block i: what is below ran before, and was kept. Those that go into
+// the block after the last go into the final norm.
 func AtBlock(i int) Entry { return Entry(i + 1) }
 
 // block is the first block that runs from e.
@@ -65,6 +66,8 @@ type ForwardConfig struct {
 	Task                 *Task        // nil for the plain backbone
 	Pool                 adapter.Pool // of the features where there is no Task
 	Taps                 []string     // what to keep; the pass ends as soon as all are made
+
+	mixed *mixed // set for a Mixer's passes: each image has its own task, Task is nil
 }
 
 // Forward is a compiled inference pass. Safe for concurrent use: calls take turns.
@@ -72,6 +75,7 @@ type Forward struct {
 	mu     sync.Mutex
 	exec   backend.Executable
 	input  backend.Value
+	mix    backend.Value // of a Mixer's pass, else None
 	shape  tensor.Shape
 	taps   map[string]backend.Value
 	shapes map[string]tensor.Shape
@@ -84,7 +88,7 @@ func (v *ViT) NewForward(c ForwardConfig) (*Forward, error) {
 	p.run(input)
 	if missing := p.missing(); missing != "" && p.err() == nil {
 		return nil, errors.WithMessagef(ErrTap, "%q, expected embedding, block.N.output, probs.N (N below %d), tokens, features%s%s", missing,
-			v.cfg.Depth, ifElse(c.Task != nil, ", logits", ""), ifElse(v.head != nil, ", logits_original", ""))
+			v.cfg.Depth, ifElse(c.Task != nil || c.mixed != nil, ", logits", ""), ifElse(v.head != nil, ", logits_original", ""))
 	}
 	prog, err := p.r.Finish()
 	if err != nil {
@@ -94,7 +98,7 @@ func (v *ViT) NewForward(c ForwardConfig) (*Forward, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Forward{exec: exec, input: input, shape: prog.Shape(input), taps: p.taps, shapes: map[string]tensor.Shape{}}
+	f := &Forward{exec: exec, input: input, mix: p.mix.Mix, shape: prog.Shape(input), taps: p.taps, shapes: map[string]tensor.Shape{}}
 	for name, t := range p.taps {
 		f.shapes[name] = p.imageShape(prog.Shape(t))
 	}
@@ -155,6 +159,7 @@ type pass struct {
 	heads backend.Heads
 	want  map[string]bool
 	taps  map[string]backend.Value
+	mix   backend.Mixed
 
 	grads  backend.Buffer // set in training: the walk keeps what the backward pass needs
 	key    backend.Value  // of the dropout, None without
@@ -176,8 +181,11 @@ func newPass(v *ViT, c ForwardConfig) *pass {
 		p.r.Fail(errors.WithMessagef(tensor.ErrShape, "input of %d images of %d x %d pixels, expected sides that are multiples of the patch %d",
 			c.Batch, c.Height, c.Width, patch))
 	}
-	if c.From < Features || int(c.From) > v.cfg.Depth {
+	if c.From < Features || c.From > AtBlock(v.cfg.Depth) {
 		p.r.Fail(errors.Errorf("pass from block %d, the backbone has %d", c.From-1, v.cfg.Depth))
+	}
+	if c.mixed != nil {
+		p.mix = c.mixed.declare(p.r, c.Batch, v.cfg.Depth)
 	}
 	return p
 }
@@ -256,14 +264,7 @@ func (p *pass) run(x backend.Value) (features backend.Value) {
 		}
 	}
 	for i := p.c.From.block(p.v.cfg.Depth); i < p.v.cfg.Depth; i++ {
-		br := p.c.Task.branchAt(i)
-		if br != nil && p.training() {
-			br.grads = p.grads
-			if p.key != backend.None {
-				br.dropout = backend.Dropout{P: p.c.Task.cfg.Dropout, Key: p.key, Stream: uint32(i)}
-			}
-		}
-		x, p.states[i] = p.v.blocks[i].forward(p.r, x, p.heads, br, p.training())
+		x = p.block(i, x)
 		if name := fmt.Sprintf("probs.%d", i); p.want[name] {
 			p.tap(name, p.r.AttentionProbs(p.states[i].qkv, p.states[i].lse, p.heads))
 		}
@@ -272,7 +273,26 @@ func (p *pass) run(x backend.Value) (features backend.Value) {
 		}
 	}
 	p.last = x
+	if p.c.mixed != nil {
+		return p.featuresMixed(x)
+	}
 	return p.features(x)
+}
+
+// block records block i with the branches that it has.
+func (p *pass) block(i int, x backend.Value) (y backend.Value) {
+	if p.c.mixed != nil {
+		return p.forwardMixed(i, x)
+	}
+	br := p.c.Task.branchAt(i)
+	if br != nil && p.training() {
+		br.grads = p.grads
+		if p.key != backend.None {
+			br.dropout = backend.Dropout{P: p.c.Task.cfg.Dropout, Key: p.key, Stream: uint32(i)}
+		}
+	}
+	y, p.states[i] = p.v.blocks[i].forward(p.r, x, p.heads, br, p.training())
+	return y
 }
 
 // features records the final norm, the pooling and, outside training, the heads.
@@ -298,12 +318,18 @@ func (p *pass) features(x backend.Value) backend.Value {
 	if p.tap(TapFeatures, f) || p.training() {
 		return f
 	}
-	if p.want[TapOriginal] && v.head != nil {
-		cls := r.Pool(tokens, backend.PoolCLS, p.c.Batch, prefix)
-		p.tap(TapOriginal, r.Affine(cls, r.Param("head.weight", v.head, 0, v.classes, v.cfg.Dim), r.Param("head.bias", v.headBias, 0, v.classes)))
-	}
+	p.original(tokens)
 	p.classify(f)
 	return f
+}
+
+// original records the checkpoint's own head on the normed tokens, where somebody asked for it.
+func (p *pass) original(tokens backend.Value) {
+	v, r := p.v, p.r
+	if p.want[TapOriginal] && v.head != nil {
+		cls := r.Pool(tokens, backend.PoolCLS, p.c.Batch, v.cfg.PrefixTokens())
+		p.tap(TapOriginal, r.Affine(cls, r.Param("head.weight", v.head, 0, v.classes, v.cfg.Dim), r.Param("head.bias", v.headBias, 0, v.classes)))
+	}
 }
 
 // classify records the task's head on the features, where somebody asked for logits; in training the step does.

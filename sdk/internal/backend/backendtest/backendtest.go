@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) backend.Backend, tol Tolerance) {
 		{"linear_bwd_x", testLinearBackward},
 		{"attention", testAttention},
 		{"adaptdown", testAdaptDown},
+		{"mixed", testMixed},
 		{"matmul", testMatMul},
 		{"patchembed", testPatchEmbed},
 		{"pool", testPool},

@@ -116,6 +116,10 @@ func (d *device) compile(e *executable, op backend.Op) func() {
 		return d.batchNorm(e, o)
 	case *backend.BatchNormBackward:
 		return d.batchNormBackward(e, o)
+	case *backend.MixedAdapter:
+		return d.mixedAdapter(e, o)
+	case *backend.MixedHead:
+		return d.mixedHead(e, o)
 	case *backend.SGD:
 		return d.sgd(e, o)
 	case *backend.Add:

@@ -22,6 +22,7 @@ type worker struct {
 	block  []float32 // one NR x NR block of a weight, on its way into a panel
 	tile   []float32 // one tile of C that sticks out of the matrix
 	row    []float32 // one row of a gradient, on its way to int8
+	hidden []float32 // hidden rows of a branch
 }
 
 func newWorker(id int, set *simd.Set) *worker {

@@ -62,6 +62,12 @@ func (r *recording) op(op backend.Op) error {
 		return r.crossEntropy(o)
 	case *backend.BinaryCrossEntropy:
 		return r.binaryCrossEntropy(o)
+	case *backend.MixedAdapter:
+		return r.mixedAdapter(o)
+	case *backend.MixedFeatures:
+		return r.mixedFeatures(o)
+	case *backend.MixedHead:
+		return r.mixedHead(o)
 	case *backend.SGD:
 		return r.sgd(o)
 	case *backend.Add:
@@ -81,6 +87,8 @@ func (r *recording) reserve() error {
 		case *backend.WeightGrad:
 			n, k := r.matrix(o.DW)
 			need = max(need, slicesOf(r.rows(o.DY))*n*k)
+		case *backend.MixedAdapter:
+			need = max(need, r.rows(o.X)*o.Bottleneck)
 		case *backend.PatchEmbed:
 			_, k := r.matrix(o.Weight)
 			need = max(need, r.rows(o.X)*k)

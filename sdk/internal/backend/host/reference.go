@@ -79,6 +79,12 @@ func (e *Executable[T]) reference(op backend.Op) (func() error, error) {
 	case *backend.BinaryCrossEntropy:
 		b, c := e.matrix(o.Z)
 		return always(func() { ref.BinaryCrossEntropy(f(o.Loss), f(o.DZ), f(o.Z), f(o.Target), float64(o.Scale), b, c) })
+	case *backend.MixedAdapter:
+		return e.mixedAdapter(o)
+	case *backend.MixedFeatures:
+		return e.mixedFeatures(o)
+	case *backend.MixedHead:
+		return e.mixedHead(o)
 	case *backend.SGD:
 		return always(func() {
 			ref.SGD(f(o.Param), f(o.Velocity), f(o.Grad), float64(f(o.LR)[0]), float64(o.Momentum), float64(o.WeightDecay))

@@ -1,0 +1,81 @@
+package cpu
+
+import (
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/ref"
+)
+
+// mixedAdapter is x += s (ReLU(x downᵀ + bias) upᵀ + upBias) with each image's own branch. A task takes rows of one image
+// through both products, so that the hidden rows stay in the worker's cache.
+func (d *device) mixedAdapter(e *executable, o *backend.MixedAdapter) func() {
+	m, dim := matrix(e, o.X)
+	mix, x, tokens := e.Mix(o.Mixed), e.Floats(o.X), m/o.Batch
+	// Large pieces reuse the panels that they pack; two for each thread keep all busy.
+	perImage := pieces(2*d.pool.size(), o.Batch)
+	rows := pieces(pieces(tokens, perImage), d.set.MR) * d.set.MR
+	perImage = pieces(tokens, rows)
+	task := func(w *worker, i int) {
+		image := i / perImage
+		b, ok := mix.Branch(image, o.Block, dim)
+		if !ok {
+			return
+		}
+		from, to := bounds(i%perImage, rows, tokens)
+		d.branch(w, x[(image*tokens+from)*dim:(image*tokens+to)*dim], b, to-from, dim)
+	}
+	return func() { d.pool.run(o.Batch*perImage, task) }
+}
+
+// branch adds b to m rows of x.
+func (d *device) branch(w *worker, x []float32, b ref.Branch[float32], m, dim int) {
+	if cap(w.hidden) < m*b.R {
+		w.hidden = aligned(m * b.R)
+	}
+	h, scale := w.hidden[:m*b.R], float32(b.Scale)
+	down := gemm{set: d.set, m: m, n: b.R, c: h, ldc: b.R}
+	down.multiply(w, term{a: x, rs: dim, cs: 1, k: dim, b: transposed{d.set, b.Down, b.R, dim, 1}})
+	for i := range m {
+		row := h[i*b.R : (i+1)*b.R]
+		d.set.Add(row, b.Bias)
+		for j, v := range row {
+			row[j] = max(v, 0)
+		}
+	}
+	up := gemm{set: d.set, m: m, n: dim, c: x, ldc: dim, accumulate: true}
+	up.multiply(w, term{a: h, rs: b.R, cs: 1, k: b.R, b: transposed{d.set, b.Up, dim, b.R, scale}})
+	for i := range m {
+		d.set.Axpy(x[i*dim:(i+1)*dim], b.UpBias, scale)
+	}
+}
+
+// multiply computes C on one worker.
+func (g *gemm) multiply(w *worker, t term) {
+	g.terms = []term{t}
+	g.rows, g.group = g.m, min(panelGroup(g.set), pieces(g.n, g.set.NR))
+	for i := range pieces(pieces(g.n, g.set.NR), g.group) {
+		g.task(w, i)
+	}
+}
+
+// headClasses is how many classes of one image a task of MixedHead takes.
+const headClasses = 32
+
+// mixedHead is each image's own classifier: one inner product a class.
+func (d *device) mixedHead(e *executable, o *backend.MixedHead) func() {
+	batch, width := matrix(e, o.Z)
+	_, classes := matrix(e, o.Y)
+	mix, z, y := e.Mix(o.Mixed), e.Floats(o.Z), e.Floats(o.Y)
+	perImage := pieces(classes, headClasses)
+	task := func(_ *worker, i int) {
+		image := i / perImage
+		from, to := bounds(i%perImage, headClasses, classes)
+		out := y[image*classes+from : image*classes+to]
+		clear(out)
+		f := mix.Mode(image).Width(width / 2)
+		weight, bias := mix.Head(image, f)
+		for c := from; c < min(to, len(bias)); c++ {
+			out[c-from] = d.set.Dot(z[image*width:image*width+f], weight[c*f:(c+1)*f]) + bias[c]
+		}
+	}
+	return func() { d.pool.run(batch*perImage, task) }
+}

@@ -1,0 +1,122 @@
+package host
+
+import (
+	"math"
+
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/ref"
+)
+
+// Mix is a mixed batch's table as kernels read it, while a Program runs.
+type Mix[T ref.Float] struct {
+	rows    []int32
+	columns int
+	arena   []T
+}
+
+// Mix finds the operands that mixed operators share; to be called while compiling.
+func (e *Executable[T]) Mix(o backend.Mixed) Mix[T] {
+	return Mix[T]{rows: e.Ints(o.Mix), columns: e.Shape(o.Mix)[1], arena: e.Floats(o.Arena)}
+}
+
+func (m Mix[T]) at(image, column int) int { return int(m.rows[image*m.columns+column]) }
+
+// part is n elements from offset on.
+func (m Mix[T]) part(offset, n int) []T { return m.arena[offset : offset+n : offset+n] }
+
+// Branch is an image's branch in a block for tokens of width d; false where its task has none there.
+func (m Mix[T]) Branch(image, block, d int) (ref.Branch[T], bool) {
+	at, r := m.at(image, backend.MixBlock+block), m.at(image, backend.MixBottleneck)
+	if at < 0 {
+		return ref.Branch[T]{}, false
+	}
+	bias, up, upBias, _ := backend.BranchParts(d, r)
+	return ref.Branch[T]{Down: m.part(at, r*d), Bias: m.part(at+bias, r), Up: m.part(at+up, d*r), UpBias: m.part(at+upBias, d),
+		Scale: float64(math.Float32frombits(uint32(m.at(image, backend.MixScale)))), R: r}, true
+}
+
+// Mode is how an image's features are pooled.
+func (m Mix[T]) Mode(image int) backend.PoolMode {
+	return backend.PoolMode(m.at(image, backend.MixPool))
+}
+
+// pair is two parts of n elements, nil where the image's task has none.
+func (m Mix[T]) pair(image, column, n int) (a, b []T) {
+	at := m.at(image, column)
+	if at < 0 {
+		return nil, nil
+	}
+	return m.part(at, n), m.part(at+backend.AlignParam(n), n)
+}
+
+// Norm is an image's fc_norm for features of width d, nil where it has none.
+func (m Mix[T]) Norm(image, d int) (gamma, beta []T) { return m.pair(image, backend.MixNorm, d) }
+
+// Stats are the running statistics of an image's head for f features, nil where it has none.
+func (m Mix[T]) Stats(image, f int) (mean, variance []T) { return m.pair(image, backend.MixStats, f) }
+
+// Head is an image's classifier of f features, nil where its task has none.
+func (m Mix[T]) Head(image, f int) (weight, bias []T) {
+	at, n := m.at(image, backend.MixHead), m.at(image, backend.MixClasses)
+	if at < 0 {
+		return nil, nil
+	}
+	return m.part(at, n*f), m.part(at+backend.AlignParam(n*f), n)
+}
+
+func (e *Executable[T]) mixedAdapter(o *backend.MixedAdapter) (func() error, error) {
+	m, d := e.matrix(o.X)
+	mix, x, tokens := e.Mix(o.Mixed), e.Floats(o.X), m/o.Batch
+	return always(func() {
+		for i := range o.Batch {
+			if b, ok := mix.Branch(i, o.Block, d); ok {
+				ref.MixedAdapter(x[i*tokens*d:(i+1)*tokens*d], b, tokens, d)
+			}
+		}
+	})
+}
+
+// Features copies to f what an image's mode takes of the pooled vectors, before any fc_norm, and returns its width.
+func (m Mix[T]) Features(f, normed, mean []T, image int) int {
+	mode, d := m.Mode(image), len(mean)
+	clear(f)
+	if mode == backend.PoolMean {
+		copy(f, mean)
+	} else {
+		copy(f, normed[:mode.Width(d)])
+	}
+	return mode.Width(d)
+}
+
+func (e *Executable[T]) mixedFeatures(o *backend.MixedFeatures) (func() error, error) {
+	b, d := e.matrix(o.Mean)
+	mix, normed, mean, f, z := e.Mix(o.Mixed), e.Floats(o.Normed), e.Floats(o.Mean), e.Floats(o.F), e.Floats(o.Z)
+	var stat [2]T
+	return always(func() {
+		for i := range b {
+			fi, zi := f[2*i*d:2*(i+1)*d], z[2*i*d:2*(i+1)*d]
+			n := mix.Features(fi, normed[2*i*d:2*(i+1)*d], mean[i*d:(i+1)*d], i)
+			if gamma, beta := mix.Norm(i, d); gamma != nil {
+				ref.LayerNorm(fi[:d], stat[:1], stat[1:], mean[i*d:(i+1)*d], gamma, beta, float64(o.NormEps), 1, d)
+			}
+			clear(zi)
+			mu, variance := mix.Stats(i, n)
+			ref.MixedFeatures(zi[:n], fi[:n], mu, variance, float64(o.StatsEps))
+		}
+	})
+}
+
+func (e *Executable[T]) mixedHead(o *backend.MixedHead) (func() error, error) {
+	b, width := e.matrix(o.Z)
+	_, c := e.matrix(o.Y)
+	mix, z, y := e.Mix(o.Mixed), e.Floats(o.Z), e.Floats(o.Y)
+	return always(func() {
+		clear(y)
+		for i := range b {
+			f := mix.Mode(i).Width(width / 2)
+			if w, bias := mix.Head(i, f); w != nil {
+				ref.MixedHead(y[i*c:i*c+len(bias)], z[i*width:i*width+f], w, bias)
+			}
+		}
+	})
+}

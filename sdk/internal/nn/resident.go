@@ -1,0 +1,145 @@
+package nn
+
+import (
+	"math"
+	"slices"
+
+	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+	"github.com/pkg/errors"
+)
+
+// Resident is an adapter that a Mixer can make resident: the adapter in host memory, and the layout of its parameters in
+// the arena. Immutable but for what its Mixer notes.
+type Resident struct {
+	host       *adapter.Adapter
+	parts      []part
+	mix        []int32 // its row of a mix, with offsets from its own first element
+	size       int     // elements, whole multiples of backend.ParamAlign
+	first      int     // the lowest block with a branch
+	bottleneck int     // padded
+	classes    int
+	features   int
+
+	// Of the Mixer.
+	at   int    // first element in the arena, -1 where it is not resident
+	used uint64 // the Mixer's clock at the last use
+}
+
+// part is a tensor [rows, cols] of the adapter at an offset; each row is followed by zeros up to stride.
+type part struct {
+	name                   string
+	at, rows, cols, stride int
+}
+
+// NewResident lays out a, which must have been made for a backbone of v's width and depth. Nothing is copied.
+func (v *ViT) NewResident(a *adapter.Adapter) (*Resident, error) {
+	c, d := a.Config(), v.cfg.Dim
+	t := &Resident{host: a, at: -1, classes: len(c.Labels), features: v.featureWidth(c.Pool), first: v.cfg.Depth,
+		bottleneck: (c.Bottleneck + 3) / 4 * 4, mix: make([]int32, backend.MixBlock+v.cfg.Depth)}
+	for i := range t.mix {
+		t.mix[i] = -1
+	}
+	t.mix[backend.MixPool] = int32(poolMode(c.Pool))
+	t.mix[backend.MixClasses], t.mix[backend.MixBottleneck] = int32(t.classes), int32(t.bottleneck)
+	t.mix[backend.MixScale] = int32(math.Float32bits(c.Scale))
+	for _, i := range c.Blocks {
+		if i < 0 || i >= v.cfg.Depth {
+			return nil, errors.WithMessagef(tensor.ErrShape, "adapter has a branch in block %d, the backbone has %d blocks", i+1, v.cfg.Depth)
+		}
+		t.addBranch(i, d, c.Bottleneck)
+		t.first = min(t.first, i)
+	}
+	if c.Pool == adapter.PoolMean {
+		t.mix[backend.MixNorm] = t.add("fc_norm.weight", 1, d, d)
+		t.add("fc_norm.bias", 1, d, d)
+	}
+	head := "head."
+	if c.HeadNorm {
+		head = "head.1."
+		t.mix[backend.MixStats] = t.add("head.0.running_mean", 1, t.features, t.features)
+		t.add("head.0.running_var", 1, t.features, t.features)
+	}
+	t.mix[backend.MixHead] = t.add(head+"weight", t.classes, t.features, t.features)
+	t.add(head+"bias", 1, t.classes, t.classes)
+	for _, p := range t.parts {
+		if n := len(a.Tensor(p.name).Data); n != p.rows*p.cols {
+			return nil, errors.WithMessagef(tensor.ErrShape, "adapter tensor %s has %d elements, the backbone needs %d x %d", p.name, n, p.rows, p.cols)
+		}
+	}
+	return t, nil
+}
+
+// add appends a tensor and returns its offset.
+func (t *Resident) add(name string, rows, cols, stride int) int32 {
+	at := t.size
+	t.parts = append(t.parts, part{name, at, rows, cols, stride})
+	t.size += backend.AlignParam(rows * stride)
+	return int32(at)
+}
+
+// addBranch appends a branch as backend.BranchParts has it. The bottleneck is padded with zeros to whole vectors, which
+// changes no value.
+func (t *Resident) addBranch(block, d, r int) {
+	p, at := branchName(block), t.size
+	bias, up, upBias, size := backend.BranchParts(d, t.bottleneck)
+	t.mix[backend.MixBlock+block] = int32(at)
+	t.parts = append(t.parts, part{p + "down_proj.weight", at, r, d, d}, part{p + "down_proj.bias", at + bias, 1, r, r},
+		part{p + "up_proj.weight", at + up, d, r, t.bottleneck}, part{p + "up_proj.bias", at + upBias, 1, d, d})
+	t.size += size
+}
+
+// Host is the adapter.
+func (t *Resident) Host() *adapter.Adapter { return t.host }
+
+// FirstBlock is the lowest block with a branch, the backbone's depth where there is none: below it the tokens are those
+// of the plain backbone.
+func (t *Resident) FirstBlock() int { return t.first }
+
+// Features is the width of its pooled vector.
+func (t *Resident) Features() int { return t.features }
+
+// Classes is the number of its logits.
+func (t *Resident) Classes() int { return t.classes }
+
+// Bytes is the device memory that it takes while resident.
+func (t *Resident) Bytes() int64 { return 4 * int64(t.size) }
+
+// pack writes the parameters to dst, of t.size elements.
+func (t *Resident) pack(dst []float32) {
+	clear(dst)
+	for _, p := range t.parts {
+		x := t.host.Tensor(p.name).Data
+		if p.stride == p.cols {
+			copy(dst[p.at:], x)
+			continue
+		}
+		for i := range p.rows {
+			copy(dst[p.at+i*p.stride:], x[i*p.cols:(i+1)*p.cols])
+		}
+	}
+}
+
+// row writes the resident task's row of a mix.
+func (t *Resident) row(dst []int32) {
+	copy(dst, t.mix)
+	for i := range dst {
+		if isOffset(i) && dst[i] >= 0 {
+			dst[i] += int32(t.at)
+		}
+	}
+}
+
+func isOffset(column int) bool {
+	return slices.Contains([]int{backend.MixNorm, backend.MixStats, backend.MixHead}, column) || column >= backend.MixBlock
+}
+
+// plainRow is the row of an image without a task.
+func plainRow(dst []int32, p adapter.Pool) {
+	for i := range dst {
+		dst[i] = -1
+	}
+	dst[backend.MixPool], dst[backend.MixClasses] = int32(poolMode(p)), 0
+	dst[backend.MixBottleneck], dst[backend.MixScale] = 0, 0
+}

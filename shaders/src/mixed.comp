@@ -1,0 +1,80 @@
+// Products of a mixed batch, in which each image's task has its own weights in the arena:
+//
+//   DOWN   y = ReLU(x wt + bias)           hidden rows of a branch: x [B T, D], w [r, D], y [B T, stride]
+//   UP     y += s (x wt + bias)            the branch onto the tokens: x [B T, stride], w [D, r], y [B T, D]
+//   HEAD   y = x wt + bias                 logits: x [B, 2 D], w [classes, F], F = D or 2 D, y [B, stride]
+//
+// mix [B, columns] int32 says where an image's weights are (sdk/internal/backend/mixed.go), -1 that it has none: DOWN and
+// UP leave it alone, HEAD gives zeros. One thread computes ROWS x 4 outputs of one image; sums are float32 in increasing k.
+// Reference: sdk/internal/ref/mixed.go.
+#version 450
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_GOOGLE_include_directive : require
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const uint WORKGROUP = 64;
+layout(constant_id = 1) const uint ROWS = 4;
+layout(constant_id = 9) const bool WIDE = false; // D is a multiple of 4
+
+#include "load.glsl"
+
+layout(std430, set = 0, binding = 0) readonly buffer Mix { int mix[]; };
+VEC4S(1, arena);
+VEC4S(2, x);
+#if defined(UP)
+layout(std430, set = 0, binding = 3) buffer Y { float y[]; };
+#else
+layout(std430, set = 0, binding = 3) writeonly buffer Y { float y[]; };
+#endif
+layout(push_constant) uniform Push { uint B, T, D, columns, column, stride, quads; };
+
+// Columns of mix.
+const uint POOL = 0u, CLASSES = 4u, BOTTLENECK = 5u, SCALE = 6u;
+const int POOL_CLS_MEAN = 2;
+
+uint align(uint n) { return (n + 63u) & ~63u; }
+
+float parameter(uint i) { return LOAD4(arena, i & ~3u, 4u)[i & 3u]; }
+
+void main() {
+    uint id = flatIndex(), n0 = id % quads * 4u, tile = id / quads;
+    uint tiles = (T + ROWS - 1u) / ROWS, image = tile / tiles, t0 = tile % tiles * ROWS;
+    if (image >= B) return;
+    uint at = image * columns;
+    int offset = mix[at + column];
+#if defined(DOWN)
+    uint N = uint(mix[at + BOTTLENECK]), K = D, ldx = D, ldy = stride, w = uint(offset), bias = w + align(N * K);
+#elif defined(UP)
+    uint N = D, K = uint(mix[at + BOTTLENECK]), ldx = stride, ldy = D;
+    uint w = uint(offset) + align(K * N) + align(K), bias = w + align(N * K);
+#else
+    uint N = uint(mix[at + CLASSES]), ldx = 2u * D, ldy = stride;
+    uint K = mix[at + POOL] == POOL_CLS_MEAN ? 2u * D : D, w = uint(offset), bias = w + align(N * K);
+    if (offset < 0) N = 0u;
+    for (uint c = 0; c < 4u; c++) if (n0 + c >= N && n0 + c < stride) y[image * ldy + n0 + c] = 0.0;
+#endif
+    if (offset < 0 || n0 >= N) return;
+    uint row = image * T;
+    float acc[ROWS][4];
+    [[unroll]] for (uint i = 0; i < ROWS; i++) [[unroll]] for (uint c = 0; c < 4; c++) acc[i][c] = 0.0;
+    for (uint k = 0; k < K; k += 4u) {
+        vec4 b[4];
+        [[unroll]] for (uint c = 0; c < 4; c++) b[c] = LOAD4(arena, w + min(n0 + c, N - 1u) * K + k, K - k);
+        [[unroll]] for (uint i = 0; i < ROWS; i++) {
+            vec4 a = LOAD4(x, (row + min(t0 + i, T - 1u)) * ldx + k, K - k);
+            [[unroll]] for (uint c = 0; c < 4; c++) acc[i][c] = dot4(a, b[c], acc[i][c]);
+        }
+    }
+    [[unroll]] for (uint i = 0; i < ROWS; i++) [[unroll]] for (uint c = 0; c < 4; c++) {
+        uint t = t0 + i, n = n0 + c;
+        if (t >= T || n >= N) continue;
+        float v = acc[i][c] + parameter(bias + n);
+#if defined(DOWN)
+        y[(row + t) * ldy + n] = max(v, 0.0);
+#elif defined(UP)
+        y[(row + t) * ldy + n] = fma(intBitsToFloat(mix[at + SCALE]), v, y[(row + t) * ldy + n]);
+#else
+        y[(row + t) * ldy + n] = v;
+#endif
+    }
+}
