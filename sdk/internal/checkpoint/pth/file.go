@@ -33,8 +33,12 @@ var _ checkpoint.Tensors = (*File)(nil)
 // extent is where a storage's bytes lie in the file.
 type extent struct{ at, bytes int64 }
 
-// Is reports whether a file that starts with these bytes (four are enough) is one for this package.
-func Is(start []byte) bool { return isZip(start) || len(start) > 0 && start[0] == opProto }
+// Is reports whether a file that starts with these bytes, nine or the whole file, is one for this package: a zip or a
+// pickle. A safetensors file may start like a pickle by chance, but has a brace behind the length of its header.
+func Is(start []byte) bool {
+	pickle := len(start) >= 2 && start[0] == opProto && start[1] >= 2 && start[1] <= 5 && (len(start) < 9 || start[8] != '{')
+	return isZip(start) || pickle
+}
 
 func isZip(start []byte) bool { return strings.HasPrefix(string(start), "PK\x03\x04") }
 
