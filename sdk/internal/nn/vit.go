@@ -137,7 +137,7 @@ func NewViT(be backend.Backend, b *model.Backbone, acts Activations) (*ViT, erro
 		}
 		v.blocks = append(v.blocks, block{
 			norm1: norm(fmt.Sprintf("blocks.%d.norm1", i)), norm2: norm(fmt.Sprintf("blocks.%d.norm2", i)),
-			qkv: at("attn.qkv", true), proj: at("attn.proj", false), fc1: at("mlp.fc1", true), fc2: at("mlp.fc2", false)})
+			qkv: at("attn.qkv", true), proj: at("attn.proj", false), fc1: at("mlp.fc1", true), fc2: at("mlp.fc2", false), swiglu: c.SwiGLU})
 	}
 	v.norm = norm(c.FinalNorm())
 	if w := b.Float("head.weight"); w != nil {

@@ -118,6 +118,10 @@ func (d *device) compile(e *executable, op backend.Op) func() {
 		return d.batchNormBackward(e, o)
 	case *backend.SGD:
 		return d.sgd(e, o)
+	case *backend.SwiGLU:
+		return d.swiGLU(e, o)
+	case *backend.SwiGLUBackward:
+		return d.swiGLUBackward(e, o)
 	case *backend.Add:
 		return d.add(e, o)
 	case *backend.Scale:
