@@ -78,6 +78,7 @@ func TestBadFiles(t *testing.T) {
 		}
 	}
 	text := write(t, filepath.Join(dir, "text.safetensors"), []byte("this is no safetensors file at all"))
+	pickle := write(t, filepath.Join(dir, "list.pth"), []byte("\x80\x04]."))
 	backbone := tinyBackbone(t, "q8c")
 	task := filepath.Join(t.TempDir(), "task.safetensors")
 	must(t, tinyTune(backbone, good, task)...)
@@ -107,6 +108,8 @@ func TestBadFiles(t *testing.T) {
 		{"inspect text", "text.safetensors", []string{"inspect", text}},
 		{"inspect nothing", "none", []string{"inspect", filepath.Join(dir, "none")}},
 		{"quantize text", "text.safetensors", []string{"quantize", text, "-o", out}},
+		{"quantize MAE without heads", "--heads", []string{"quantize", fixtures + "/mae.pth", "-o", out}},
+		{"quantize a pickle", "magic number", []string{"quantize", pickle, "-o", out}},
 		{"quantize an adapter", "expected those of", []string{"quantize", task, "-o", out}},
 		{"import text", "text.safetensors", []string{"adapters", "import", text, "--backbone", backbone, "-o", out}},
 		{"no such tensor", "nothing", []string{"features", "--tensor", fixtures + "/inputs.safetensors:nothing", "--backbone", backbone, "-o", out}},

@@ -3,7 +3,6 @@ package model
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -79,7 +78,7 @@ func ImportWith(path string, stated Settings) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := openWeights(weights)
+	f, err := pth.OpenTensors(weights)
 	if err != nil {
 		return nil, pkgerrors.WithMessagef(err, "import %s", path)
 	}
@@ -94,23 +93,6 @@ func ImportWith(path string, stated Settings) (*Source, error) {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-// openWeights opens a file in the container that its first bytes name.
-func openWeights(path string) (checkpoint.Tensors, error) {
-	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() { // opening a pipe would wait for its writer
-		file, err := os.Open(path)
-		if err != nil {
-			return nil, pkgerrors.Wrap(err, "open tensors")
-		}
-		start := make([]byte, 9)
-		n, _ := io.ReadFull(file, start) // whoever opens the file next reports what is wrong with it
-		file.Close()
-		if pth.Is(start[:n]) {
-			return pth.Open(path)
-		}
-	}
-	return checkpoint.Open(path)
 }
 
 func readOptional(path string) ([]byte, error) {
@@ -195,7 +177,7 @@ func (s *Source) configure(set settings) (Config, error) {
 	// DeiT's logits are the mean of two heads; with only one they would be wrong.
 	c.HasHead = s.has(headWeight) && !c.Distilled
 	if c.Heads == 0 {
-		return c, fmt.Errorf("the number of heads is not known, expected %s with num_heads or num_attention_heads beside the weights, or the number stated: %w", configFile, ErrLayout)
+		return c, fmt.Errorf("the number of heads is not known, expected %s with num_heads or num_attention_heads beside the weights, or the number stated (--heads): %w", configFile, ErrLayout)
 	}
 	if c.Grid, err = gridOf(positions[1]-c.placedPrefix(), set.image, c.Patch); err != nil {
 		return c, err

@@ -42,7 +42,24 @@ func Is(start []byte) bool {
 
 func isZip(start []byte) bool { return strings.HasPrefix(string(start), "PK\x03\x04") }
 
-// Open opens a file. The caller closes it.
+// OpenTensors opens a safetensors file or a PyTorch checkpoint, whichever the first bytes name. The caller closes it.
+func OpenTensors(path string) (checkpoint.Tensors, error) {
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() { // opening a pipe would wait for its writer
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, pkgerrors.Wrap(err, "open tensors")
+		}
+		start := make([]byte, 9)
+		n, _ := io.ReadFull(file, start) // whoever opens the file next reports what is wrong with it
+		file.Close()
+		if Is(start[:n]) {
+			return Open(path)
+		}
+	}
+	return checkpoint.Open(path)
+}
+
+// Open opens a PyTorch checkpoint. The caller closes it.
 func Open(path string) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
