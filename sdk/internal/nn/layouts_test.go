@@ -20,6 +20,7 @@ type layoutCase struct {
 }
 
 var layoutCases = []layoutCase{
+	{folder: "distilled", path: "model", features: true},
 	{folder: "vit", path: "hf", features: true},
 	{folder: "vit", path: "mae.pth", heads: 4, features: true},
 	{folder: "vit", path: "split_qkv.pth", heads: 4, features: true},

@@ -83,6 +83,7 @@ var parityCases = []parityCase{
 	{"vit", "timm", quant.F32, "linear", "linear", []string{"ce", "bce"}},
 	{"vit", "timm", quant.Q8C, "par", "par.int8_rows", []string{"ce"}},
 	{"dinov2", "hf", quant.F32, "par", "par", []string{"ce"}},
+	{"registers", "model", quant.F32, "par", "par", []string{"ce"}},
 	{"dinov2_resample", "hf", quant.F32, "linear", "linear", []string{"ce"}},
 }
 
