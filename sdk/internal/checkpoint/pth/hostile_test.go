@@ -117,7 +117,7 @@ func TestHostile(t *testing.T) {
 			if !errors.Is(err, checkpoint.ErrCorrupt) || !strings.Contains(err.Error(), c.says) {
 				t.Fatalf("got %v, expected it to say %s", err, c.says)
 			}
-			if n := after.TotalAlloc - before.TotalAlloc; n > 256<<20 {
+			if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
 				t.Errorf("allocated %d MB", n>>20)
 			}
 			if len(err.Error()) > 500 {

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Limits on a pickle, far above every published checkpoint: a ViT-g with its optimiser needs some 50,000 values.
+// Limits on a pickle, far above every published checkpoint: a tensor takes some 25 values and 60 steps.
 const (
-	maxPickleBytes = 32 << 20
-	maxValues      = 1 << 20
-	maxSteps       = 1 << 22
+	maxPickleBytes = 8 << 20
+	maxValues      = 1 << 18
+	maxSteps       = 1 << 20
 )
 
 // machine runs a pickle of protocol 2 to 5.
