@@ -1,13 +1,16 @@
 package nn_test
 
 import (
+	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
 	"github.com/edgeadapt/edgeadapt/sdk/model"
 )
 
@@ -29,6 +32,28 @@ var layoutCases = []layoutCase{
 	{folder: "vit_mean", path: "mae_full.pth", heads: 3},
 	{folder: "vit_mean", path: "mae_legacy.pth", heads: 3},
 	{folder: "vit_mean", path: "mae_half.pth", heads: 3, tol: 2e-3},
+}
+
+// TestFCNormNeedsMean: a backbone whose norm is that of the pooled vector has no class token to offer.
+func TestFCNormNeedsMean(t *testing.T) {
+	src, err := model.ImportWith(filepath.Join("testdata", "vit_mean", "timm"), model.Settings{Heads: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	b, err := model.Quantize(src, quant.F32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := nn.NewViT(reference(t), b, nn.FloatActivations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	_, err = v.NewForward(nn.ForwardConfig{Batch: 1, Height: 32, Width: 32, Pool: adapter.PoolCLS, Taps: []string{nn.TapFeatures}})
+	if !errors.Is(err, tensor.ErrShape) || !strings.Contains(err.Error(), "fc_norm") {
+		t.Errorf("got %v", err)
+	}
 }
 
 // TestLayouts runs every layout and container of the reference's plain networks.
