@@ -124,12 +124,9 @@ func stateDict(root any) (map[string]any, error) {
 	}
 	for range wrappers { // one may hold another
 		for _, key := range wrappers {
-			if v, ok := d.get(key); ok {
-				if inner, ok := v.(*dict); ok {
-					d = inner
-				} else if _, ok := v.(*view); !ok {
-					return nil, corrupt("holds %s under %q, expected a dict of tensors", describe(v), key)
-				}
+			v, _ := d.get(key)
+			if inner, ok := v.(*dict); ok {
+				d = inner
 			}
 		}
 	}
@@ -142,7 +139,7 @@ const parallel = "module."
 // tensors lists the entries that are tensors or unreadable; scalars and the like are settings of the training program.
 func (d *dict) tensors() (map[string]any, error) {
 	all := map[string]any{}
-	wrapped := true
+	sound, wrapped := false, true
 	for _, p := range d.pairs {
 		name, ok := p.key.(string)
 		if !ok {
@@ -150,12 +147,17 @@ func (d *dict) tensors() (map[string]any, error) {
 		}
 		switch p.value.(type) {
 		case *view, *opaque:
+			if !printable(name) {
+				return nil, corrupt("names a tensor %.50q, expected up to %d printable characters", name, maxName)
+			}
+			_, ok := p.value.(*view)
+			sound = sound || ok
 			all[name] = p.value
 			wrapped = wrapped && strings.HasPrefix(name, parallel)
 		}
 	}
-	if len(all) == 0 {
-		return nil, corrupt("has no tensors by name, neither itself nor under %s", strings.Join(wrappers, ", "))
+	if !sound {
+		return nil, corrupt("has no tensors by name, neither itself nor under %s; it holds %s", strings.Join(wrappers, ", "), d.summary())
 	}
 	if !wrapped {
 		return all, nil
@@ -165,6 +167,24 @@ func (d *dict) tensors() (map[string]any, error) {
 		plain[name[len(parallel):]] = v
 	}
 	return plain, nil
+}
+
+// summary names the first few entries.
+func (d *dict) summary() string {
+	const most = 5
+	var parts []string
+	for _, p := range d.pairs[:min(most, len(d.pairs))] {
+		if name, ok := p.key.(string); ok && printable(name) {
+			parts = append(parts, name+" ("+describe(p.value)+")")
+		}
+	}
+	if len(parts) < len(d.pairs) {
+		parts = append(parts, fmt.Sprintf("%d more", len(d.pairs)-len(parts)))
+	}
+	if len(parts) == 0 {
+		return "nothing"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Close releases the file. It may be called twice.

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Limits on a pickle, far above every published checkpoint: a tensor takes some 25 values and 60 steps.
@@ -85,8 +87,13 @@ func (m *machine) line() (string, error) {
 	return text, err
 }
 
-// maxName bounds the name of a module, a class or a function.
-const maxName = 1 << 10
+// maxName bounds the name of a module, a class, a function or a tensor, in bytes.
+const maxName = 1 << 8
+
+// printable reports whether a name can stand in a message: control characters could be commands to a terminal.
+func printable(name string) bool {
+	return len(name) <= maxName && strings.IndexFunc(name, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) < 0
+}
 
 func (m *machine) push(v any) error {
 	if m.values++; m.values > maxValues {

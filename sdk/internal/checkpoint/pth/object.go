@@ -87,10 +87,10 @@ func (m *machine) global(op byte) error {
 	if err != nil {
 		return err
 	}
-	if len(module)+len(name) > maxName {
-		return corrupt("pickle refers to a name of %d bytes, the limit is %d", len(module)+len(name), maxName)
-	}
 	full := module + "." + name
+	if !printable(full) {
+		return corrupt("pickle refers to %.50q, expected up to %d printable characters", full, maxName)
+	}
 	root, _, _ := strings.Cut(module, ".")
 	if slices.Contains(hostile, root) || slices.Contains(hostile, full) {
 		return fmt.Errorf("pickle refers to %q, which runs code; nothing was run, and the file should not be opened by other programs: %w", full, checkpoint.ErrCorrupt)

@@ -185,6 +185,10 @@ func describe(v any) string {
 		return v.what
 	case *global:
 		return v.name
+	case int64, float64, bool:
+		return "a number"
+	case string:
+		return "a string"
 	case *view:
 		return "a tensor"
 	case *storage:
