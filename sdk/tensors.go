@@ -5,10 +5,11 @@ import (
 	"slices"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/checkpoint"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/checkpoint/pth"
 	"github.com/pkg/errors"
 )
 
-// TensorInfo describes a tensor of a safetensors file.
+// TensorInfo describes a tensor of a safetensors file or a PyTorch checkpoint.
 type TensorInfo struct {
 	Name  string `json:"name"`
 	DType string `json:"dtype"`
@@ -16,10 +17,11 @@ type TensorInfo struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// ListTensors describes the tensors of a safetensors file, by name, and its metadata.
+// ListTensors describes the tensors of a safetensors file or a PyTorch checkpoint, by name, and its metadata, which is nil for a
+// PyTorch checkpoint.
 // It returns ErrCorrupt for a file that is damaged or none.
 func ListTensors(path string) ([]TensorInfo, map[string]string, error) {
-	f, err := checkpoint.Open(path)
+	f, err := pth.OpenTensors(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -30,19 +32,15 @@ func ListTensors(path string) ([]TensorInfo, map[string]string, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		raw, err := f.Bytes(name)
-		if err != nil {
-			return nil, nil, err
-		}
-		list = append(list, TensorInfo{Name: name, DType: string(info.DType), Shape: slices.Clone(info.Shape), Bytes: int64(len(raw))})
+		list = append(list, TensorInfo{Name: name, DType: string(info.DType), Shape: slices.Clone(info.Shape), Bytes: int64(info.Shape.Elems() * info.DType.Size())})
 	}
 	return list, maps.Clone(f.Metadata()), nil
 }
 
-// ReadTensor reads one tensor of a safetensors file as float32. It returns ErrNoTensor where the file has none of that
+// ReadTensor reads one tensor of a safetensors file or a PyTorch checkpoint as float32. It returns ErrNoTensor where the file has none of that
 // name and ErrCorrupt where it is damaged. Nothing of the file stays open.
 func ReadTensor(path, name string) (Tensor, error) {
-	f, err := checkpoint.Open(path)
+	f, err := pth.OpenTensors(path)
 	if err != nil {
 		return Tensor{}, err
 	}

@@ -679,6 +679,20 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
+		Name: "swiglu", Variant: "", File: "swiglu.spv", Needs: 0,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 8,
+		Spec:      []SpecConstant{{0, 64}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "swiglu_bwd_x", Variant: "BACKWARD", File: "swiglu.backward.spv", Needs: 0,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 8,
+		Spec:      []SpecConstant{{0, 64}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "add", Variant: "ADD", File: "elementwise.add.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 8,

@@ -115,6 +115,8 @@ var variants = []Row{
 	{"crossentropy", "crossentropy.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"binarycrossentropy", "binarycrossentropy.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"sgd", "sgd.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"swiglu", "swiglu.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"swiglu_bwd_x", "swiglu.comp", "BACKWARD", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"add", "elementwise.comp", "ADD", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"scale", "elementwise.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 }

@@ -78,6 +78,9 @@ func TestBadFiles(t *testing.T) {
 		}
 	}
 	text := write(t, filepath.Join(dir, "text.safetensors"), []byte("this is no safetensors file at all"))
+	program := write(t, filepath.Join(dir, "program.pth"), []byte("\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."+ // PyTorch's container before 1.6
+		"\x80\x02M\xe9\x03.\x80\x02}.\x80\x02cos\nsystem\n(X\x04\x00\x00\x00truetR.\x80\x02]."))
+	pickle := write(t, filepath.Join(dir, "list.pth"), []byte("\x80\x04]."))
 	backbone := tinyBackbone(t, "q8c")
 	task := filepath.Join(t.TempDir(), "task.safetensors")
 	must(t, tinyTune(backbone, good, task)...)
@@ -107,6 +110,9 @@ func TestBadFiles(t *testing.T) {
 		{"inspect text", "text.safetensors", []string{"inspect", text}},
 		{"inspect nothing", "none", []string{"inspect", filepath.Join(dir, "none")}},
 		{"quantize text", "text.safetensors", []string{"quantize", text, "-o", out}},
+		{"quantize MAE without heads", "--heads", []string{"quantize", fixtures + "/mae.pth", "-o", out}},
+		{"quantize a program", `"os.system"`, []string{"quantize", program, "-o", out}},
+		{"quantize a pickle", "magic number", []string{"quantize", pickle, "-o", out}},
 		{"quantize an adapter", "expected those of", []string{"quantize", task, "-o", out}},
 		{"import text", "text.safetensors", []string{"adapters", "import", text, "--backbone", backbone, "-o", out}},
 		{"no such tensor", "nothing", []string{"features", "--tensor", fixtures + "/inputs.safetensors:nothing", "--backbone", backbone, "-o", out}},

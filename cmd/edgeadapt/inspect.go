@@ -21,7 +21,7 @@ func (a *app) inspect() *cobra.Command {
 	asJSON, tensors := false, false
 	c := &cobra.Command{
 		Use:   "inspect FILE",
-		Short: "Say what a backbone, an adapter, a checkpoint or another safetensors file is",
+		Short: "Say what a backbone, an adapter, a checkpoint or another file of tensors is",
 		Example: `  edgeadapt inspect parts.safetensors
   edgeadapt inspect vit.safetensors --tensors`,
 		Args: exactly("FILE"),
@@ -43,7 +43,7 @@ func (a *app) inspect() *cobra.Command {
 // inspection is what a file is. Only the fields of its kind are set.
 type inspection struct {
 	File        string            `json:"file"`
-	Kind        string            `json:"kind"` // backbone, adapter, checkpoint or safetensors
+	Kind        string            `json:"kind"` // backbone, adapter, checkpoint, safetensors or pytorch
 	Fingerprint string            `json:"fingerprint,omitempty"`
 	Scheme      string            `json:"scheme,omitempty"`
 	Backbone    *model.Config     `json:"backbone,omitempty"` // of a backbone or checkpoint
@@ -100,6 +100,9 @@ func inspect(path string) (*inspection, error) {
 	default:
 		if err = r.checkpoint(); errors.Is(err, model.ErrLayout) {
 			r.Kind, r.Note, err = "safetensors", "no checkpoint: "+shorten(err.Error()), nil
+			if r.Metadata == nil {
+				r.Kind = "pytorch"
+			}
 		}
 	}
 	return r, err

@@ -124,13 +124,16 @@ func (b *Backbone) layerScale(block int, layer string) []float32 {
 	return nil
 }
 
-// Prefix returns the tokens before the patches, [PrefixTokens, dim]: the class token with its position added.
+// Prefix returns the tokens before the patches, [PrefixTokens, dim]: the class token and a distillation token with their
+// positions added, then registers, which have none.
 func (b *Backbone) Prefix() []float32 {
-	pos, prefix := b.Float(posEmbed), make([]float32, b.config.Dim)
-	for i, v := range b.Float(clsToken) {
-		prefix[i] = v + pos[i]
+	prefix := append([]float32(nil), b.Float(clsToken)...)
+	prefix = append(prefix, b.Float(distToken)...)
+	pos := b.Float(posEmbed)
+	for i := range prefix {
+		prefix[i] += pos[i]
 	}
-	return prefix
+	return append(prefix, b.Float(registerTokens)...)
 }
 
 // Positions returns the positions of a grid of patches, [rows, columns, dim], resampled by the backbone's rule where the
@@ -138,6 +141,6 @@ func (b *Backbone) Prefix() []float32 {
 // Prefix.
 func (b *Backbone) Positions(rows, columns int) tensor.Tensor {
 	c := b.config
-	grid := tensor.Tensor{Shape: tensor.Shape{c.Grid[0], c.Grid[1], c.Dim}, Data: b.Float(posEmbed)[c.PrefixTokens()*c.Dim:]}
+	grid := tensor.Tensor{Shape: tensor.Shape{c.Grid[0], c.Grid[1], c.Dim}, Data: b.Float(posEmbed)[c.placedPrefix()*c.Dim:]}
 	return resampleGrid(grid, rows, columns, c.Resample)
 }

@@ -53,7 +53,11 @@ type Config struct {
 	Hidden       int        `json:"hidden"` // width of the MLP
 	LayerNormEps float32    `json:"layer_norm_eps"`
 	LayerScale   bool       `json:"layer_scale"`
-	Grid         [2]int     `json:"grid"` // rows and columns of the learned positions
+	SwiGLU       bool       `json:"swiglu,omitempty"`    // the MLP is fc2(silu(a) b) with [a, b] = fc1(x), else fc2(GELU(fc1(x)))
+	Registers    int        `json:"registers,omitempty"` // tokens without a position, between class token and patches
+	Distilled    bool       `json:"distilled,omitempty"` // a distillation token follows the class token, with a position
+	FCNorm       bool       `json:"fc_norm,omitempty"`   // the final norm is on the mean of the patches and not on the tokens
+	Grid         [2]int     `json:"grid"`                // rows and columns of the learned positions
 	Resample     Resample   `json:"resample"`
 	Pool         Pool       `json:"pool"`     // of the features unless an adapter says otherwise
 	HasHead      bool       `json:"has_head"` // the checkpoint's own classifier is kept
@@ -62,8 +66,16 @@ type Config struct {
 	Fingerprint string `json:"-"` // of architecture and source weights; empty before quantising
 }
 
-// PrefixTokens is the number of tokens before those of the patches: the class token.
-func (c Config) PrefixTokens() int { return 1 }
+// PrefixTokens is the number of tokens before those of the patches: the class token, a distillation token, registers.
+func (c Config) PrefixTokens() int { return c.placedPrefix() + c.Registers }
+
+// placedPrefix is the number of prefix tokens that have a position.
+func (c Config) placedPrefix() int {
+	if c.Distilled {
+		return 2
+	}
+	return 1
+}
 
 // ImageSize is the height and width in pixels that the learned positions were made for.
 func (c Config) ImageSize() (height, width int) { return c.Grid[0] * c.Patch, c.Grid[1] * c.Patch }
@@ -80,6 +92,8 @@ const (
 	maxHidden = 1 << 16
 	maxDepth  = 256
 	maxGrid   = 1 << 10
+
+	maxRegisters = 64
 )
 
 func (c Config) validate() error {
@@ -93,6 +107,12 @@ func (c Config) validate() error {
 		if v.value < 1 || v.value > v.max {
 			return fmt.Errorf("%s is %d, expected 1 to %d", v.name, v.value, v.max)
 		}
+	}
+	if c.Registers < 0 || c.Registers > maxRegisters {
+		return fmt.Errorf("registers is %d, expected 0 to %d", c.Registers, maxRegisters)
+	}
+	if c.FCNorm && c.Pool != checkpoint.PoolMean {
+		return fmt.Errorf("pool is %q, expected mean where the final norm is fc_norm", c.Pool)
 	}
 	if c.Dim%c.Heads != 0 {
 		return fmt.Errorf("dim %d is no multiple of %d heads", c.Dim, c.Heads)
@@ -131,12 +151,22 @@ type spec struct {
 }
 
 const (
-	clsToken   = "cls_token"
-	posEmbed   = "pos_embed"
-	patchProj  = "patch_embed.proj"
-	headWeight = "head.weight"
-	headBias   = "head.bias"
+	clsToken       = "cls_token"
+	distToken      = "dist_token"
+	registerTokens = "register_tokens"
+	posEmbed       = "pos_embed"
+	patchProj      = "patch_embed.proj"
+	headWeight     = "head.weight"
+	headBias       = "head.bias"
 )
+
+// FinalNorm is the name of the last norm: "norm" of the tokens, or "fc_norm" of the pooled vector.
+func (c Config) FinalNorm() string {
+	if c.FCNorm {
+		return "fc_norm"
+	}
+	return "norm"
+}
 
 // layers are a block's linear layers.
 var layers = []string{"attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"}
@@ -149,6 +179,9 @@ func (c Config) layerShape(layer string) (rows, cols int) {
 	case "attn.qkv":
 		return 3 * c.Dim, c.Dim
 	case "mlp.fc1":
+		if c.SwiGLU {
+			return 2 * c.Hidden, c.Dim
+		}
 		return c.Hidden, c.Dim
 	case "mlp.fc2":
 		return c.Dim, c.Hidden
@@ -162,7 +195,13 @@ func (c Config) specs() []spec {
 		{name: patchProj + ".weight", shape: tensor.Shape{c.Dim, 3, c.Patch, c.Patch}},
 		{name: patchProj + ".bias", shape: tensor.Shape{c.Dim}},
 		{name: clsToken, shape: tensor.Shape{1, 1, c.Dim}},
-		{name: posEmbed, shape: tensor.Shape{1, c.PrefixTokens() + c.Grid[0]*c.Grid[1], c.Dim}},
+		{name: posEmbed, shape: tensor.Shape{1, c.placedPrefix() + c.Grid[0]*c.Grid[1], c.Dim}},
+	}
+	if c.Distilled {
+		list = append(list, spec{name: distToken, shape: tensor.Shape{1, 1, c.Dim}})
+	}
+	if c.Registers > 0 {
+		list = append(list, spec{name: registerTokens, shape: tensor.Shape{1, c.Registers, c.Dim}})
 	}
 	vector := func(names ...string) {
 		for _, n := range names {
@@ -181,7 +220,7 @@ func (c Config) specs() []spec {
 				spec{name: blockName(i, layer) + ".bias", shape: tensor.Shape{rows}})
 		}
 	}
-	vector("norm.weight", "norm.bias")
+	vector(c.FinalNorm()+".weight", c.FinalNorm()+".bias")
 	if c.HasHead {
 		list = append(list, spec{name: headWeight, shape: tensor.Shape{0, c.Dim}}, spec{name: headBias, shape: tensor.Shape{0}})
 	}

@@ -11,19 +11,25 @@ import (
 	pkgerrors "github.com/pkg/errors"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/checkpoint"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/checkpoint/pth"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
 )
 
 // Source is a published checkpoint, opened and checked: every tensor of the architecture is there with its shape. The
 // values have not been read yet. Immutable; the caller closes it when nothing reads it any more.
 type Source struct {
-	file   *checkpoint.File
+	file   checkpoint.Tensors
 	layout layout
 	config Config
+	unused []string
 }
 
 // Config describes the checkpoint. Its Fingerprint is empty: that takes reading every weight.
 func (s *Source) Config() Config { return s.config }
+
+// Unused lists the tensors of the checkpoint that a backbone has no use for, such as a decoder or trained adapters. The
+// caller must not modify the slice.
+func (s *Source) Unused() []string { return s.unused }
 
 // Close releases the file. It may be called twice.
 func (s *Source) Close() error { return s.file.Close() }
@@ -31,6 +37,7 @@ func (s *Source) Close() error { return s.file.Close() }
 // File names of a checkpoint folder.
 const (
 	weightsFile      = "model.safetensors"
+	pickledFile      = "pytorch_model.bin"
 	configFile       = "config.json"
 	preprocessorFile = "preprocessor_config.json"
 )
@@ -38,11 +45,20 @@ const (
 // maxJSON bounds the settings files, in bytes.
 const maxJSON = 1 << 20
 
-// Import opens a checkpoint: a folder with model.safetensors, config.json and, if there is one,
-// preprocessor_config.json; or the safetensors file itself, with the JSON files taken from beside it. The key layout is
-// recognised. It returns ErrLayout, with the keys in question, for a checkpoint that is not one of a timm ViT or HF
-// Dinov2Model, and ErrCorrupt for a damaged file.
-func Import(path string) (*Source, error) {
+// Settings state what a checkpoint's files leave open. Zero means as the files say.
+type Settings struct {
+	Heads        int     // of the attention
+	LayerNormEps float32 // of every norm
+}
+
+// Import opens a checkpoint: a folder with model.safetensors or pytorch_model.bin, config.json and, if there is one,
+// preprocessor_config.json; or a safetensors or PyTorch file itself, with the JSON files taken from beside it. The key
+// layout is recognised; see the README for the list. It returns ErrLayout, with the keys in question, for a checkpoint
+// of another model, and ErrCorrupt for a damaged file.
+func Import(path string) (*Source, error) { return ImportWith(path, Settings{}) }
+
+// ImportWith is Import with settings that take the place of what config.json says.
+func ImportWith(path string, stated Settings) (*Source, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, pkgerrors.Wrap(err, "import")
@@ -50,6 +66,9 @@ func Import(path string) (*Source, error) {
 	folder, weights := filepath.Dir(path), path
 	if info.IsDir() {
 		folder, weights = path, filepath.Join(path, weightsFile)
+		if pickled := filepath.Join(path, pickledFile); !exists(weights) && exists(pickled) {
+			weights = pickled
+		}
 	}
 	config, err := readOptional(filepath.Join(folder, configFile))
 	if err != nil {
@@ -59,16 +78,21 @@ func Import(path string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := checkpoint.Open(weights)
+	f, err := pth.OpenTensors(weights)
 	if err != nil {
 		return nil, pkgerrors.WithMessagef(err, "import %s", path)
 	}
-	s, err := newSource(f, config, preprocessor)
+	s, err := newSource(f, stated, config, preprocessor)
 	if err != nil {
 		f.Close()
 		return nil, pkgerrors.WithMessagef(err, "import %s", path)
 	}
 	return s, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func readOptional(path string) ([]byte, error) {
@@ -84,11 +108,12 @@ func readOptional(path string) ([]byte, error) {
 }
 
 // newSource recognises and checks a checkpoint. On success the Source owns f.
-func newSource(f *checkpoint.File, config, preprocessor []byte) (*Source, error) {
+func newSource(f checkpoint.Tensors, stated Settings, config, preprocessor []byte) (*Source, error) {
 	set, err := readSettings(config, preprocessor)
 	if err != nil {
 		return nil, err
 	}
+	set.heads, set.layerNormEps = or(stated.Heads, set.heads), or(stated.LayerNormEps, set.layerNormEps)
 	l, err := findLayout(f)
 	if err != nil {
 		return nil, err
@@ -97,7 +122,7 @@ func newSource(f *checkpoint.File, config, preprocessor []byte) (*Source, error)
 	if s.config, err = s.configure(set); err != nil {
 		return nil, err
 	}
-	if err := l.match(f, s.config); err != nil {
+	if s.unused, err = l.match(f, s.config); err != nil {
 		return nil, err
 	}
 	return s, s.checkShapes()
@@ -118,25 +143,43 @@ func (s *Source) configure(set settings) (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	c = Config{Family: FamilyViT, Patch: patch[2], Dim: patch[0], Hidden: fc1[0], Heads: set.heads, LayerNormEps: set.layerNormEps,
-		Resample: ResampleAntialias, Pool: or(set.pool, checkpoint.PoolCLS), Preprocess: set.preprocess}
+	fc2, err := s.shape(blockName(0, "mlp.fc2.weight"), 2)
+	if err != nil {
+		return c, err
+	}
+	c = Config{Family: FamilyViT, Patch: patch[2], Dim: patch[0], Hidden: fc2[1], Heads: set.heads, LayerNormEps: set.layerNormEps,
+		Resample: s.layout.resample, Pool: or(set.pool, checkpoint.PoolCLS), Preprocess: set.preprocess,
+		LayerScale: s.has(blockName(0, "ls1.gamma")), Distilled: s.has(distToken), SwiGLU: fc1[0] == 2*fc2[1],
+		FCNorm: s.has("fc_norm.weight") && !s.has("norm.weight")}
 	if c.Depth, err = s.layout.depth(s.file.Names()); err != nil {
 		return c, err
 	}
-	c.LayerScale = s.file.Has(s.layout.keys(blockName(0, "ls1.gamma"))[0])
-	// Layer scale marks the family; timm resamples the positions of every model by its own rule, and its files of
-	// DINOv2 have no mask token.
+	if s.has(registerTokens) {
+		tokens, err := s.shape(registerTokens, 3)
+		if err != nil {
+			return c, err
+		}
+		c.Registers = tokens[1]
+	}
 	if c.LayerScale {
 		c.Family, c.Pool = FamilyDINOv2, or(set.pool, checkpoint.PoolCLSMean)
-		if s.layout.name != "timm" || s.file.Has("mask_token") {
+		// DINOv2's own files have timm's names and a mask token; timm drops that, and has its own rule for positions.
+		if s.file.Has("mask_token") {
 			c.Resample = ResampleBicubic
 		}
 	}
-	c.HasHead = s.layout.name == "timm" && s.file.Has(headWeight)
-	if c.Heads == 0 {
-		return c, fmt.Errorf("the number of heads is not known, expected %s with num_heads or num_attention_heads beside the weights: %w", configFile, ErrLayout)
+	if c.Registers > 0 {
+		c.Resample = ResampleAntialias // as the programs that brought registers do, Hugging Face's included
 	}
-	if c.Grid, err = gridOf(positions[1]-c.PrefixTokens(), set.image, c.Patch); err != nil {
+	if c.FCNorm {
+		c.Pool = checkpoint.PoolMean
+	}
+	// DeiT's logits are the mean of two heads; with only one they would be wrong.
+	c.HasHead = s.has(headWeight) && !c.Distilled
+	if c.Heads == 0 {
+		return c, fmt.Errorf("the number of heads is not known, expected %s with num_heads or num_attention_heads beside the weights, or the number stated (--heads): %w", configFile, ErrLayout)
+	}
+	if c.Grid, err = gridOf(positions[1]-c.placedPrefix(), set.image, c.Patch); err != nil {
 		return c, err
 	}
 	c.Name = c.autoName()
@@ -150,11 +193,17 @@ func (s *Source) configure(set settings) (Config, error) {
 	return c, nil
 }
 
+// has reports whether the file holds a canonical tensor.
+func (s *Source) has(name string) bool { return s.file.Has(s.layout.keys(name)[0]) }
+
 // shape is that of a canonical tensor, which must have the given rank.
 func (s *Source) shape(name string, rank int) (tensor.Shape, error) {
 	key := s.layout.keys(name)[0]
 	info, err := s.file.Info(key)
-	if err != nil {
+	switch {
+	case err != nil && s.file.Has(key):
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("as %s: missing key %s: %w", s.layout.name, key, ErrLayout)
 	}
 	if len(info.Shape) != rank {
@@ -187,6 +236,9 @@ func (c *Config) completePreprocess() {
 
 // agree compares what config.json states with what the tensors are.
 func (s settings) agree(c Config) error {
+	if s.swiGLU && !c.SwiGLU {
+		return fmt.Errorf("%s has use_swiglu_ffn, the MLP is one with GELU: %w", configFile, ErrLayout)
+	}
 	for _, v := range []struct {
 		name         string
 		stated, real int

@@ -110,8 +110,8 @@ func TestImportRefuses(t *testing.T) {
 		{"no heads", nil, "", ErrLayout, []string{"number of heads", "num_heads"}},
 		{"uneven heads", nil, `{"model_args":{"num_heads":4}}`, ErrLayout, []string{"4 heads"}},
 		{"width", nil, `{"model_args":{"num_heads":3,"embed_dim":8}}`, ErrLayout, []string{"width is 8", "6"}},
-		{"model type", nil, `{"model_type":"vit","num_attention_heads":3}`, ErrLayout, []string{`"vit"`}},
-		{"swiglu", nil, `{"use_swiglu_ffn":true}`, ErrLayout, []string{"use_swiglu_ffn"}},
+		{"model type", nil, `{"model_type":"swin","num_attention_heads":3}`, ErrLayout, []string{`"swin"`}},
+		{"swiglu", nil, `{"use_swiglu_ffn":true,"num_attention_heads":3}`, ErrLayout, []string{"use_swiglu_ffn"}},
 		{"quickgelu", nil, `{"architecture":"vit_base_patch16_clip_quickgelu_224"}`, ErrLayout, []string{"quickgelu"}},
 		{"broken JSON", nil, `{"model_type":`, ErrCorrupt, []string{"config.json"}},
 	}
@@ -238,7 +238,7 @@ func FuzzImport(f *testing.F) {
 		if err != nil {
 			return
 		}
-		src, err := newSource(file, config, preprocessor)
+		src, err := newSource(file, Settings{}, config, preprocessor)
 		if err != nil {
 			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrLayout) {
 				t.Fatalf("%v is neither ErrCorrupt nor ErrLayout", err)

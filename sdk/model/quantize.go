@@ -59,6 +59,9 @@ func newFingerprint(c Config) *fingerprint {
 	f := &fingerprint{h: sha256.New()}
 	fmt.Fprintf(f.h, "edgeadapt backbone 1\nfamily %s patch %d dim %d depth %d heads %d hidden %d eps %08x layer scale %t grid %d %d resample %s\n",
 		c.Family, c.Patch, c.Dim, c.Depth, c.Heads, c.Hidden, math.Float32bits(c.LayerNormEps), c.LayerScale, c.Grid[0], c.Grid[1], c.Resample)
+	if c.SwiGLU { // the other variants have tensors of their own
+		fmt.Fprintln(f.h, "swiglu")
+	}
 	return f
 }
 

@@ -3,7 +3,9 @@ package model
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/checkpoint"
@@ -14,12 +16,16 @@ type settings struct {
 	heads, dim, depth, patch int
 	image                    [2]int
 	layerNormEps             float32
-	dinov2                   bool // model_type
+	swiGLU                   bool // use_swiglu_ffn
 	pool                     Pool
 	preprocess               Preprocess // Crop is 0 where it was not said
 }
 
-// The published defaults of both families.
+// modelTypes are Hugging Face's, with the LayerNorm eps of those whose config.json does not say it.
+var modelTypes = map[string]float32{"": defaultLayerNormEps, "vit": 1e-12, "vit_mae": 1e-12, "dinov2": defaultLayerNormEps,
+	"dinov2_with_registers": defaultLayerNormEps}
+
+// defaultLayerNormEps is that of timm, MAE and DINOv2.
 const defaultLayerNormEps = 1e-6
 
 // imageNet is the preprocessing of models trained on ImageNet: its mean and standard deviation.
@@ -101,12 +107,11 @@ func readSettings(config, preprocessor []byte) (settings, error) {
 }
 
 func (s *settings) apply(c configJSON) error {
-	if c.ModelType != "" && c.ModelType != "dinov2" {
-		return fmt.Errorf("model_type %q, expected dinov2: %w", c.ModelType, ErrLayout)
+	eps, ok := modelTypes[c.ModelType]
+	if !ok {
+		return fmt.Errorf("model_type %q, expected %s: %w", c.ModelType, strings.TrimPrefix(strings.Join(slices.Sorted(maps.Keys(modelTypes)), ", "), ", "), ErrLayout)
 	}
-	if c.SwiGLU {
-		return fmt.Errorf("use_swiglu_ffn is set, expected an MLP with GELU: %w", ErrLayout)
-	}
+	s.layerNormEps, s.swiGLU = eps, c.SwiGLU
 	for _, a := range []string{c.Activation, c.Args.Activation} {
 		if a != "" && a != "gelu" {
 			return fmt.Errorf("activation %q, expected gelu: %w", a, ErrLayout)
@@ -115,7 +120,6 @@ func (s *settings) apply(c configJSON) error {
 	if strings.Contains(c.Architecture, "quickgelu") {
 		return fmt.Errorf("architecture %q, expected the erf form of GELU: %w", c.Architecture, ErrLayout)
 	}
-	s.dinov2 = c.ModelType == "dinov2"
 	if c.LayerNormEps != nil {
 		s.layerNormEps = *c.LayerNormEps
 	}

@@ -63,3 +63,20 @@ func halfValue(h uint16) float32 {
 	}
 	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
 }
+
+// Size is the bytes of an element, 0 for a type that this package does not know.
+func (d DType) Size() int { return codecs[d].size }
+
+// Widen converts little-endian elements to float32, the nearest where the type is wider; b holds whole elements. It
+// returns false for a type without such values.
+func (d DType) Widen(b []byte) ([]float32, bool) {
+	c := codecs[d]
+	if c.value == nil {
+		return nil, false
+	}
+	v := make([]float32, len(b)/c.size)
+	for k := range v {
+		v[k] = c.value(b[k*c.size:])
+	}
+	return v, true
+}

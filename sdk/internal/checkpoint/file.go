@@ -32,6 +32,18 @@ type File struct {
 	closeErr  error
 }
 
+// Tensors is a checkpoint that is open for reading, in whatever container: named tensors with their types and shapes.
+// Float32 may alias the checkpoint's memory, which is gone after Close.
+type Tensors interface {
+	Path() string
+	Names() []string // in alphabetical order; not to be modified
+	Has(name string) bool
+	Info(name string) (Info, error)
+	Float32(name string) (tensor.Tensor, error)
+	Metadata() map[string]string // nil where the container has none; not to be modified
+	Close() error
+}
+
 // Parse reads a file that is in memory, for example embedded in the program. The File aliases data.
 func Parse(name string, data []byte) (*File, error) {
 	if len(data) < prefixBytes {
@@ -145,19 +157,14 @@ func (f *File) Float32(name string) (tensor.Tensor, error) {
 		return tensor.Tensor{}, err
 	}
 	t := tensor.Tensor{Shape: i.Shape}
+	var ok bool
 	if i.DType == F32 {
-		if v, ok := view[float32](b); ok {
-			t.Data = v
+		if t.Data, ok = view[float32](b); ok {
 			return t, nil
 		}
 	}
-	c := codecs[i.DType]
-	if c.value == nil {
+	if t.Data, ok = i.DType.Widen(b); !ok {
 		return t, fmt.Errorf("%s: tensor %q: no conversion from %s to float32", f.name, name, i.DType)
-	}
-	t.Data = make([]float32, len(b)/c.size)
-	for k := range t.Data {
-		t.Data[k] = c.value(b[k*c.size:])
 	}
 	return t, nil
 }

@@ -8,6 +8,7 @@ import (
 type block struct {
 	norm1, norm2        backend.Norm
 	qkv, proj, fc1, fc2 backend.Frozen
+	swiglu              bool // of the MLP, else GELU
 }
 
 // blockState is what a block's forward pass leaves for its backward pass.
@@ -15,7 +16,8 @@ type blockState struct {
 	x, mid           backend.Value // the block's input; after the attention residual
 	stats1, stats2   backend.NormStats
 	qkv, o, lse      backend.Value
-	dgelu            backend.Value
+	dgelu            backend.Value // GELU's derivative, None with SwiGLU
+	gate             backend.Value // SwiGLU's input, None with GELU
 	hidden           backend.Value // of the branch, None without one
 	down, up, upBias backend.Value
 }
@@ -35,7 +37,12 @@ func (b *block) forward(r *backend.Recorder, x backend.Value, h backend.Heads, b
 	s.o, s.lse = r.Attention(s.qkv, h)
 	s.mid = r.LinearResidual(s.o, b.proj, x)
 	n2, s.stats2 = r.LayerNorm(s.mid, b.norm2)
-	z, s.dgelu = r.LinearGELU(n2, b.fc1, train)
+	if b.swiglu {
+		s.gate = r.Linear(n2, b.fc1)
+		z = r.SwiGLU(s.gate)
+	} else {
+		z, s.dgelu = r.LinearGELU(n2, b.fc1, train)
+	}
 	if br == nil {
 		return r.LinearResidual(z, b.fc2, s.mid), s
 	}
@@ -62,6 +69,9 @@ func (b *block) backwardBranch(r *backend.Recorder, s blockState, br *branch, g 
 // The frozen weights have no gradient.
 func (b *block) backward(r *backend.Recorder, s blockState, h backend.Heads, g, dh backend.Value) backend.Value {
 	dz := r.LinearBackward(g, b.fc2, s.dgelu)
+	if b.swiglu {
+		dz = r.SwiGLUBackward(s.gate, dz)
+	}
 	dn2 := r.LinearBackward(dz, b.fc1, backend.None)
 	if dh != backend.None {
 		g = r.MatMul(dh, s.down, g)

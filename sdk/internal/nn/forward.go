@@ -300,7 +300,10 @@ func (p *pass) features(x backend.Value) backend.Value {
 	v, r, prefix := p.v, p.r, p.v.cfg.PrefixTokens()
 	pool := p.pool()
 	var tokens, f backend.Value
-	if pool != adapter.PoolMean || p.want[TapTokens] || p.want[TapOriginal] {
+	if wants := pool != adapter.PoolMean || p.want[TapTokens]; v.cfg.FCNorm && wants {
+		r.Fail(errNoTokens)
+		return backend.None
+	} else if wants || p.want[TapOriginal] && !v.cfg.FCNorm {
 		tokens, p.final = r.LayerNorm(x, v.norm)
 		if p.tap(TapTokens, tokens) {
 			return backend.None
@@ -314,22 +317,33 @@ func (p *pass) features(x backend.Value) backend.Value {
 		f, p.final = r.LayerNorm(p.pooled, *p.c.Task.fcNorm)
 	default:
 		f = r.Pool(x, backend.PoolMean, p.c.Batch, prefix)
+		if v.cfg.FCNorm {
+			f, _ = r.LayerNorm(f, v.norm)
+		}
 	}
 	if p.tap(TapFeatures, f) || p.training() {
 		return f
 	}
-	p.original(tokens)
+	if p.want[TapOriginal] && v.head != nil {
+		p.original(x, tokens)
+	}
 	p.classify(f)
 	return f
 }
 
-// original records the checkpoint's own head on the normed tokens, where somebody asked for it.
-func (p *pass) original(tokens backend.Value) {
-	v, r := p.v, p.r
-	if p.want[TapOriginal] && v.head != nil {
-		cls := r.Pool(tokens, backend.PoolCLS, p.c.Batch, v.cfg.PrefixTokens())
-		p.tap(TapOriginal, r.Affine(cls, r.Param("head.weight", v.head, 0, v.classes, v.cfg.Dim), r.Param("head.bias", v.headBias, 0, v.classes)))
+var errNoTokens = errors.WithMessage(tensor.ErrShape, "the backbone's final norm is that of mean pooling (fc_norm): expected pooling mean, and no normed tokens")
+
+// original records the checkpoint's own head, on what that was trained on: the class token of the normed tokens, or the
+// normed mean of the last block's patches x.
+func (p *pass) original(x, tokens backend.Value) {
+	v, r, prefix := p.v, p.r, p.v.cfg.PrefixTokens()
+	var f backend.Value
+	if v.cfg.FCNorm {
+		f, _ = r.LayerNorm(r.Pool(x, backend.PoolMean, p.c.Batch, prefix), v.norm)
+	} else {
+		f = r.Pool(tokens, backend.PoolCLS, p.c.Batch, prefix)
 	}
+	p.tap(TapOriginal, r.Affine(f, r.Param("head.weight", v.head, 0, v.classes, v.cfg.Dim), r.Param("head.bias", v.headBias, 0, v.classes)))
 }
 
 // classify records the task's head on the features, where somebody asked for logits; in training the step does.

@@ -32,13 +32,21 @@ func (p *pass) forwardMixed(i int, x backend.Value) backend.Value {
 	s.mid = r.LinearResidual(s.o, b.proj, x)
 	n2, s.stats2 = r.LayerNorm(s.mid, b.norm2)
 	r.MixedAdapter(s.mid, p.mix, p.c.Batch, i, p.c.mixed.bottleneck)
-	z, _ = r.LinearGELU(n2, b.fc1, false)
+	if b.swiglu {
+		z = r.SwiGLU(r.Linear(n2, b.fc1))
+	} else {
+		z, _ = r.LinearGELU(n2, b.fc1, false)
+	}
 	return r.LinearResidual(z, b.fc2, s.mid)
 }
 
 // featuresMixed records the final norm, both poolings, each image's features and its head.
 func (p *pass) featuresMixed(x backend.Value) backend.Value {
 	v, r, prefix := p.v, p.r, p.v.cfg.PrefixTokens()
+	if v.cfg.FCNorm && p.want[TapTokens] {
+		r.Fail(errNoTokens)
+		return backend.None
+	}
 	tokens, _ := r.LayerNorm(x, v.norm)
 	if p.tap(TapTokens, tokens) {
 		return backend.None
@@ -48,7 +56,9 @@ func (p *pass) featuresMixed(x backend.Value) backend.Value {
 	if p.tap(TapFeatures, f) {
 		return f
 	}
-	p.original(tokens)
+	if p.want[TapOriginal] && v.head != nil {
+		p.original(x, tokens)
+	}
 	if p.want[TapLogits] {
 		p.tap(TapLogits, r.MixedHead(z, p.mix, p.c.mixed.classes))
 	}

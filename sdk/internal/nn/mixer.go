@@ -118,6 +118,10 @@ func (m *Mixer) Run(ctx context.Context, c MixConfig, input []float32, tasks []*
 func (m *Mixer) admit(tasks []*Resident) (int, error) {
 	m.arena.clock++
 	for i, t := range tasks {
+		// The plain features of such a backbone go through its own norm, which the tasks' do not.
+		if m.v.cfg.FCNorm && (t == nil) != (tasks[0] == nil) {
+			return i, nil
+		}
 		if t == nil {
 			continue
 		}

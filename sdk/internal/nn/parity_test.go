@@ -83,6 +83,7 @@ var parityCases = []parityCase{
 	{"vit", "timm", quant.F32, "linear", "linear", []string{"ce", "bce"}},
 	{"vit", "timm", quant.Q8C, "par", "par.int8_rows", []string{"ce"}},
 	{"dinov2", "hf", quant.F32, "par", "par", []string{"ce"}},
+	{"registers", "model", quant.F32, "par", "par", []string{"ce"}},
 	{"dinov2_resample", "hf", quant.F32, "linear", "linear", []string{"ce"}},
 }
 
@@ -110,14 +111,14 @@ func (c parityCase) run(t *testing.T, be backend.Backend, tol tolerance) {
 	want := open(t, c.folder, "expect."+c.expect+".safetensors")
 	if c.scheme == quant.F32 {
 		plain := open(t, c.folder, "backbone.safetensors")
-		checkForward(t, v, nil, image, plain, tol, []string{"embedding", "tokens", "features", "logits_original"})
+		checkForward(t, v, nil, adapter.PoolCLS, image, plain, tol, []string{"embedding", "tokens", "features", "logits_original"})
 	}
 	task, err := nn.NewTask(v, a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer task.Close()
-	checkForward(t, v, task, image, want, tol, []string{"features", "logits"})
+	checkForward(t, v, task, adapter.PoolCLS, image, want, tol, []string{"features", "logits"})
 	for _, loss := range c.losses {
 		y := nn.Targets{Classes: in.ints("target"), Flags: in.floats("target_multi").Data}
 		c.gradients(t, v, a, loss, image, y, want, tol)
@@ -125,10 +126,10 @@ func (c parityCase) run(t *testing.T, be backend.Backend, tol tolerance) {
 }
 
 // checkForward compares every block's output, the attention probabilities that the file has and the named taps.
-func checkForward(t *testing.T, v *nn.ViT, task *nn.Task, image tensor.Tensor, want goldens, tol tolerance, taps []string) {
+func checkForward(t *testing.T, v *nn.ViT, task *nn.Task, pool adapter.Pool, image tensor.Tensor, want goldens, tol tolerance, taps []string) {
 	t.Helper()
 	s := image.Shape
-	c := nn.ForwardConfig{Batch: s[0], Height: s[2], Width: s[3], Task: task, Pool: adapter.PoolCLS}
+	c := nn.ForwardConfig{Batch: s[0], Height: s[2], Width: s[3], Task: task, Pool: pool}
 	for _, name := range want.f.Names() {
 		if strings.HasPrefix(name, "block.") || strings.HasPrefix(name, "probs.") {
 			c.Taps = append(c.Taps, name)

@@ -20,7 +20,7 @@ type ViT struct {
 
 	patch, patchBias, prefix backend.Buffer
 	blocks                   []block
-	norm                     backend.Norm
+	norm                     backend.Norm   // of the tokens; of the pooled vector where cfg.FCNorm
 	head, headBias           backend.Buffer // the checkpoint's own classifier, nil where it has none
 	classes                  int            // of head
 
@@ -137,9 +137,9 @@ func NewViT(be backend.Backend, b *model.Backbone, acts Activations) (*ViT, erro
 		}
 		v.blocks = append(v.blocks, block{
 			norm1: norm(fmt.Sprintf("blocks.%d.norm1", i)), norm2: norm(fmt.Sprintf("blocks.%d.norm2", i)),
-			qkv: at("attn.qkv", true), proj: at("attn.proj", false), fc1: at("mlp.fc1", true), fc2: at("mlp.fc2", false)})
+			qkv: at("attn.qkv", true), proj: at("attn.proj", false), fc1: at("mlp.fc1", true), fc2: at("mlp.fc2", false), swiglu: c.SwiGLU})
 	}
-	v.norm = norm("norm")
+	v.norm = norm(c.FinalNorm())
 	if w := b.Float("head.weight"); w != nil {
 		v.head, v.headBias = v.floats("head.weight", w), v.floats("head.bias", b.Float("head.bias"))
 		v.classes = len(b.Float("head.bias"))

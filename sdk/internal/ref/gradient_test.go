@@ -36,7 +36,7 @@ func (c gradientCase) worst(claimed []float64) float64 {
 func TestGradients(t *testing.T) {
 	const bound = 1e-8
 	for _, c := range slices.Concat(normGradients(), linearGradients(), attentionGradients(), branchGradients(),
-		poolGradients(), lossGradients()) {
+		poolGradients(), lossGradients(), swiGLUGradients()) {
 		t.Run(c.name, func(t *testing.T) {
 			if e := c.worst(c.grad); !(e < bound) {
 				t.Errorf("error %.3g, allowed %.3g", e, bound)
@@ -254,4 +254,11 @@ func sum(x []float64) (s float64) {
 		s += v
 	}
 	return s
+}
+
+func swiGLUGradients() []gradientCase {
+	const m, h = 3, 5
+	x, dy, y, dx := random(90, m*2*h), random(91, m*h), make([]float64, m*h), make([]float64, m*2*h)
+	SwiGLUBackward(dx, x, dy, m, h)
+	return []gradientCase{{"swiglu", x, func() float64 { SwiGLU(y, x, m, h); return dot(y, dy) }, dx}}
 }

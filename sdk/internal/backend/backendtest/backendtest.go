@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) backend.Backend, tol Tolerance) {
 		test func(t *testing.T, s suite)
 	}{
 		{"elementwise", testElementwise},
+		{"swiglu", testSwiGLU},
 		{"layernorm", testLayerNorm},
 		{"linear", testLinear},
 		{"linear_int8", testLinearInt8},

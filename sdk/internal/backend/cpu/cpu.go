@@ -122,6 +122,10 @@ func (d *device) compile(e *executable, op backend.Op) func() {
 		return d.mixedHead(e, o)
 	case *backend.SGD:
 		return d.sgd(e, o)
+	case *backend.SwiGLU:
+		return d.swiGLU(e, o)
+	case *backend.SwiGLUBackward:
+		return d.swiGLUBackward(e, o)
 	case *backend.Add:
 		return d.add(e, o)
 	case *backend.Scale:

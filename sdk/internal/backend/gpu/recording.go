@@ -70,6 +70,10 @@ func (r *recording) op(op backend.Op) error {
 		return r.mixedHead(o)
 	case *backend.SGD:
 		return r.sgd(o)
+	case *backend.SwiGLU:
+		return r.swiGLU(o)
+	case *backend.SwiGLUBackward:
+		return r.swiGLUBackward(o)
 	case *backend.Add:
 		return r.add(o)
 	case *backend.Scale:

@@ -89,6 +89,12 @@ func (e *Executable[T]) reference(op backend.Op) (func() error, error) {
 		return always(func() {
 			ref.SGD(f(o.Param), f(o.Velocity), f(o.Grad), float64(f(o.LR)[0]), float64(o.Momentum), float64(o.WeightDecay))
 		})
+	case *backend.SwiGLU:
+		m, h := e.matrix(o.Y)
+		return always(func() { ref.SwiGLU(f(o.Y), f(o.X), m, h) })
+	case *backend.SwiGLUBackward:
+		m, h := e.matrix(o.DY)
+		return always(func() { ref.SwiGLUBackward(f(o.DX), f(o.X), f(o.DY), m, h) })
 	case *backend.Add:
 		return always(func() { ref.Add(f(o.Y), f(o.A), f(o.B)) })
 	case *backend.Scale:
