@@ -32,7 +32,7 @@ bench: ## run the benchmarks of the kernels
 	$(GO) test -run '^$$' -bench . ./sdk/internal/backend/...
 
 bench-runtime: ## compare ways to use many adapters on the built-in backbone
-	$(GO) test ./sdk -run '^$$' -bench 'Switch|Load|Mix|PredictAll|Scheduler' -benchtime 15x
+	$(GO) test ./sdk -run '^$$' -bench 'Switch|Load|Mix|PredictAll|Scheduler' -benchtime 9x
 
 race-long: ## predict, reload and close adapters from 34 goroutines for a minute under the race detector
 	RACE_SECONDS=60 $(GO) test -race $(TEST_FLAGS) ./sdk -run ConcurrentReloads -timeout 10m

@@ -26,7 +26,15 @@ type scheduler struct {
 	waiting int
 	closed  bool
 	ended   sync.WaitGroup
+
+	// After a pass that served several, or that others waited for, the callers come back one after the other. The first must
+	// not take the next pass for itself: until then, or until so many wait.
+	settled  time.Time
+	expected int
 }
+
+// settle is the part of a pass's time in which its callers may come back.
+const settle = 50
 
 // lane is the queue of one adapter, nil for plain features.
 type lane struct {
@@ -130,10 +138,15 @@ func (s *scheduler) finish(c *call, n int, err error) {
 
 func (s *scheduler) loop() {
 	for batch := s.next(); batch != nil; batch = s.next() {
+		began := time.Now()
 		err := s.runFor(batch)
 		s.mu.Lock()
 		for _, j := range batch {
 			s.finish(j.call, 1, err)
+		}
+		if s.expected = len(batch) + s.waiting; s.expected > 1 {
+			now := time.Now()
+			s.settled = now.Add(now.Sub(began) / settle)
 		}
 		s.mu.Unlock()
 	}
@@ -171,8 +184,8 @@ func (s *scheduler) next() []*job {
 		}
 		s.change.Wait()
 	}
-	for s.delay > 0 && s.waiting > 0 && s.waiting < s.maxBatch && !s.closed {
-		left := time.Until(s.oldest().arrived.Add(s.delay))
+	for s.waiting > 0 && !s.closed {
+		left := s.patience()
 		if left <= 0 {
 			break
 		}
@@ -188,6 +201,20 @@ func (s *scheduler) next() []*job {
 		return []*job{}
 	}
 	return s.take()
+}
+
+// patience is how long to wait for more images.
+func (s *scheduler) patience() (left time.Duration) {
+	if s.waiting >= s.maxBatch {
+		return 0
+	}
+	if s.delay > 0 {
+		left = time.Until(s.oldest().arrived.Add(s.delay))
+	}
+	if s.waiting < s.expected {
+		left = max(left, time.Until(s.settled))
+	}
+	return left
 }
 
 // oldest is the job that has waited longest.

@@ -103,6 +103,35 @@ func TestSchedulerDelay(t *testing.T) {
 	})
 }
 
+// TestSchedulerSettles: callers that come back shortly after their pass share the next one; a lone caller never waits.
+func TestSchedulerSettles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(defaults)
+		var wg sync.WaitGroup
+		for i := range 6 {
+			wg.Go(func() {
+				for range 3 {
+					time.Sleep(time.Duration(i+1) * time.Millisecond)
+					b.s.do(context.Background(), jobs(nil, 1, 32))
+				}
+			})
+		}
+		wg.Wait()
+		if got := b.sizes(); !slices.Equal(got, []int{1, 6, 6, 5}) {
+			t.Errorf("passes of %v images", got)
+		}
+		time.Sleep(time.Second)
+		began := time.Now()
+		for range 3 {
+			b.s.do(context.Background(), jobs(nil, 1, 32))
+		}
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("3 calls one after the other took %v", took)
+		}
+		b.s.close()
+	})
+}
+
 // TestSchedulerFair: adapters take turns whatever the length of their queues; images of another size wait for their own
 // pass, but not for ever.
 func TestSchedulerFair(t *testing.T) {
