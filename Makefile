@@ -5,13 +5,16 @@ DEMO  ?= demo
 # Tests build with the invariants tag: double frees and leaks of device memory then fail.
 TEST_FLAGS ?= -tags invariants
 
+PLATFORMS := linux/amd64 linux/arm64 linux/arm darwin/arm64 windows/amd64
+QEMU      := qemu-aarch64-static -cpu
+
 .DEFAULT_GOAL := help
-.PHONY: help deps build test race race-long fuzz bench bench-runtime cover lint shaders shaders-check backbone demo-data examples plugins demo clean
+.PHONY: help deps build test cross arm64 race race-long fuzz bench bench-runtime cover lint shaders shaders-check backbone demo-data examples plugins demo clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
-deps: ## install Mesa's software driver, the validation layers and the shader tools where they are missing
+deps: ## install Mesa's software driver, the validation layers, the shader tools and QEMU where they are missing
 	@.ci/deps
 
 build: ## build the command line program
@@ -19,7 +22,16 @@ build: ## build the command line program
 
 test: deps ## run every test, Vulkan included
 	$(GO) test $(TEST_FLAGS) ./...
-	CGO_ENABLED=0 $(GO) build ./... 
+
+cross: ## compile for every platform without cgo
+	@for p in $(PLATFORMS); do echo "$$p"; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build ./... || exit 1; done
+
+arm64: deps ## vet the arm64 assembly and test it under QEMU, where that is installed: processors with and without int8 products
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./sdk/internal/backend/cpu/...
+	@if ! command -v $(firstword $(QEMU)) >/dev/null; then \
+	  echo "skipped: $(firstword $(QEMU)) (package qemu-user-static) is not installed" >&2; test -z "$$EDGEADAPT_REQUIRE_ARM64"; exit; fi; \
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -exec '$(QEMU) max' ./sdk/internal/backend/cpu/... && \
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -exec '$(QEMU) cortex-a72' ./sdk/internal/backend/cpu/simd
 
 race: ## run the packages that share things between goroutines under the race detector
 	$(GO) test -race $(TEST_FLAGS) ./cmd/... ./sdk ./sdk/data ./sdk/plugin ./sdk/tune ./sdk/internal/nn ./sdk/internal/backend/host ./sdk/internal/backend/cpu ./vulkan

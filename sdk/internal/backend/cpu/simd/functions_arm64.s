@@ -19,7 +19,7 @@
 #define ONE 24
 #define DENSITY_SCALE 26
 
-// EXP is V0 = e^V0 by approx.Exp, for arguments from approx.ExpMin; V1 to V3 are lost. 12 vector instructions and 6 loads
+// EXP is V0 = e^V0 by approx.Exp, for arguments from approx.ExpMin; V1 to V3 are lost. 13 vector instructions and 6 loads
 // for four elements.
 #define EXP \
 	FMUL(LOG2E, 0, 3) \

@@ -18,8 +18,7 @@
 //
 // The tile is 6 x 16: accumulators V8 to V31, four to a row; a row of B in V0 to V3; elements of A in V4 to V7. Ten loads
 // for 24 multiply-adds, where 8 x 12 takes eleven; and the widths of a ViT, 64 for a head and multiples of it, are whole
-// panels.
-// Scalar loads of A use only the load ports, so that both vector ports are left to the multiply-adds.
+// panels. Scalar loads of A use only the load ports, so that both vector ports are left to the multiply-adds.
 TEXT ·gemmNEON(SB), NOSPLIT, $0-121
 	MOVD m+0(FP), R8
 	MOVBU accumulate+120(FP), R12

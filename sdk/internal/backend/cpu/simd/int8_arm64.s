@@ -9,7 +9,7 @@
 // For eight terms of the sums of a tile, vector instructions and loads of the inner loop: gemmNEON on floats 192 and 80,
 // gemmInt8NEON 144 and 60, gemmInt8DotProd 48 and 20, gemmInt8I8MM 27 and 14.
 
-// OPERANDS loads what all three have in common; C is empty then.
+// OPERANDS loads the parameters that all three keep in the same registers.
 #define OPERANDS \
 	MOVD m+0(FP), R8 \
 	MOVD groups+8(FP), R12 \
