@@ -89,10 +89,10 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// TestScore computes one BM25 by hand: two entries of one word each in the name, weight 3, and equal lengths.
+// TestScore computes one BM25 by hand, the rarity being log(1 + 1.5/1.5): two entries of one word each in the name, weight 3, and equal lengths.
 func TestScore(t *testing.T) {
 	x := newIndex([]Entry{{Config: adapter.Config{Name: "apple"}}, {Config: adapter.Config{Name: "pear"}}})
-	want := math.Log(1+1.5/1.5) * 3 * 2.2 / (3 + 1.2)
+	want := math.Log(2) * 3 * 2.2 / (3 + 1.2)
 	if got := x.score(0, []string{"appl"}); math.Abs(got-want) > 1e-12 {
 		t.Errorf("got %v, expected %v", got, want)
 	}
