@@ -65,16 +65,23 @@ func (bb *Backbone) Measure(ctx context.Context, c MeasureConfig) (*Measurement,
 	defer leaveAdapter()
 	c = c.complete(bb)
 	mc := bb.host.Config()
-	info := bb.vit.Backend().Info()
+	v := bb.vit
+	if c.Step {
+		if v, err = bb.trained(); err != nil {
+			return nil, err
+		}
+		defer v.Close()
+	}
+	info := v.Backend().Info()
 	m := &Measurement{Device: info.ID, Driver: info.Driver, Backbone: mc.Name, Scheme: string(bb.host.Scheme()),
-		Activations: bb.vit.Activations().String(), Mode: "forward",
+		Activations: v.Activations().String(), Mode: "forward",
 		Size: c.Size, Batch: c.Batch, Runs: c.Runs}
-	if m.MaxError, err = bb.check(ctx, c); err != nil {
+	if m.MaxError, err = bb.check(ctx, v, c); err != nil {
 		return nil, err
 	}
 	debug.FreeOSMemory() // the reference's, which is no part of what is measured
 	began := time.Now()
-	pass, done, err := bb.measured(c)
+	pass, done, err := bb.measured(v, c)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +104,7 @@ func (bb *Backbone) Measure(ctx context.Context, c MeasureConfig) (*Measurement,
 	}
 	m.MS, m.CPUMS = median(wall), median(cpu)
 	m.ImagesPerSec = 1000 * float64(c.Batch) / m.MS
-	m.RSSMB, m.DeviceMB = float64(peakRSS())/1e6, float64(bb.vit.Backend().MemoryInUse())/1e6
+	m.RSSMB, m.DeviceMB = float64(peakRSS())/1e6, float64(v.Backend().MemoryInUse())/1e6
 	return m, nil
 }
 
@@ -126,16 +133,16 @@ func noise(n int) []float32 {
 }
 
 // check compares the features of one image, and the logits where there is an adapter, with the reference's.
-func (bb *Backbone) check(ctx context.Context, c MeasureConfig) (float64, error) {
+func (bb *Backbone) check(ctx context.Context, v *nn.ViT, c MeasureConfig) (float64, error) {
 	ref := host.NewReference()
 	defer ref.Close()
-	vit, err := nn.NewViT(ref, bb.host, bb.vit.Activations())
+	vit, err := nn.NewViT(ref, bb.host, v.Activations())
 	if err != nil {
 		return 0, err
 	}
 	defer vit.Close()
 	input := noise(3 * c.Size * c.Size)
-	got, err := bb.measuredOnce(ctx, c, input)
+	got, err := bb.measuredOnce(ctx, v, c, input)
 	if err != nil {
 		return 0, err
 	}
@@ -148,22 +155,22 @@ func (bb *Backbone) check(ctx context.Context, c MeasureConfig) (float64, error)
 		worst = max(worst, relMax(got[i], exact[i]))
 	}
 	allowed := checkTolerance
-	if bb.vit.Activations() == nn.Int8Activations {
+	if v.Activations() == nn.Int8Activations {
 		allowed = checkToleranceInt8
 	}
 	if !(worst <= allowed) {
-		return worst, errors.WithMessagef(ErrCheck, "%s differs from the reference by %.2g of its largest value, allowed %.2g", bb.vit.Backend().Info().ID, worst, allowed)
+		return worst, errors.WithMessagef(ErrCheck, "%s differs from the reference by %.2g of its largest value, allowed %.2g", v.Backend().Info().ID, worst, allowed)
 	}
 	return worst, nil
 }
 
 // measuredOnce is features, and logits where there is an adapter, as Predict makes them.
-func (bb *Backbone) measuredOnce(ctx context.Context, c MeasureConfig, input []float32) (out [][]float32, err error) {
-	mc, tasks, err := bb.measuredTasks(c, 1)
+func (bb *Backbone) measuredOnce(ctx context.Context, v *nn.ViT, c MeasureConfig, input []float32) (out [][]float32, err error) {
+	mc, tasks, err := bb.measuredTasks(v, c, 1)
 	if err != nil {
 		return nil, err
 	}
-	m := nn.NewMixer(bb.vit, bb.rt.opt.budget)
+	m := nn.NewMixer(v, bb.rt.opt.budget)
 	defer m.Close()
 	err = m.Run(ctx, mc, input, tasks, func(f *nn.Forward, _, _ int) error {
 		for _, name := range mc.Taps {
@@ -179,14 +186,14 @@ func (bb *Backbone) measuredOnce(ctx context.Context, c MeasureConfig, input []f
 }
 
 // measuredTasks is what a pass of images of one adapter, or of none, is asked.
-func (bb *Backbone) measuredTasks(c MeasureConfig, images int) (nn.MixConfig, []*nn.Resident, error) {
+func (bb *Backbone) measuredTasks(v *nn.ViT, c MeasureConfig, images int) (nn.MixConfig, []*nn.Resident, error) {
 	mc := nn.MixConfig{Height: c.Size, Width: c.Size, Pool: adapter.PoolCLSMean, Taps: []string{nn.TapFeatures}}
 	tasks := make([]*nn.Resident, images)
 	if c.Adapter == nil {
 		return mc, tasks, nil
 	}
 	mc.Taps = append(mc.Taps, nn.TapLogits)
-	t, err := bb.vit.NewResident(c.Adapter.Host())
+	t, err := v.NewResident(c.Adapter.Host())
 	for i := range tasks {
 		tasks[i] = t
 	}
@@ -239,15 +246,15 @@ func relMax(got, want []float32) float64 {
 }
 
 // measured compiles what is to be timed.
-func (bb *Backbone) measured(c MeasureConfig) (pass func(context.Context) error, done func(), err error) {
+func (bb *Backbone) measured(v *nn.ViT, c MeasureConfig) (pass func(context.Context) error, done func(), err error) {
 	if c.Step {
-		return bb.measuredStep(c)
+		return bb.measuredStep(v, c)
 	}
-	mc, tasks, err := bb.measuredTasks(c, c.Batch)
+	mc, tasks, err := bb.measuredTasks(v, c, c.Batch)
 	if err != nil {
 		return nil, nil, err
 	}
-	m := nn.NewMixer(bb.vit, bb.rt.opt.budget)
+	m := nn.NewMixer(v, bb.rt.opt.budget)
 	input := noise(c.Batch * 3 * c.Size * c.Size)
 	return func(ctx context.Context) error {
 		return m.Run(ctx, mc, input, tasks, func(f *nn.Forward, first, n int) error {
@@ -258,7 +265,7 @@ func (bb *Backbone) measured(c MeasureConfig) (pass func(context.Context) error,
 }
 
 // measuredStep compiles a training step of a fresh adapter, or of a copy of the given one, at learning rate 0.
-func (bb *Backbone) measuredStep(c MeasureConfig) (pass func(context.Context) error, done func(), err error) {
+func (bb *Backbone) measuredStep(v *nn.ViT, c MeasureConfig) (pass func(context.Context) error, done func(), err error) {
 	var closers []interface{ Close() error }
 	done = func() {
 		for _, x := range slices.Backward(closers) {
@@ -274,17 +281,17 @@ func (bb *Backbone) measuredStep(c MeasureConfig) (pass func(context.Context) er
 	if err != nil {
 		return nil, done, err
 	}
-	task, err := nn.NewTask(bb.vit, host)
+	task, err := nn.NewTask(v, host)
 	if err != nil {
 		return nil, done, err
 	}
 	closers = append(closers, task)
-	opt, err := nn.NewOptimizer(bb.vit, task)
+	opt, err := nn.NewOptimizer(v, task)
 	if err != nil {
 		return nil, done, err
 	}
 	closers = append(closers, opt)
-	step, err := bb.vit.NewStep(task, opt, nn.StepConfig{Batch: c.Batch, Height: c.Size, Width: c.Size, Dropout: true, Momentum: 0.9})
+	step, err := v.NewStep(task, opt, nn.StepConfig{Batch: c.Batch, Height: c.Size, Width: c.Size, Dropout: true, Momentum: 0.9})
 	if err != nil {
 		return nil, done, err
 	}

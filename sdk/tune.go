@@ -5,6 +5,7 @@ import (
 
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/data"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/tune"
 )
 
@@ -17,5 +18,20 @@ func (bb *Backbone) Tune(ctx context.Context, ds *data.Dataset, c tune.Config, p
 		return nil, nil, err
 	}
 	defer leave()
-	return tune.Run(ctx, bb.vit, ds, c, progress)
+	v, err := bb.trained()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer v.Close()
+	return tune.Run(ctx, v, ds, c, progress)
+}
+
+// trained is the network as it is trained: with float activations unless the caller asked for others. It shares bb's
+// memory; the caller closes it.
+func (bb *Backbone) trained() (*nn.ViT, error) {
+	acts := bb.vit.Activations()
+	if bb.rt.opt.activations == "auto" {
+		acts = nn.FloatActivations
+	}
+	return bb.vit.With(acts)
 }

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/edgeadapt/edgeadapt/quant"
@@ -66,7 +67,7 @@ func (s *resources) floats(name string, data []float32) backend.Buffer {
 	return b
 }
 
-func (s *resources) frozen(name string, m quant.Matrix, bias []float32, block, gradBlock int) backend.Frozen {
+func (s *resources) frozen(name string, m quant.Matrix, bias []float32) backend.Frozen {
 	if s.err != nil {
 		return backend.Frozen{}
 	}
@@ -76,7 +77,7 @@ func (s *resources) frozen(name string, m quant.Matrix, bias []float32, block, g
 		return backend.Frozen{}
 	}
 	s.owned = append(s.owned, w)
-	return backend.Frozen{W: w, Bias: s.floats(name+".bias", bias), Block: block, GradBlock: gradBlock}
+	return backend.Frozen{W: w, Bias: s.floats(name+".bias", bias)}
 }
 
 // Activations is how the inputs of the frozen linear layers are multiplied.
@@ -102,22 +103,31 @@ func (a Activations) String() string {
 // ErrActivations says that a device or a weight scheme has no int8 activations.
 var ErrActivations = errors.New("no int8 activations")
 
-// block is the activation block of a layer that takes what a LayerNorm wrote, or else attention or GELU.
-func (a Activations) block(normed bool) int {
-	switch {
-	case a == FloatActivations:
-		return 0
-	case normed:
-		return quant.PerToken
+// apply sets the blocks of a block's layers: qkv and fc1 read what a LayerNorm wrote, proj and fc2 attention and GELU.
+func (a Activations) apply(b *block) {
+	token, columns := quant.PerToken, quant.ActivationBlock
+	if a == FloatActivations {
+		token, columns = 0, 0
 	}
-	return quant.ActivationBlock
+	b.qkv.Block, b.proj.Block, b.fc1.Block, b.fc2.Block = token, columns, token, columns
+	for _, f := range []*backend.Frozen{&b.qkv, &b.proj, &b.fc1, &b.fc2} {
+		f.GradBlock = columns
+	}
+}
+
+// check returns ErrActivations where a device or a scheme does not have them.
+func (a Activations) check(be backend.Backend, scheme quant.Scheme) error {
+	if a == Int8Activations && !(be.Info().Int8 && scheme == quant.Q8C) {
+		return errors.WithMessagef(ErrActivations, "device %s with weights of scheme %s, expected q8c on the CPU", be.Info().ID, scheme)
+	}
+	return nil
 }
 
 // NewViT makes the frozen weights of b resident on be. The cost is one upload of the quantised weights; b may be
 // shared by several devices. It returns ErrActivations where int8 is asked of a device or of weights without it.
 func NewViT(be backend.Backend, b *model.Backbone, acts Activations) (*ViT, error) {
-	if acts == Int8Activations && !(be.Info().Int8 && b.Scheme() == quant.Q8C) {
-		return nil, errors.WithMessagef(ErrActivations, "device %s with weights of scheme %s, expected q8c on the CPU", be.Info().ID, b.Scheme())
+	if err := acts.check(be, b.Scheme()); err != nil {
+		return nil, err
 	}
 	c := b.Config()
 	v := &ViT{be: be, host: b, cfg: c, acts: acts, positions: map[[2]int]backend.Buffer{}, resources: resources{be: be}}
@@ -129,15 +139,18 @@ func NewViT(be backend.Backend, b *model.Backbone, acts Activations) (*ViT, erro
 	v.patchBias = v.floats("patch_embed.proj.bias", b.Float("patch_embed.proj.bias"))
 	v.prefix = v.floats("prefix", b.Prefix())
 	for i := range c.Depth {
-		at := func(layer string, normed bool) backend.Frozen {
+		at := func(layer string) backend.Frozen {
 			name := fmt.Sprintf("blocks.%d.%s", i, layer)
 			m, bias := b.Linear(i, layer)
 			defer b.Idle(i, layer)
-			return v.frozen(name, m, bias, acts.block(normed), acts.block(false))
+			return v.frozen(name, m, bias)
 		}
 		v.blocks = append(v.blocks, block{
 			norm1: norm(fmt.Sprintf("blocks.%d.norm1", i)), norm2: norm(fmt.Sprintf("blocks.%d.norm2", i)),
-			qkv: at("attn.qkv", true), proj: at("attn.proj", false), fc1: at("mlp.fc1", true), fc2: at("mlp.fc2", false), swiglu: c.SwiGLU})
+			qkv: at("attn.qkv"), proj: at("attn.proj"), fc1: at("mlp.fc1"), fc2: at("mlp.fc2"), swiglu: c.SwiGLU})
+	}
+	for i := range v.blocks {
+		acts.apply(&v.blocks[i])
 	}
 	v.norm = norm(c.FinalNorm())
 	if w := b.Float("head.weight"); w != nil {
@@ -149,6 +162,20 @@ func NewViT(be backend.Backend, b *model.Backbone, acts Activations) (*ViT, erro
 		return nil, v.err
 	}
 	return v, nil
+}
+
+// With returns the same network with other activations. It shares v's memory, and is closed before v.
+func (v *ViT) With(acts Activations) (*ViT, error) {
+	if err := acts.check(v.be, v.host.Scheme()); err != nil {
+		return nil, err
+	}
+	w := &ViT{be: v.be, host: v.host, cfg: v.cfg, acts: acts, patch: v.patch, patchBias: v.patchBias, prefix: v.prefix,
+		blocks: slices.Clone(v.blocks), norm: v.norm, head: v.head, headBias: v.headBias, classes: v.classes,
+		positions: map[[2]int]backend.Buffer{}, resources: resources{be: v.be}}
+	for i := range w.blocks {
+		acts.apply(&w.blocks[i])
+	}
+	return w, nil
 }
 
 // Config is the architecture.
