@@ -41,7 +41,7 @@ var codes = []struct {
 	errs []error
 }{
 	{exitUsage, []error{errUsage, sdk.ErrConfig, sdk.ErrTap}},
-	{exitCheck, []error{sdk.ErrCheck}},
+	{exitCheck, []error{sdk.ErrCheck, errUnverified}},
 	{exitDevice, []error{sdk.ErrNoDevice, sdk.ErrDeviceLost, sdk.ErrOutOfMemory}},
 	{exitData, []error{sdk.ErrCorrupt, sdk.ErrVersion, sdk.ErrIncompatible, sdk.ErrImage, sdk.ErrDataset, sdk.ErrShape, sdk.ErrInput,
 		sdk.ErrNoTensor, model.ErrLayout, adapter.ErrConfig, adapter.ErrUnsupported, sdk.ErrPlugin, sdk.ErrUntrusted, sdk.ErrKey}},

@@ -51,6 +51,7 @@ type inspection struct {
 	MadeFor     *adapter.Ref      `json:"made_for,omitempty"` // the adapter's backbone
 	Parameters  int               `json:"parameters,omitempty"`
 	Plugin      *pluginInfo       `json:"plugin,omitempty"`
+	Signer      string            `json:"signer,omitempty"` // public key; 'adapters verify' checks the signature
 	Record      json.RawMessage   `json:"record,omitempty"` // of the adapter's training
 	Note        string            `json:"note,omitempty"`   // why a safetensors file is no checkpoint
 	Metadata    map[string]string `json:"metadata,omitempty"`
@@ -140,6 +141,9 @@ func (r *inspection) adapter() error {
 	if p := ad.Plugin(); p != nil {
 		r.Plugin = &pluginInfo{len(p.Module), p}
 	}
+	if s := ad.Signature(); s != nil {
+		r.Signer = s.Signer()
+	}
 	return nil
 }
 
@@ -212,6 +216,9 @@ func (r *inspection) adapterRows() [][]string {
 	}...)
 	if r.Plugin != nil {
 		rows = append(rows, []string{"plug-in", r.Plugin.text()})
+	}
+	if r.Signer != "" {
+		rows = append(rows, []string{"signed by", r.Signer + " (not verified)"})
 	}
 	return append(rows, recordRows(r.Record)...)
 }

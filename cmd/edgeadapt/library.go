@@ -31,7 +31,12 @@ func (a *app) adaptersList() *cobra.Command {
 		Long: `List shows every adapter file in DIR, or in the current folder: its task, classes, input size, whether it fits the
 backbone, and who signed it. Files that cannot be used follow on stderr with the reason.`,
 		Example: `  edgeadapt adapters list tasks`,
-		Args:    cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("unexpected argument %q", args[1])
+			}
+			return nil
+		},
 	}
 	f.register(c)
 	return a.command(c, func(ctx context.Context, args []string) error {
@@ -58,7 +63,7 @@ func (a *app) adaptersSearch() *cobra.Command {
 		Long: `Search ranks the adapter files of a folder by the words that they share with the query, whatever their endings:
 "sorting ripe fruits" finds the fruit sorter with a class "ripe".`,
 		Example: `  edgeadapt adapters search sorting ripe fruits --dir tasks`,
-		Args:    cobra.MinimumNArgs(1),
+		Args:    atLeastOne("WORDS"),
 	}
 	f.register(c)
 	c.Flags().StringVar(&f.dir, "dir", ".", "folder of adapter files")

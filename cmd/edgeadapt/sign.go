@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/edgeadapt/edgeadapt/sdk"
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
@@ -177,13 +178,16 @@ func (a *app) adaptersVerify() *cobra.Command {
 		Long: `Verify reads each file completely, compares its backbone's fingerprint, and checks its signature where it has one. With --key a
 signature by one of these keys is demanded. It exits with 5 where a check does not hold and with 3 for a damaged file.`,
 		Example: `  edgeadapt adapters verify parts.safetensors --key factory.key.pub`,
-		Args:    cobra.MinimumNArgs(1),
+		Args:    atLeastOne("ADAPTER"),
 	}
 	c.Flags().StringSliceVar(&f.keys, "key", nil, "public key that must have signed; may be repeated")
 	c.Flags().StringVar(&f.backbone, "backbone", "", "backbone file that it must fit (default: the built-in ViT-S/14)")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return a.command(c, func(_ context.Context, args []string) error { return f.run(a, args) })
 }
+
+// errUnverified says that an adapter does not fit the backbone or that its signature does not hold.
+var errUnverified = errors.New("a check does not hold")
 
 // verdict is what verify found.
 type verdict struct {
@@ -224,7 +228,7 @@ func (f *verifyFlags) run(a *app, paths []string) error {
 		return err
 	}
 	if failed > 0 {
-		return errors.WithMessagef(sdk.ErrCheck, "%d of %d adapters", failed, len(list))
+		return errors.WithMessagef(errUnverified, "%d of %d adapters", failed, len(list))
 	}
 	return nil
 }
@@ -242,8 +246,10 @@ func judge(path string, ref adapter.Ref, trusted []ed25519.PublicKey) (verdict, 
 	switch {
 	case err != nil && ad.Signature() == nil && len(trusted) == 0:
 		v.Signature, holds = "none", true // nobody asked for one
+	case ad.Signature() == nil:
+		v.Signature = "missing"
 	case err != nil:
-		v.Signature = err.Error()
+		v.Signature = strings.TrimPrefix(err.Error(), path+": ")
 	}
 	v.OK = v.Fits && holds
 	v.Digest, err = ad.Digest()
