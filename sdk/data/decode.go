@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"image"
 	"image/gif"
-	"image/jpeg"
+	stdjpeg "image/jpeg"
 	"image/png"
 	"io"
 	"os"
 
+	"github.com/edgeadapt/edgeadapt/sdk/internal/jpeg"
 	"github.com/pkg/errors"
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/webp"
@@ -77,11 +78,24 @@ type format struct {
 }
 
 var formats = []format{
-	{"JPEG", "\xff\xd8\xff", jpeg.DecodeConfig, jpeg.Decode, jpegExif, &jfif},
+	{"JPEG", "\xff\xd8\xff", stdjpeg.DecodeConfig, decodeJPEG, jpegExif, &jfif},
 	{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, pngExif, &jfif},
 	{"WebP", "RIFF????WEBP", webp.DecodeConfig, webp.Decode, webpExif, &vp8},
 	{"GIF", "GIF8?a", gif.DecodeConfig, gif.Decode, nil, &jfif},
 	{"BMP", "BM", bmp.DecodeConfig, bmp.Decode, nil, &jfif},
+}
+
+// decodeJPEG leaves what our decoder does not read (CMYK, RGB) to Go's.
+func decodeJPEG(r io.Reader) (image.Image, error) {
+	file, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	img, err := jpeg.Decode(file, 1)
+	if errors.Is(err, jpeg.ErrUnsupported) {
+		return stdjpeg.Decode(bytes.NewReader(file))
+	}
+	return img, err
 }
 
 // sniff finds the format of a file by its first bytes, nil if it is none of ours.
