@@ -26,6 +26,19 @@ const (
 // Decoder reads pictures. The zero value is ready. Safe for concurrent use.
 type Decoder struct {
 	MaxPixels int // larger pictures are refused before their pixels are decoded; 0 means DefaultMaxPixels
+
+	// MinSide, above 0, lets JPEG files be decoded at 1/2, 1/4 or 1/8 of their size, the smallest whose shorter side has
+	// this many pixels. Each pixel is then the mean of 4, 16 or 64, at a fraction of the time and memory.
+	MinSide int
+}
+
+// reduce is by how much a picture of w x h may shrink.
+func (d Decoder) reduce(w, h int) int {
+	r := 1
+	for d.MinSide > 0 && r < 8 && min(w, h)/(2*r) >= d.MinSide {
+		r *= 2
+	}
+	return r
 }
 
 // Decode reads a JPEG, PNG, WebP, GIF (its first frame) or BMP file with a zero Decoder.
@@ -35,6 +48,15 @@ func Decode(r io.Reader) (*RGB, error) { return Decoder{}.Decode(r) }
 // dropped, 16-bit values lose their low byte, gray and palettes are expanded. Errors of the file are ErrImage, those of
 // r are r's.
 func (d Decoder) Decode(r io.Reader) (*RGB, error) {
+	file, err := Read(r)
+	if err != nil {
+		return nil, err
+	}
+	return d.decode(file)
+}
+
+// Read reads a picture file to its end without decoding it. Files above 256 MB are refused with ErrImage.
+func Read(r io.Reader) ([]byte, error) {
 	file, err := io.ReadAll(io.LimitReader(r, maxFileBytes+1))
 	if err != nil {
 		return nil, errors.Wrap(err, "read picture")
@@ -42,7 +64,7 @@ func (d Decoder) Decode(r io.Reader) (*RGB, error) {
 	if len(file) > maxFileBytes {
 		return nil, imageError("file above %d bytes", maxFileBytes)
 	}
-	return d.decode(file)
+	return file, nil
 }
 
 // DecodeFile reads the picture file at path as Decode does.
@@ -72,26 +94,27 @@ type format struct {
 	name   string
 	magic  string // the first bytes; ? stands for any
 	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
-	exif   func(file []byte) []byte // the TIFF block within file, or nil
+	decode func(file []byte, reduce int) (image.Image, error) // reduce is 1 or, where the format can, 2, 4 or 8
+	exif   func(file []byte) []byte                           // the TIFF block within file, or nil
 	chroma *chromaRule
 }
 
 var formats = []format{
 	{"JPEG", "\xff\xd8\xff", stdjpeg.DecodeConfig, decodeJPEG, jpegExif, &jfif},
-	{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, pngExif, &jfif},
-	{"WebP", "RIFF????WEBP", webp.DecodeConfig, webp.Decode, webpExif, &vp8},
-	{"GIF", "GIF8?a", gif.DecodeConfig, gif.Decode, nil, &jfif},
-	{"BMP", "BM", bmp.DecodeConfig, bmp.Decode, nil, &jfif},
+	{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, whole(png.Decode), pngExif, &jfif},
+	{"WebP", "RIFF????WEBP", webp.DecodeConfig, whole(webp.Decode), webpExif, &vp8},
+	{"GIF", "GIF8?a", gif.DecodeConfig, whole(gif.Decode), nil, &jfif},
+	{"BMP", "BM", bmp.DecodeConfig, whole(bmp.Decode), nil, &jfif},
 }
 
-// decodeJPEG leaves what our decoder does not read (CMYK, RGB) to Go's.
-func decodeJPEG(r io.Reader) (image.Image, error) {
-	file, err := io.ReadAll(r)
-	if err != nil {
-		return nil, err
-	}
-	img, err := jpeg.Decode(file, 1)
+// whole is a decoder that cannot reduce.
+func whole(decode func(io.Reader) (image.Image, error)) func(file []byte, reduce int) (image.Image, error) {
+	return func(file []byte, _ int) (image.Image, error) { return decode(bytes.NewReader(file)) }
+}
+
+// decodeJPEG leaves what our decoder does not read (CMYK, RGB) to Go's, at full size.
+func decodeJPEG(file []byte, reduce int) (image.Image, error) {
+	img, err := jpeg.Decode(file, reduce)
 	if errors.Is(err, jpeg.ErrUnsupported) {
 		return stdjpeg.Decode(bytes.NewReader(file))
 	}
@@ -142,7 +165,7 @@ func (d Decoder) decode(file []byte) (m *RGB, err error) {
 	if err := checkSize(c.Width, c.Height, limit); err != nil {
 		return nil, errors.WithMessage(err, f.name)
 	}
-	img, err := f.decode(bytes.NewReader(file))
+	img, err := f.decode(file, d.reduce(c.Width, c.Height))
 	if err != nil {
 		return nil, imageError("%s, %dx%d: %v", f.name, c.Width, c.Height, err)
 	}
@@ -159,7 +182,7 @@ func (f *format) finish(file []byte, img image.Image, c image.Config) (*RGB, err
 	if err != nil {
 		return nil, errors.WithMessage(err, f.name)
 	}
-	if img.Bounds() != full { // a GIF's frame may be smaller than its picture; the rest is black
+	if f.name == "GIF" && img.Bounds() != full { // a GIF's frame may be smaller than its picture; the rest is black
 		m = m.region(-img.Bounds().Min.X, -img.Bounds().Min.Y, c.Width, c.Height)
 	}
 	if f.exif != nil {

@@ -101,7 +101,7 @@ func TestDecodeReference(t *testing.T) {
 func TestDecodeExtra(t *testing.T) {
 	golden := goldenFile(t, "extra.safetensors")
 	for _, name := range golden.Names() {
-		if strings.HasPrefix(name, "resize.") {
+		if strings.HasPrefix(name, "resize.") || strings.HasPrefix(name, "draft") {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
@@ -112,6 +112,34 @@ func TestDecodeExtra(t *testing.T) {
 				t.Errorf("differs by up to %d of 255, at most %d expected", worst, bound)
 			}
 		})
+	}
+}
+
+// TestDecodeReduced: files at 1/2, 1/4 and 1/8 are what Pillow's draft mode makes of them, to the last bit.
+func TestDecodeReduced(t *testing.T) {
+	golden := goldenFile(t, "extra.safetensors")
+	cases := 0
+	for _, name := range golden.Names() {
+		reduce, file, ok := strings.Cut(strings.TrimPrefix(name, "draft"), ".")
+		if !ok || !strings.HasPrefix(name, "draft") {
+			continue
+		}
+		cases++
+		t.Run(name, func(t *testing.T) {
+			full := decodeFile(t, "extra/"+file)
+			r := int(reduce[0] - '0')
+			d := Decoder{MinSide: min(full.Width, full.Height) / r}
+			got, err := d.DecodeFile(filepath.Join("testdata/extra", file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if worst, mean := distance(t, got, goldenRGB(t, golden, name)); worst != 0 {
+				t.Errorf("differs by up to %d of 255, mean %.3f", worst, mean)
+			}
+		})
+	}
+	if cases != 22 {
+		t.Errorf("%d cases, expected 22", cases)
 	}
 }
 

@@ -32,6 +32,20 @@ type Pipeline struct {
 	Resize        int // Crop only: what the short side is scaled to; below Size the rest is padded with black
 	Interpolation Interpolation
 	Mean, Std     [3]float32 // per channel, of values scaled to 0..1
+	Exact         bool       // Decoder reads every file at full size
+}
+
+// Decoder is how to read files for p. JPEG files of more than four times the pixels that are needed are decoded at 1/2,
+// 1/4 or 1/8 of their size, as long as the shorter side keeps twice what p scales it to: the filter then still sees two
+// pixels for each that it makes. That is left out where p is Exact or has a Before, which may look at the pixels.
+func (p Pipeline) Decoder() Decoder {
+	if p.Exact || p.Before != nil {
+		return Decoder{}
+	}
+	if p.Fit == Crop {
+		return Decoder{MinSide: 2 * p.Resize}
+	}
+	return Decoder{MinSide: 2 * p.Size}
 }
 
 // Check reports what keeps p from being used.

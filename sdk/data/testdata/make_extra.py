@@ -55,6 +55,19 @@ for (sw, sh), (dw, dh) in (((1, 1), (7, 7)), ((2, 37), (37, 2)), ((197, 61), (63
     for kind, f in (("bicubic", Image.BICUBIC), ("bilinear", Image.BILINEAR)):
         tensors[f"resize.{sw}x{sh}.{dw}x{dh}.{kind}"] = np.asarray(picture(sw, sh).resize((dw, dh), f))
 
+for name in [f"sub{tag}_{w}x{h}.jpg" for tag in ("444", "422", "420") for w, h in ((37, 23), (64, 48))] + ["draft_gray.jpg", "draft_progressive.jpg"]:
+    if name == "draft_gray.jpg":
+        smooth(75, 41).convert("L").save("extra/" + name, quality=90)
+    elif name == "draft_progressive.jpg":
+        smooth(75, 41).save("extra/" + name, quality=90, subsampling=2, progressive=True)
+    for reduce in (2, 4, 8):
+        if reduce == 8 and "422" in name:
+            continue  # libjpeg repeats its chroma there, the package interpolates it
+        im = Image.open("extra/" + name)
+        im.draft(None, (im.width // reduce, im.height // reduce))
+        tensors[f"draft{reduce}.{name}"] = np.asarray(im.convert("RGB"))
+        assert im.size == (-(-Image.open("extra/" + name).width // reduce), -(-Image.open("extra/" + name).height // reduce)), im.size
+
 header, blob = {}, b""
 for k in sorted(tensors):
     a = np.ascontiguousarray(tensors[k])
