@@ -42,7 +42,7 @@ func (d *decoder) scan(b []byte) error {
 			return err
 		}
 	} else {
-		s.from, s.to = 0, 63 // the only ones there are; some encoders write others
+		s.from, s.to, s.high, s.low = 0, 63, 0, 0 // whatever the header says
 	}
 	if err := s.checkTables(); err != nil {
 		return err
