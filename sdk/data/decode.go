@@ -3,6 +3,7 @@ package data
 import (
 	"bytes"
 	"image"
+	"image/color"
 	"image/gif"
 	stdjpeg "image/jpeg"
 	"image/png"
@@ -19,8 +20,9 @@ import (
 const DefaultMaxPixels = 100_000_000
 
 const (
-	maxSide      = 65535     // JPEG's own limit; it also bounds the memory of the resize filters
-	maxFileBytes = 256 << 20 // far above any sensible picture of DefaultMaxPixels
+	maxSide      = 65535      // JPEG's own limit; it also bounds the memory of the resize filters
+	maxFileBytes = 256 << 20  // far above any sensible picture of DefaultMaxPixels
+	maxRareJPEG  = 30_000_000 // pixels in CMYK or RGB, of which Go's decoder keeps up to 27 bytes each
 )
 
 // Decoder reads pictures. The zero value is ready. Safe for concurrent use.
@@ -115,10 +117,13 @@ func whole(decode func(io.Reader) (image.Image, error)) func(file []byte, reduce
 // decodeJPEG leaves what our decoder does not read (CMYK, RGB) to Go's, at full size.
 func decodeJPEG(file []byte, reduce int) (image.Image, error) {
 	img, err := jpeg.Decode(file, reduce)
-	if errors.Is(err, jpeg.ErrUnsupported) {
-		return stdjpeg.Decode(bytes.NewReader(file))
+	if !errors.Is(err, jpeg.ErrUnsupported) {
+		return img, err
 	}
-	return img, err
+	if c, err := stdjpeg.DecodeConfig(bytes.NewReader(file)); err == nil && c.Width*c.Height > maxRareJPEG {
+		return nil, errors.Errorf("more than %d pixels in CMYK or RGB", maxRareJPEG)
+	}
+	return stdjpeg.Decode(bytes.NewReader(file))
 }
 
 // sniff finds the format of a file by its first bytes, nil if it is none of ours.
@@ -158,11 +163,7 @@ func (d Decoder) decode(file []byte) (m *RGB, err error) {
 	if err != nil {
 		return nil, imageError("%s header: %v", f.name, err)
 	}
-	limit := d.MaxPixels
-	if limit <= 0 {
-		limit = DefaultMaxPixels
-	}
-	if err := checkSize(c.Width, c.Height, limit); err != nil {
+	if err := d.checkConfig(c); err != nil {
 		return nil, errors.WithMessage(err, f.name)
 	}
 	img, err := f.decode(file, d.reduce(c.Width, c.Height))
@@ -189,6 +190,33 @@ func (f *format) finish(file []byte, img image.Image, c image.Config) (*RGB, err
 		m = m.orient(orientation(f.exif(file)))
 	}
 	return m, nil
+}
+
+// checkConfig refuses what would need too much memory: more than the limit of pixels, or of 8 bytes each of them.
+func (d Decoder) checkConfig(c image.Config) error {
+	limit := d.MaxPixels
+	if limit <= 0 {
+		limit = DefaultMaxPixels
+	}
+	if err := checkSize(c.Width, c.Height, limit); err != nil {
+		return err
+	}
+	pixels, size := c.Width*c.Height, 3+decodedBytes(c.ColorModel) // of the RGB and of what it is made of
+	if pixels > 8*limit/size {
+		return imageError("%dx%d pixels of %d bytes while decoding, at most %d such are read", c.Width, c.Height, size, 8*limit/size)
+	}
+	return nil
+}
+
+// decodedBytes is about what Go's decoders take for a pixel.
+func decodedBytes(m color.Model) int {
+	switch m {
+	case color.NRGBA64Model, color.RGBA64Model:
+		return 8
+	case color.GrayModel, color.Gray16Model:
+		return 2
+	}
+	return 4
 }
 
 func checkSize(w, h, limit int) error {
