@@ -105,7 +105,7 @@ var formats = []format{
 	{"JPEG", "\xff\xd8\xff", stdjpeg.DecodeConfig, decodeJPEG, jpegExif, &jfif},
 	{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, whole(png.Decode), pngExif, &jfif},
 	{"WebP", "RIFF????WEBP", webp.DecodeConfig, whole(webp.Decode), webpExif, &vp8},
-	{"GIF", "GIF8?a", gif.DecodeConfig, whole(gif.Decode), nil, &jfif},
+	{"GIF", "GIF8?a", gif.DecodeConfig, decodeGIF, nil, &jfif},
 	{"BMP", "BM", bmp.DecodeConfig, whole(bmp.Decode), nil, &jfif},
 }
 
@@ -182,9 +182,6 @@ func (f *format) finish(file []byte, img image.Image, c image.Config) (*RGB, err
 	m, err := convert(img, f.chroma)
 	if err != nil {
 		return nil, errors.WithMessage(err, f.name)
-	}
-	if f.name == "GIF" && img.Bounds() != full { // a GIF's frame may be smaller than its picture; the rest is black
-		m = m.region(-img.Bounds().Min.X, -img.Bounds().Min.Y, c.Width, c.Height)
 	}
 	if f.exif != nil {
 		m = m.orient(orientation(f.exif(file)))

@@ -299,25 +299,48 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestGIFFrame: a first frame that is smaller than its picture keeps its place; the rest is black.
+// TestGIFFrame: a first frame that is smaller than its picture keeps its place, and transparency takes no colour away. The
+// pixels are those of Pillow 13.0.0's convert("RGB").
 func TestGIFFrame(t *testing.T) {
-	frame := image.NewPaletted(image.Rect(2, 1, 4, 3), color.Palette{color.White, color.NRGBA{200, 100, 50, 255}})
-	frame.SetColorIndex(3, 2, 1)
-	var file bytes.Buffer
-	err := gif.EncodeAll(&file, &gif.GIF{Image: []*image.Paletted{frame}, Delay: []int{0}, Config: image.Config{Width: 5, Height: 4}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := Decode(&file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := newRGB(5, 4)
-	for _, p := range []struct{ x, y int }{{2, 1}, {3, 1}, {2, 2}} {
-		copy(want.Pix[3*(p.y*5+p.x):], []uint8{255, 255, 255})
-	}
-	copy(want.Pix[3*(2*5+3):], []uint8{200, 100, 50})
-	if worst, _ := distance(t, got, want); worst != 0 {
-		t.Errorf("got %v, want %v", got.Pix, want.Pix)
+	white, brown, blue := color.NRGBA{255, 255, 255, 255}, color.NRGBA{200, 100, 50, 255}, color.NRGBA{1, 2, 3, 255}
+	for _, c := range []struct {
+		name   string
+		third  color.Color // of the palette; Go's encoder makes the index of one without alpha transparent
+		around color.NRGBA
+	}{
+		{"opaque", blue, white},
+		{"transparent", color.NRGBA{}, color.NRGBA{}},
+	} {
+		frame := image.NewPaletted(image.Rect(2, 1, 4, 3), color.Palette{white, brown, c.third})
+		frame.SetColorIndex(3, 2, 1)
+		frame.SetColorIndex(2, 2, 2)
+		var file bytes.Buffer
+		err := gif.EncodeAll(&file, &gif.GIF{Image: []*image.Paletted{frame}, Delay: []int{0}, Config: image.Config{Width: 5, Height: 4}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		around := c.around
+		if c.name == "transparent" { // the encoder wrote it black: give the index a colour again
+			b := file.Bytes()
+			palette := bytes.Index(b, []byte{255, 255, 255, 200, 100, 50})
+			copy(b[palette+6:], []byte{blue.R, blue.G, blue.B})
+			around = blue
+		}
+		got, err := Decode(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := newRGB(5, 4)
+		set := func(x, y int, c color.NRGBA) { copy(want.Pix[3*(y*5+x):], []byte{c.R, c.G, c.B}) }
+		for i := range 20 {
+			set(i%5, i/5, around)
+		}
+		set(2, 1, white)
+		set(3, 1, white)
+		set(2, 2, blue)
+		set(3, 2, brown)
+		if worst, _ := distance(t, got, want); worst != 0 {
+			t.Errorf("%s: got %v, want %v", c.name, got.Pix, want.Pix)
+		}
 	}
 }

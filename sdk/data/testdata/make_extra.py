@@ -45,6 +45,11 @@ for sub, tag in ((0, "444"), (1, "422"), (2, "420")):
     for w, h in ((37, 23), (64, 48), (4, 5), (5, 4), (1, 7)):
         put(f"sub{tag}_{w}x{h}.jpg", smooth(w, h), quality=85, subsampling=sub)
 put("palette.gif", picture(21, 13).quantize(32))
+flat = picture(21, 13).quantize(32)
+put("transparent.gif", flat, transparency=3)
+put("transparent_palette.png", flat, transparency=bytes(range(0, 256, 8)))
+put("transparent_rgb.png", picture(9, 8), transparency=(7, 0, 0))
+put("transparent_gray.png", picture(9, 8).convert("L"), transparency=picture(9, 8).convert("L").getpixel((3, 3)))
 put("gray_alpha.png", Image.merge("LA", (picture(9, 8).convert("L"), picture(9, 8).split()[1])))
 put("bilevel.png", picture(19, 5).convert("1"))
 put("rgb.bmp", picture(11, 7))
