@@ -93,11 +93,16 @@ func (r *resampler) horizontal(d0, d1 []int64) {
 		first, weights := t.row(i)
 		p := r.across[first:][:len(weights)]
 		r, g, b := int64(half+half<<32), int64(half+half<<32), int64(half+half<<32)
-		for j, w := range weights {
-			q, w := &p[j], int64(w)
-			r += w * q[0]
-			g += w * q[1]
-			b += w * q[2]
+		for len(p) >= 2 && len(weights) >= 2 {
+			w, v := int64(weights[0]), int64(weights[1])
+			r += w*p[0][0] + v*p[1][0]
+			g += w*p[0][1] + v*p[1][1]
+			b += w*p[0][2] + v*p[1][2]
+			p, weights = p[2:], weights[2:]
+		}
+		if len(p) > 0 && len(weights) > 0 {
+			w := int64(weights[0])
+			r, g, b = r+w*p[0][0], g+w*p[0][1], b+w*p[0][2]
 		}
 		r0, r1 := unpack(r, weightBits)
 		g0, g1 := unpack(g, weightBits)

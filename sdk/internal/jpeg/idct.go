@@ -50,7 +50,7 @@ func halves(v int64) (low, high int32) {
 }
 
 func sample(v int32, shift uint) uint8 {
-	v >>= shift
+	v >>= shift & 31
 	if uint32(v) > 255 {
 		return uint8(^v >> 31) // 0 below, 255 above
 	}
@@ -84,39 +84,53 @@ func (b *block) flat(dst []uint8, stride, size int) {
 
 // full is the inverse DCT of 8 x 8 by Loeffler, Ligtenberg and Moschytz, columns first.
 func (b *block) full(dst []uint8, stride int) {
-	const shift = constBits - passBits
+	const shift, last = constBits - passBits, constBits + passBits + 3
 	var rows [4][8]int64 // rows r and r+4 in the halves
 	for j := range 4 {
 		c := (*[29]int64)(b[j:])
 		if c[4]|c[8]|c[12]|c[16]|c[20]|c[24]|c[28] == 0 {
 			low, high := halves(c[0] << passBits)
-			for r := range 4 {
+			for r := range rows {
 				rows[r][j], rows[r][j+4] = int64(low)*both, int64(high)*both
 			}
 			continue
 		}
-		o := idct8(c[0]<<constBits+both<<(shift-1), c[4], c[8], c[12], c[16]<<constBits, c[20], c[24], c[28])
-		for r := range 4 {
-			a, b := halves(o[r])
-			e, f := halves(o[r+4])
-			rows[r][j] = int64(a>>shift) + int64(e>>shift)<<32
-			rows[r][j+4] = int64(b>>shift) + int64(f>>shift)<<32
-		}
+		y0, y1, y2, y3, y4, y5, y6, y7 := idct8(c[0]<<constBits+both<<(shift-1), c[4], c[8], c[12], c[16]<<constBits, c[20], c[24], c[28])
+		rows[0][j], rows[0][j+4] = turn(y0, y4, shift)
+		rows[1][j], rows[1][j+4] = turn(y1, y5, shift)
+		rows[2][j], rows[2][j+4] = turn(y2, y6, shift)
+		rows[3][j], rows[3][j+4] = turn(y3, y7, shift)
 	}
-	for r := range 4 {
-		const shift = constBits + passBits + 3
+	for r := range rows {
 		w := &rows[r]
-		o := idct8(w[0]<<constBits+both<<(shift-1)+128*both<<shift, w[1], w[2], w[3], w[4]<<constBits, w[5], w[6], w[7])
-		upper, lower := dst[r*stride:][:8:8], dst[(r+4)*stride:][:8:8]
-		for x, v := range o {
-			low, high := halves(v)
-			upper[x], lower[x] = sample(low, shift), sample(high, shift)
-		}
+		y0, y1, y2, y3, y4, y5, y6, y7 := idct8(w[0]<<constBits+both<<(last-1)+128*both<<last, w[1], w[2], w[3], w[4]<<constBits, w[5], w[6], w[7])
+		u, l := dst[r*stride:][:8:8], dst[(r+4)*stride:][:8:8]
+		u[0], l[0] = samples(y0, last)
+		u[1], l[1] = samples(y1, last)
+		u[2], l[2] = samples(y2, last)
+		u[3], l[3] = samples(y3, last)
+		u[4], l[4] = samples(y4, last)
+		u[5], l[5] = samples(y5, last)
+		u[6], l[6] = samples(y6, last)
+		u[7], l[7] = samples(y7, last)
 	}
 }
 
+// turn makes two columns of two rows out of two rows of two columns, and drops shift bits.
+func turn(upper, lower int64, shift uint) (left, right int64) {
+	a, b := halves(upper)
+	c, d := halves(lower)
+	return int64(a>>(shift&31)) + int64(c>>(shift&31))<<32, int64(b>>(shift&31)) + int64(d>>(shift&31))<<32
+}
+
+// samples are the two of v.
+func samples(v int64, shift uint) (low, high uint8) {
+	l, h := halves(v)
+	return sample(l, shift), sample(h, shift)
+}
+
 // idct8 is one dimension. x0 and x4 come multiplied by 1<<constBits.
-func idct8(x0, x1, x2, x3, x4, x5, x6, x7 int64) [8]int64 {
+func idct8(x0, x1, x2, x3, x4, x5, x6, x7 int64) (y0, y1, y2, y3, y4, y5, y6, y7 int64) {
 	even := (x2 + x6) * 4433 // 0.541196100
 	e2, e3 := even-x6*15137, even+x2*6270
 	s, d := x0+x4, x0-x4
@@ -128,7 +142,7 @@ func idct8(x0, x1, x2, x3, x4, x5, x6, x7 int64) [8]int64 {
 	z3, z4 = z3*-16069+z5, z4*-3196+z5
 	o0, o1 := x7*2446+z1+z3, x5*16819+z2+z4
 	o2, o3 := x3*25172+z2+z3, x1*12299+z1+z4
-	return [8]int64{t0 + o3, t1 + o2, t2 + o1, t3 + o0, t3 - o0, t2 - o1, t1 - o2, t0 - o3}
+	return t0 + o3, t1 + o2, t2 + o1, t3 + o0, t3 - o0, t2 - o1, t1 - o2, t0 - o3
 }
 
 // half makes 4 x 4 samples, each the mean of 2 x 2 of those that full makes: the mean of two neighbours of each basis
@@ -139,12 +153,8 @@ func (b *block) half(dst []uint8, stride int) {
 	for j := range 4 {
 		c := (*[29]int64)(b[j:])
 		o := idct4(c[0]<<(constBits+1)+both<<(shift-1), c[4], c[8], c[12], c[20], c[24], c[28])
-		for r := range 2 {
-			a, b := halves(o[r])
-			e, f := halves(o[r+2])
-			rows[r][j] = int64(a>>shift) + int64(e>>shift)<<32
-			rows[r][j+4] = int64(b>>shift) + int64(f>>shift)<<32
-		}
+		rows[0][j], rows[0][j+4] = turn(o[0], o[2], shift)
+		rows[1][j], rows[1][j+4] = turn(o[1], o[3], shift)
 	}
 	for r := range 2 {
 		const shift = constBits + passBits + 3 + 1
@@ -152,8 +162,7 @@ func (b *block) half(dst []uint8, stride int) {
 		o := idct4(w[0]<<(constBits+1)+both<<(shift-1)+128*both<<shift, w[1], w[2], w[3], w[5], w[6], w[7])
 		upper, lower := dst[r*stride:][:4:4], dst[(r+2)*stride:][:4:4]
 		for x, v := range o {
-			low, high := halves(v)
-			upper[x], lower[x] = sample(low, shift), sample(high, shift)
+			upper[x], lower[x] = samples(v, shift)
 		}
 	}
 }
@@ -174,17 +183,12 @@ func (b *block) quarter(dst []uint8, stride int) {
 	for j := range 4 {
 		c := (*[29]int64)(b[j:])
 		s, o := c[0]<<(constBits+2)+both<<(shift-1), odd2(c[4], c[12], c[20], c[28])
-		a, b := halves(s + o)
-		e, f := halves(s - o)
-		row[j] = int64(a>>shift) + int64(e>>shift)<<32
-		row[j+4] = int64(b>>shift) + int64(f>>shift)<<32
+		row[j], row[j+4] = turn(s+o, s-o, shift)
 	}
 	const last = constBits + passBits + 3 + 2
 	s, o := row[0]<<(constBits+2)+both<<(last-1)+128*both<<last, odd2(row[1], row[3], row[5], row[7])
-	a, e := halves(s + o)
-	c, f := halves(s - o)
-	dst[0], dst[1] = sample(a, last), sample(c, last)
-	dst[stride], dst[stride+1] = sample(e, last), sample(f, last)
+	dst[0], dst[stride] = samples(s+o, last)
+	dst[1], dst[stride+1] = samples(s-o, last)
 }
 
 func odd2(x1, x3, x5, x7 int64) int64 { return x1*29692 - x3*10426 + x5*6967 - x7*5906 }
