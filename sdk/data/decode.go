@@ -198,15 +198,15 @@ func (d Decoder) checkConfig(c image.Config) error {
 	if err := checkSize(c.Width, c.Height, limit); err != nil {
 		return err
 	}
-	pixels, size := c.Width*c.Height, 3+decodedBytes(c.ColorModel) // of the RGB and of what it is made of
-	if pixels > 8*limit/size {
-		return imageError("%dx%d pixels of %d bytes while decoding, at most %d such are read", c.Width, c.Height, size, 8*limit/size)
+	size := 3 + decodedBytes(c.ColorModel) // of the RGB and of what it is made of
+	if most := 8 * int64(limit) / size; int64(c.Width)*int64(c.Height) > most {
+		return imageError("%dx%d pixels of %d bytes while decoding, at most %d such are read", c.Width, c.Height, size, most)
 	}
 	return nil
 }
 
 // decodedBytes is about what Go's decoders take for a pixel.
-func decodedBytes(m color.Model) int {
+func decodedBytes(m color.Model) int64 {
 	switch m {
 	case color.NRGBA64Model, color.RGBA64Model:
 		return 8

@@ -95,7 +95,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"JPEG above the limit", withFrame(jpg, 20000, 20000), "20000x20000"},
 		{"CMYK JPEG above its limit", withFrame(readTestFile(t, "preprocess/cmyk.jpg"), 9999, 9999), "in CMYK or RGB"},
 		{"GIF of more pixels than it has", withGIFSize(gif, 9999, 9999), "GIF"},
-		{"WebP of more pixels than it has", withWebPSize(webp, 9999, 9999), "WebP"},
+		{"WebP of more pixels than it has", withWebPSize(webp, 3000, 3000), "WebP"},
 		{"BMP of more pixels than it has", withBMPSize(bmp, 9999, 9999), "BMP"},
 		{"BMP above the limit", withBMPSize(bmp, 1<<30, 1<<30), "1073741824x1073741824"},
 		{"PNG of one endless row", withSize(png, 80_000_000, 1), "80000000x1"},

@@ -166,11 +166,11 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
-// TestCut: a file that ends early is refused wherever it was cut, up to the end of its last scan's data.
+// TestCut: a file that ends early is refused wherever it was cut, before the end of its last scan's data.
 func TestCut(t *testing.T) {
 	for _, name := range sound {
 		file := readFile(t, name+".jpg")
-		for n := range len(file) - 3 {
+		for n := 0; n < len(file)-3; n += 1 + n/100 {
 			if img, err := Decode(file[:n], 1); err == nil {
 				t.Fatalf("%s cut to %d of %d bytes: %v", name, n, len(file), img.Bounds())
 			}

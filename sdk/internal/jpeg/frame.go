@@ -88,8 +88,8 @@ func (d *decoder) allocate(all []*component) error {
 	if blocks/8 > len(d.rest) {
 		return errors.WithMessagef(errShort, "%dx%d pixels in %d bytes", d.width, d.height, len(d.rest))
 	}
-	if d.progressive && 64*blocks > maxCoefficients {
-		return errors.Errorf("progressive with %d coefficients, at most %d are read", 64*blocks, maxCoefficients)
+	if d.progressive && blocks > maxCoefficients/64 {
+		return errors.Errorf("progressive with %d blocks, at most %d are read", blocks, maxCoefficients/64)
 	}
 	for _, c := range all {
 		c.stride = c.blocksX * c.size
