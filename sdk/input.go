@@ -49,9 +49,9 @@ func (bb *Backbone) prepare(in any, pipe data.Pipeline) (Tensor, error) {
 	case image.Image:
 		rgb, err = data.FromImage(x)
 	case []byte:
-		rgb, err = data.Decode(bytes.NewReader(x))
+		rgb, err = pipe.Decoder().Decode(bytes.NewReader(x))
 	case io.Reader:
-		rgb, err = data.Decode(x)
+		rgb, err = pipe.Decoder().Decode(x)
 	default:
 		return Tensor{}, errors.WithMessagef(ErrInput, "%T, expected an image.Image, an io.Reader or []byte with a picture file, *data.RGB or a Tensor", in)
 	}

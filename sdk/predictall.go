@@ -56,10 +56,10 @@ type inputGroup struct {
 	tasks []*nn.Resident // of ids
 }
 
-// groupByInput decodes img once and prepares it once for each way of doing so.
+// groupByInput reads img once and prepares it once for each way of doing so.
 func (bb *Backbone) groupByInput(ctx context.Context, img any, vs []*version) (groups []*inputGroup, err error) {
 	if r, ok := img.(io.Reader); ok {
-		if img, err = data.Decode(r); err != nil {
+		if img, err = data.Read(r); err != nil {
 			return nil, err
 		}
 	}

@@ -107,7 +107,7 @@ func predictAll(ctx context.Context, bb *sdk.Backbone, path string, adapters []*
 		return nil, nil, errors.Wrap(err, "image")
 	}
 	defer file.Close()
-	picture, err := data.Decode(file)
+	picture, err := data.Read(file)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -35,8 +35,45 @@ func withSize(png []byte, w, h uint32) []byte {
 	return out
 }
 
+// withFrame rewrites the size in a baseline JPEG's frame header.
+func withFrame(jpg []byte, w, h uint16) []byte {
+	out := bytes.Clone(jpg)
+	at := bytes.Index(out, []byte{0xff, 0xc0, 0})
+	binary.BigEndian.PutUint16(out[at+5:], h)
+	binary.BigEndian.PutUint16(out[at+7:], w)
+	return out
+}
+
+// withGIFSize rewrites the picture's size and its first frame's.
+func withGIFSize(gif []byte, w, h uint16) []byte {
+	out := bytes.Clone(gif)
+	frame := bytes.Index(out, append([]byte{0x2c, 0, 0, 0, 0}, out[6:10]...))
+	for _, at := range []int{6, frame + 5} {
+		binary.LittleEndian.PutUint16(out[at:], w)
+		binary.LittleEndian.PutUint16(out[at+2:], h)
+	}
+	return out
+}
+
+// withWebPSize rewrites the size in a lossy WebP's frame header.
+func withWebPSize(webp []byte, w, h uint16) []byte {
+	out := bytes.Clone(webp)
+	at := bytes.Index(out, []byte{0x9d, 0x01, 0x2a})
+	binary.LittleEndian.PutUint16(out[at+3:], w)
+	binary.LittleEndian.PutUint16(out[at+5:], h)
+	return out
+}
+
+func withBMPSize(bmp []byte, w, h uint32) []byte {
+	out := bytes.Clone(bmp)
+	binary.LittleEndian.PutUint32(out[18:], w)
+	binary.LittleEndian.PutUint32(out[22:], h)
+	return out
+}
+
 func TestDecodeRefuses(t *testing.T) {
 	png, jpg := readTestFile(t, "preprocess/rgb.png"), readTestFile(t, "preprocess/photo444.jpg")
+	png16 := readTestFile(t, "preprocess/rgb16.png")
 	webp, gif, bmp := readTestFile(t, "extra/lossy_37x23.webp"), readTestFile(t, "extra/palette.gif"), readTestFile(t, "extra/rgb.bmp")
 	for _, c := range []struct {
 		name string
@@ -53,6 +90,14 @@ func TestDecodeRefuses(t *testing.T) {
 		{"PNG that claims more rows", withSize(png, 53, 4000), "PNG"},
 		{"PNG of no width", withSize(png, 0, 7), "PNG"},
 		{"PNG above the limit", withSize(png, 20000, 20000), "20000x20000"},
+		{"PNG of 16 bits above the memory's limit", withSize(png16, 10000, 9000), "10000x9000 pixels of 11 bytes"},
+		{"JPEG of more pixels than bits", withFrame(jpg, 9999, 9999), "9999x9999 pixels in"},
+		{"JPEG above the limit", withFrame(jpg, 20000, 20000), "20000x20000"},
+		{"CMYK JPEG above its limit", withFrame(readTestFile(t, "preprocess/cmyk.jpg"), 9999, 9999), "in CMYK or RGB"},
+		{"GIF of more pixels than it has", withGIFSize(gif, 9999, 9999), "GIF"},
+		{"WebP of more pixels than it has", withWebPSize(webp, 3000, 3000), "WebP"},
+		{"BMP of more pixels than it has", withBMPSize(bmp, 9999, 9999), "BMP"},
+		{"BMP above the limit", withBMPSize(bmp, 1<<30, 1<<30), "1073741824x1073741824"},
 		{"PNG of one endless row", withSize(png, 80_000_000, 1), "80000000x1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -254,25 +299,48 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestGIFFrame: a first frame that is smaller than its picture keeps its place; the rest is black.
+// TestGIFFrame: a first frame that is smaller than its picture keeps its place, and transparency takes no colour away. The
+// pixels are those of Pillow 13.0.0's convert("RGB").
 func TestGIFFrame(t *testing.T) {
-	frame := image.NewPaletted(image.Rect(2, 1, 4, 3), color.Palette{color.White, color.NRGBA{200, 100, 50, 255}})
-	frame.SetColorIndex(3, 2, 1)
-	var file bytes.Buffer
-	err := gif.EncodeAll(&file, &gif.GIF{Image: []*image.Paletted{frame}, Delay: []int{0}, Config: image.Config{Width: 5, Height: 4}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := Decode(&file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := newRGB(5, 4)
-	for _, p := range []struct{ x, y int }{{2, 1}, {3, 1}, {2, 2}} {
-		copy(want.Pix[3*(p.y*5+p.x):], []uint8{255, 255, 255})
-	}
-	copy(want.Pix[3*(2*5+3):], []uint8{200, 100, 50})
-	if worst, _ := distance(t, got, want); worst != 0 {
-		t.Errorf("got %v, want %v", got.Pix, want.Pix)
+	white, brown, blue := color.NRGBA{255, 255, 255, 255}, color.NRGBA{200, 100, 50, 255}, color.NRGBA{1, 2, 3, 255}
+	for _, c := range []struct {
+		name   string
+		third  color.Color // of the palette; Go's encoder makes the index of one without alpha transparent
+		around color.NRGBA
+	}{
+		{"opaque", blue, white},
+		{"transparent", color.NRGBA{}, color.NRGBA{}},
+	} {
+		frame := image.NewPaletted(image.Rect(2, 1, 4, 3), color.Palette{white, brown, c.third})
+		frame.SetColorIndex(3, 2, 1)
+		frame.SetColorIndex(2, 2, 2)
+		var file bytes.Buffer
+		err := gif.EncodeAll(&file, &gif.GIF{Image: []*image.Paletted{frame}, Delay: []int{0}, Config: image.Config{Width: 5, Height: 4}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		around := c.around
+		if c.name == "transparent" { // the encoder wrote it black: give the index a colour again
+			b := file.Bytes()
+			palette := bytes.Index(b, []byte{255, 255, 255, 200, 100, 50})
+			copy(b[palette+6:], []byte{blue.R, blue.G, blue.B})
+			around = blue
+		}
+		got, err := Decode(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := newRGB(5, 4)
+		set := func(x, y int, c color.NRGBA) { copy(want.Pix[3*(y*5+x):], []byte{c.R, c.G, c.B}) }
+		for i := range 20 {
+			set(i%5, i/5, around)
+		}
+		set(2, 1, white)
+		set(3, 1, white)
+		set(2, 2, blue)
+		set(3, 2, brown)
+		if worst, _ := distance(t, got, want); worst != 0 {
+			t.Errorf("%s: got %v, want %v", c.name, got.Pix, want.Pix)
+		}
 	}
 }

@@ -43,9 +43,18 @@ func bicubic(x float64) float64 {
 	return 0
 }
 
+// span is what a filter of one axis depends on: the axis shrinks or grows from in to out pixels, of which n from from on
+// are made.
+type span struct {
+	in, out, from, n int
+	filter           Interpolation
+}
+
 // taps are the weighted source pixels of consecutive output pixels along one axis.
 type taps struct {
-	first   []int32 // first source pixel, counted from the lowest that any output reads
+	span    span
+	lo, hi  int     // source pixels that any output reads
+	first   []int32 // first source pixel of each output, counted from lo
 	count   []int32
 	weights []int32 // [outputs][width], weightBits of fraction, count used in each row
 	width   int
@@ -55,37 +64,54 @@ func (t *taps) row(i int) (first int, weights []int32) {
 	return int(t.first[i]), t.weights[i*t.width:][:t.count[i]]
 }
 
-// newTaps computes the outputs from..from+n of an axis that shrinks or grows from in to out pixels, and the range lo..hi
-// of source pixels that they read. Where in equals out there is nothing to filter, and t is nil. Weights are made in
-// float64, normalised, and rounded to the nearest.
-func newTaps(k kernel, in, out, from, n int) (t *taps, lo, hi int) {
-	if in == out {
-		return nil, from, from + n
+// set computes the filter of s with kernel k, unless t is it already.
+func (t *taps) set(k kernel, s span) {
+	if t.span == s {
+		return
 	}
-	scale := float64(in) / float64(out)
+	t.first, t.count, t.span = resize(t.first, s.n), resize(t.count, s.n), s
+	if s.in == s.out {
+		t.copying()
+		return
+	}
+	scale := float64(s.in) / float64(s.out)
 	stretch := max(scale, 1)
 	support := float64(k.support * stretch)
-	reach := func(i int) (center float64, lo, hi int) { // both ends grow with i
-		center = float64((float64(from+i) + 0.5) * scale)
-		return center, max(int(center-support+0.5), 0), min(int(center+support+0.5), in)
-	}
-	_, lo, _ = reach(0)
-	_, _, hi = reach(n - 1)
-	t = &taps{first: make([]int32, n), count: make([]int32, n), width: min(int(math.Ceil(support))*2+1, in)}
-	t.weights = make([]int32, n*t.width)
+	t.width = min(int(math.Ceil(support))*2+1, s.in)
+	t.weights = resize(t.weights, s.n*t.width)
 	w := make([]float64, t.width)
-	for i := range n {
-		center, first, end := reach(i)
-		var sum float64
-		for x := range end - first {
-			w[x] = k.at(math.Abs((float64(x+first) - center + 0.5) * (1 / stretch)))
-			sum += w[x]
+	for i := range s.n {
+		center := float64((float64(s.from+i) + 0.5) * scale)
+		lo, hi := max(int(center-support+0.5), 0), min(int(center+support+0.5), s.in) // both grow with i
+		if i == 0 {
+			t.lo = lo
 		}
-		t.first[i], t.count[i] = int32(first-lo), int32(end-first)
-		row := t.weights[i*t.width:]
-		for x, v := range w[:end-first] {
-			row[x] = int32(math.Round(v / sum * (1 << weightBits)))
-		}
+		t.hi = hi
+		t.first[i], t.count[i] = int32(lo-t.lo), int32(hi-lo)
+		t.weigh(i, w[:hi-lo], func(x int) float64 {
+			return k.at(math.Abs((float64(x+lo) - center + 0.5) * (1 / stretch)))
+		})
 	}
-	return t, lo, hi
+}
+
+// weigh makes the weights of output i: in float64, normalised, and rounded to the nearest.
+func (t *taps) weigh(i int, w []float64, at func(x int) float64) {
+	var sum float64
+	for x := range w {
+		w[x] = at(x)
+		sum += w[x]
+	}
+	row := t.weights[i*t.width:]
+	for x, v := range w {
+		row[x] = int32(math.Round(v / sum * (1 << weightBits)))
+	}
+}
+
+// copying is the filter of an axis that keeps its size.
+func (t *taps) copying() {
+	t.lo, t.hi, t.width = t.span.from, t.span.from+t.span.n, 1
+	t.weights = resize(t.weights, t.span.n)
+	for i := range t.weights {
+		t.first[i], t.count[i], t.weights[i] = int32(i), 1, 1<<weightBits
+	}
 }

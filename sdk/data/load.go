@@ -77,7 +77,7 @@ func (l *loader) feed(ctx context.Context) {
 func (l *loader) run() {
 	for x := range l.work {
 		var m *RGB
-		if m, x.err = (Decoder{}).DecodeFile(l.items[x.index].Path); x.err == nil {
+		if m, x.err = l.pipeline.Decoder().DecodeFile(l.items[x.index].Path); x.err == nil {
 			x.tensor, x.err = l.pipeline.Apply(m)
 		}
 		close(x.done)

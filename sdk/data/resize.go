@@ -82,33 +82,52 @@ func (m *RGB) region(x, y, w, h int) *RGB {
 
 // resize computes only the window's pixels, with exactly the values that the whole resized picture has there.
 func (m *RGB) resize(o window, f Interpolation) (*RGB, error) {
+	out := &RGB{Width: o.w, Height: o.h}
+	dx, _, w, _ := o.inside()
+	err := m.resample(o, f, func() { out.Pix = make([]uint8, 3*o.w*o.h) }, func(y int, row []uint8) {
+		copy(out.Pix[3*(y*o.w+dx):], row[:3*w])
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// inside is the part of the window that lies on the picture, counted from the window's corner.
+func (o window) inside() (x, y, w, h int) {
+	x, y = max(-o.x, 0), max(-o.y, 0)
+	return x, y, min(o.w, o.width-o.x) - x, min(o.h, o.height-o.y) - y
+}
+
+// resample hands the window's rows that lie on the picture to emit, in order, y counted from the window's top; row is
+// good until emit returns. ready is called before the first one, once nothing can go wrong any more.
+func (m *RGB) resample(o window, f Interpolation, ready func(), emit func(y int, row []uint8)) error {
 	k, ok := f.kernel()
 	if !ok {
-		return nil, imageError("interpolation %q, expected %s or %s", f, Bicubic, Bilinear)
+		return imageError("interpolation %q, expected %s or %s", f, Bicubic, Bilinear)
 	}
 	if err := m.check(); err != nil {
-		return nil, err
+		return err
 	}
 	if o.width < 1 || o.height < 1 {
-		return nil, imageError("resize to %dx%d pixels", o.width, o.height)
+		return imageError("resize to %dx%d pixels", o.width, o.height)
 	}
 	if err := checkSize(o.w, o.h, DefaultMaxPixels); err != nil {
-		return nil, err
+		return err
 	}
-	x, y := max(o.x, 0), max(o.y, 0)
-	w, h := min(o.x+o.w, o.width)-x, min(o.y+o.h, o.height)-y
-	columns, left, right := newTaps(k, m.Width, o.width, x, w)
-	rows, top, bottom := newTaps(k, m.Height, o.height, y, h)
-	out := m.region(left, top, right-left, bottom-top)
+	ready()
+	dx, dy, w, h := o.inside()
+	r := resamplers.Get().(*resampler)
+	defer resamplers.Put(r)
+	r.columns.set(k, span{m.Width, o.width, o.x + dx, w, f})
+	r.rows.set(k, span{m.Height, o.height, o.y + dy, h, f})
+	place := func(y int, row []uint8) { emit(dy+y, row) }
 	if verticalFirst(m, o) {
-		out = out.vertical(rows).horizontal(columns)
+		r.downThenAcross(m, place)
 	} else {
-		out = out.horizontal(columns).vertical(rows)
+		r.acrossThenDown(m, place)
 	}
-	if w == o.w && h == o.h {
-		return out, nil
-	}
-	return out.region(o.x-x, o.y-y, o.w, o.h), nil
+	return nil
 }
 
 // verticalFirst is the order of the passes, which shows in the last bits because 8 are kept in between. Pillow goes
@@ -117,78 +136,4 @@ func (m *RGB) resize(o window, f Interpolation) (*RGB, error) {
 func verticalFirst(m *RGB, o window) bool {
 	gone := m.Height - o.height
 	return gone > 0 && gone > 2*(m.Width-o.width)
-}
-
-const half = 1 << (weightBits - 1)
-
-// horizontal filters every row. Two rows share the halves of 64-bit integers: their sums stay within 32 bits each, so
-// that one multiplication serves both.
-func (m *RGB) horizontal(t *taps) *RGB {
-	if t == nil {
-		return m
-	}
-	n := len(t.first)
-	out := newRGB(n, m.Height)
-	pair := make([][3]int64, m.Width)
-	for y := 0; y < m.Height; y += 2 {
-		y1 := min(y+1, m.Height-1)
-		packRows(pair, m.Pix[3*m.Width*y:], m.Pix[3*m.Width*y1:])
-		d0, d1 := out.Pix[3*n*y:][:3*n], out.Pix[3*n*y1:][:3*n]
-		for i := range n {
-			first, weights := t.row(i)
-			p := pair[first:][:len(weights)]
-			r, g, b := int64(half+half<<32), int64(half+half<<32), int64(half+half<<32)
-			for j, w := range weights {
-				q, w := &p[j], int64(w)
-				r += w * q[0]
-				g += w * q[1]
-				b += w * q[2]
-			}
-			d0[3*i], d1[3*i] = unpack(r)
-			d0[3*i+1], d1[3*i+1] = unpack(g)
-			d0[3*i+2], d1[3*i+2] = unpack(b)
-		}
-	}
-	return out
-}
-
-func packRows(pair [][3]int64, a, b []uint8) {
-	a, b = a[:3*len(pair)], b[:3*len(pair)]
-	for x := range pair {
-		p, q := a[3*x:3*x+3:3*x+3], b[3*x:3*x+3:3*x+3]
-		pair[x] = [3]int64{int64(p[0]) | int64(q[0])<<32, int64(p[1]) | int64(q[1])<<32, int64(p[2]) | int64(q[2])<<32}
-	}
-}
-
-// unpack splits two sums. A negative lower one has borrowed from the upper one.
-func unpack(s int64) (lower, upper uint8) {
-	l := int32(s)
-	return clamp(l >> weightBits), clamp(int32((s-int64(l))>>32) >> weightBits)
-}
-
-// vertical filters every column.
-func (m *RGB) vertical(t *taps) *RGB {
-	if t == nil {
-		return m
-	}
-	out := newRGB(m.Width, len(t.first))
-	n := 3 * m.Width
-	sums := make([]int32, n)
-	for i := range t.first {
-		first, weights := t.row(i)
-		for x := range sums {
-			sums[x] = half
-		}
-		for k, w := range weights {
-			src := m.Pix[n*(first+k):][:len(sums)]
-			for x := range sums {
-				sums[x] += w * int32(src[x])
-			}
-		}
-		dst := out.Pix[n*i:][:len(sums)]
-		for x, s := range sums {
-			dst[x] = clamp(s >> weightBits)
-		}
-	}
-	return out
 }

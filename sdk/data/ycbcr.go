@@ -1,11 +1,14 @@
 package data
 
-import "image"
+import (
+	"encoding/binary"
+	"image"
+)
 
 // chromaRule is how a format's decoder in Python turns YCbCr planes into RGB.
 type chromaRule struct {
-	odd  int32 // rounding of odd columns where chroma is interpolated both ways; even columns have 8
-	thin bool  // planes of one or two columns are repeated, not interpolated
+	odd  uint64 // rounding of odd columns where chroma is interpolated both ways; even columns have 8
+	thin bool   // planes of one or two columns are repeated, not interpolated
 	row  func(dst, y, cb, cr []uint8)
 }
 
@@ -26,148 +29,66 @@ func fromYCbCr(m *image.YCbCr, rule *chromaRule) (*RGB, error) {
 		return nil, err
 	}
 	out := newRGB(w, h)
-	cb, cr := make([]uint8, w), make([]uint8, w)
+	wide := up.h * up.cols
+	space := make([]uint8, 2*wide)
 	for y := range h {
-		up.row(cb, m.Cb, y)
-		up.row(cr, m.Cr, y)
+		cb, cr := up.row(space[:wide], m.Cb, y), up.row(space[wide:], m.Cr, y)
 		rule.row(out.Pix[3*w*y:3*w*(y+1)], m.Y[y*m.YStride:][:w], cb, cr)
 	}
 	return out, nil
 }
 
-// upsampler brings rows of a chroma plane [rows][cols] to luma's size. A chroma sample sits in the middle of the 2x1,
-// 1x2 or 2x2 luma samples that share it, so each luma sample takes 3/4 of its own and 1/4 of the nearer neighbour per
-// axis. Other ratios repeat samples.
-type upsampler struct {
-	h, v           int // luma samples a chroma sample, per axis
-	phaseX, phaseY int // of the first luma sample within its chroma sample: 1 in pictures cut at an odd place
-	cols, rows     int
-	stride         int
-	smooth         bool
-	odd            int32
-	sums           []int32 // a row's vertical sums, with the edge samples repeated on both sides
-	wide           []uint8 // a row before the phase is cut off
-}
-
-func newUpsampler(m *image.YCbCr, rule *chromaRule) (*upsampler, error) {
-	u := &upsampler{h: 1, v: 1, stride: m.CStride, odd: rule.odd}
-	switch m.SubsampleRatio {
-	case image.YCbCrSubsampleRatio444:
-	case image.YCbCrSubsampleRatio422:
-		u.h = 2
-	case image.YCbCrSubsampleRatio420:
-		u.h, u.v = 2, 2
-	case image.YCbCrSubsampleRatio440:
-		u.v = 2
-	case image.YCbCrSubsampleRatio411:
-		u.h = 4
-	case image.YCbCrSubsampleRatio410:
-		u.h, u.v = 4, 2
-	default:
-		return nil, imageError("chroma subsampling %v", m.SubsampleRatio)
-	}
-	u.phaseX, u.phaseY = m.Rect.Min.X&(u.h-1), m.Rect.Min.Y&(u.v-1)
-	u.cols = (u.phaseX + m.Rect.Dx() + u.h - 1) / u.h
-	u.rows = (u.phaseY + m.Rect.Dy() + u.v - 1) / u.v
-	u.smooth = u.h <= 2 && (u.h == 1 || !rule.thin || u.cols > 2)
-	for _, plane := range [][]uint8{m.Cb, m.Cr} {
-		if err := checkRows(len(plane), m.CStride, u.cols, u.rows); err != nil {
-			return nil, err
-		}
-	}
-	u.sums, u.wide = make([]int32, u.cols+2), make([]uint8, u.h*u.cols)
-	return u, nil
-}
-
-// row writes luma row y's chroma.
-func (u *upsampler) row(dst, plane []uint8, y int) {
-	y += u.phaseY
-	own := u.source(plane, y/u.v)
-	switch {
-	case u.h == 1 && u.v == 1:
-		copy(dst, own)
-		return
-	case !u.smooth:
-		for i := range u.wide {
-			u.wide[i] = own[i/u.h]
-		}
-	case u.v == 1:
-		u.spread(own, nil)
-		u.interpolate(1, 2, 2)
-	default:
-		near := u.source(plane, y/2-1+y%2*2) // above for even rows, below for odd ones
-		u.spread(own, near)
-		if u.h == 2 {
-			u.interpolate(8, u.odd, 4)
-		} else {
-			u.round(int32(1 + y%2))
-		}
-	}
-	copy(dst, u.wide[u.phaseX:])
-}
-
-// source is a row of the plane; the first and the last repeat beyond the edge.
-func (u *upsampler) source(plane []uint8, y int) []uint8 {
-	return plane[min(max(y, 0), u.rows-1)*u.stride:][:u.cols]
-}
-
-// spread fills sums with 3 own + near, or with own alone.
-func (u *upsampler) spread(own, near []uint8) {
-	s := u.sums[1 : u.cols+1]
-	if near == nil {
-		for i, v := range own {
-			s[i] = int32(v)
-		}
-	} else {
-		for i, v := range own {
-			s[i] = 3*int32(v) + int32(near[i])
-		}
-	}
-	u.sums[0], u.sums[u.cols+1] = s[0], s[u.cols-1]
-}
-
-// interpolate writes two columns for each sum, weighted 3 to 1 with the nearer neighbour.
-func (u *upsampler) interpolate(even, odd int32, shift uint) {
-	left, right := u.sums[:u.cols], u.sums[2:u.cols+2]
-	for i, v := range u.sums[1 : u.cols+1] {
-		o := u.wide[2*i : 2*i+2 : 2*i+2]
-		o[0] = uint8((3*v + left[i] + even) >> shift)
-		o[1] = uint8((3*v + right[i] + odd) >> shift)
-	}
-}
-
-// round writes the vertical sums, which weigh 4.
-func (u *upsampler) round(half int32) {
-	for i, v := range u.sums[1 : u.cols+1] {
-		u.wide[i] = uint8((v + half) >> 2)
-	}
-}
-
-// jfifTables holds the products of the JFIF matrix in 16-bit fixed point; red and blue are rounded by themselves, green
-// after its sum.
-var jfifTables = func() (t struct{ crR, cbB, crG, cbG [256]int32 }) {
+// jfifTables holds the JFIF matrix's products with Cb and Cr, for all three colours of a pixel in one number: green in
+// 16.16 fixed point at the bottom, as it is rounded after its sum, above it red and blue, 16 bits each, rounded by
+// themselves. All are raised so that no sum is negative: a colour c comes out as 256+c.
+var jfifTables = func() (t struct{ cb, cr [256]uint64 }) {
 	const half = 1 << 15
-	for i := range int32(256) {
+	for i := range int64(256) {
 		c := i - 128
-		t.crR[i] = (91881*c + half) >> 16  // 1.40200
-		t.cbB[i] = (116130*c + half) >> 16 // 1.77200
-		t.crG[i] = -46802 * c              // 0.71414
-		t.cbG[i] = -22554*c + half         // 0.34414
+		t.cr[i] = uint64((91881*c+half)>>16+256)<<32 + uint64(128<<16-46802*c)       // 1.40200, 0.71414
+		t.cb[i] = uint64((116130*c+half)>>16+256)<<48 + uint64(128<<16-22554*c+half) // 1.77200, 0.34414
 	}
 	return t
 }()
 
 func jfifRow(dst, y, cb, cr []uint8) {
-	t := &jfifTables
 	cb, cr = cb[:len(y)], cr[:len(y)]
-	for i, v := range y {
-		l, b, r := int32(v), cb[i], cr[i]
-		d := dst[3*i : 3*i+3 : 3*i+3]
-		d[0] = clamp(l + t.crR[r])
-		d[1] = clamp(l + (t.cbG[b]+t.crG[r])>>16)
-		d[2] = clamp(l + t.cbB[b])
+	i := 0
+	for ; i+4 <= len(y); i += 4 {
+		l, b, r := y[i:i+4:i+4], cb[i:i+4:i+4], cr[i:i+4:i+4]
+		p, q, s, t := jfifSum(l[0], b[0], r[0]), jfifSum(l[1], b[1], r[1]), jfifSum(l[2], b[2], r[2]), jfifSum(l[3], b[3], r[3])
+		if ((p^inRange)|(q^inRange)|(s^inRange)|(t^inRange))&outBits != 0 {
+			p, q, s, t = jfifClamp(p), jfifClamp(q), jfifClamp(s), jfifClamp(t)
+		}
+		p, q, s, t = jfifPixel(p), jfifPixel(q), jfifPixel(s), jfifPixel(t)
+		d := dst[3*i : 3*i+12 : 3*i+12]
+		binary.LittleEndian.PutUint64(d, p|q<<24|s<<48)
+		binary.LittleEndian.PutUint32(d[8:], uint32(s>>16|t<<8))
+	}
+	for ; i < len(y); i++ {
+		p := jfifPixel(jfifClamp(jfifSum(y[i], cb[i], cr[i])))
+		dst[3*i], dst[3*i+1], dst[3*i+2] = uint8(p), uint8(p>>8), uint8(p>>16)
 	}
 }
+
+func jfifSum(y, cb, cr uint8) uint64 {
+	return uint64(y)*(1<<48+1<<32+1<<16) + jfifTables.cb[cb] + jfifTables.cr[cr]
+}
+
+// The bits that show whether a colour has left 0..255, and what they are if none has.
+const (
+	outBits = 0xff00ff00ff000000
+	inRange = 0x0100010001000000
+)
+
+// jfifClamp brings the colours of a sum into 0..255.
+func jfifClamp(c uint64) uint64 {
+	one := func(at uint) uint64 { return uint64(clamp(int32(c>>at&0xffff)-256)) << at }
+	return one(16) | one(32) | one(48)
+}
+
+// jfifPixel moves the colours of a sum to the lowest 24 bits, red first.
+func jfifPixel(c uint64) uint64 { return c>>32&0xff00ff | c>>8&0xff00 }
 
 // vp8Row expands the studio range: products of the BT.601 matrix with 14 bits of fraction, of which 6 stay for the sum.
 func vp8Row(dst, y, cb, cr []uint8) {
@@ -179,5 +100,3 @@ func vp8Row(dst, y, cb, cr []uint8) {
 		d[2] = clamp((l + b*33050>>8 - 17685) >> 6)            // 2.01723
 	}
 }
-
-func clamp(v int32) uint8 { return uint8(min(max(v, 0), 255)) }

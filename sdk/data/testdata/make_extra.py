@@ -45,6 +45,11 @@ for sub, tag in ((0, "444"), (1, "422"), (2, "420")):
     for w, h in ((37, 23), (64, 48), (4, 5), (5, 4), (1, 7)):
         put(f"sub{tag}_{w}x{h}.jpg", smooth(w, h), quality=85, subsampling=sub)
 put("palette.gif", picture(21, 13).quantize(32))
+flat = picture(21, 13).quantize(32)
+put("transparent.gif", flat, transparency=3)
+put("transparent_palette.png", flat, transparency=bytes(range(0, 256, 8)))
+put("transparent_rgb.png", picture(9, 8), transparency=(7, 0, 0))
+put("transparent_gray.png", picture(9, 8).convert("L"), transparency=picture(9, 8).convert("L").getpixel((3, 3)))
 put("gray_alpha.png", Image.merge("LA", (picture(9, 8).convert("L"), picture(9, 8).split()[1])))
 put("bilevel.png", picture(19, 5).convert("1"))
 put("rgb.bmp", picture(11, 7))
@@ -54,6 +59,19 @@ put("ycck_like.jpg", smooth(24, 17).convert("CMYK"), quality=90)
 for (sw, sh), (dw, dh) in (((1, 1), (7, 7)), ((2, 37), (37, 2)), ((197, 61), (63, 65)), ((64, 7), (65, 7)), ((7, 64), (7, 63)), ((257, 3), (1, 1)), ((40, 30), (41, 29))):
     for kind, f in (("bicubic", Image.BICUBIC), ("bilinear", Image.BILINEAR)):
         tensors[f"resize.{sw}x{sh}.{dw}x{dh}.{kind}"] = np.asarray(picture(sw, sh).resize((dw, dh), f))
+
+for name in [f"sub{tag}_{w}x{h}.jpg" for tag in ("444", "422", "420") for w, h in ((37, 23), (64, 48))] + ["draft_gray.jpg", "draft_progressive.jpg"]:
+    if name == "draft_gray.jpg":
+        smooth(75, 41).convert("L").save("extra/" + name, quality=90)
+    elif name == "draft_progressive.jpg":
+        smooth(75, 41).save("extra/" + name, quality=90, subsampling=2, progressive=True)
+    for reduce in (2, 4, 8):
+        if reduce == 8 and "422" in name:
+            continue  # libjpeg repeats its chroma there, the package interpolates it
+        im = Image.open("extra/" + name)
+        im.draft(None, (im.width // reduce, im.height // reduce))
+        tensors[f"draft{reduce}.{name}"] = np.asarray(im.convert("RGB"))
+        assert im.size == (-(-Image.open("extra/" + name).width // reduce), -(-Image.open("extra/" + name).height // reduce)), im.size
 
 header, blob = {}, b""
 for k in sorted(tensors):

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package data
+
+import "testing"
+
+func reportCPU(*testing.B) {}
