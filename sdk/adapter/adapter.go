@@ -26,7 +26,7 @@ func build(config Config, backbone Ref, tensors map[string]tensor.Tensor, record
 		return nil, err
 	}
 	a := &Adapter{config: config.clone(), backbone: backbone, tensors: map[string]tensor.Tensor{}, record: record}
-	for _, s := range config.specs(backbone.Dim) {
+	for _, s := range config.specs(backbone) {
 		t, ok := tensors[s.name]
 		if !ok {
 			return nil, fmt.Errorf("adapter tensor %q is missing, expected %v: %w", s.name, s.shape, tensor.ErrShape)
@@ -46,7 +46,28 @@ func checkFor(config Config, backbone Ref) error {
 	if backbone.Dim < 1 || backbone.Depth < 1 || backbone.Dim > maxExtent || backbone.Depth > maxExtent {
 		return fmt.Errorf("backbone of width %d and depth %d, expected 1 to %d: %w", backbone.Dim, backbone.Depth, maxExtent, ErrConfig)
 	}
+	if err := checkStages(config, backbone); err != nil {
+		return fmt.Errorf("%v: %w", err, ErrConfig)
+	}
 	return config.Validate(backbone.Depth)
+}
+
+// checkStages checks what an adapter says of a Swin's stages, and that the pooling is one that the backbone has.
+func checkStages(config Config, backbone Ref) error {
+	blocks := 0
+	for _, n := range backbone.Stages {
+		if n < 1 || n > maxExtent {
+			return fmt.Errorf("backbone with stages of %v blocks", backbone.Stages)
+		}
+		blocks += n
+	}
+	if len(backbone.Stages) > 0 && (blocks != backbone.Depth || len(backbone.Stages) > 8 || backbone.FeatureDim() > maxExtent) {
+		return fmt.Errorf("backbone with stages of %v blocks from width %d, and depth %d", backbone.Stages, backbone.Dim, backbone.Depth)
+	}
+	if swin := len(backbone.Stages) > 0; swin && config.Pool != PoolNormMean {
+		return fmt.Errorf("pool %q, expected norm_mean: a swin has no class token", config.Pool)
+	}
+	return nil
 }
 
 // check compares a tensor with what the configuration needs of it.
@@ -76,7 +97,7 @@ func (a *Adapter) Tensor(name string) tensor.Tensor { return a.tensors[name] }
 // Names lists the tensors in the order of the file.
 func (a *Adapter) Names() []string {
 	var names []string
-	for _, s := range a.config.specs(a.backbone.Dim) {
+	for _, s := range a.config.specs(a.backbone) {
 		names = append(names, s.name)
 	}
 	return names

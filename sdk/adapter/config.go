@@ -28,9 +28,10 @@ type (
 
 // The poolings; see checkpoint.Pool.
 const (
-	PoolCLS     = checkpoint.PoolCLS
-	PoolMean    = checkpoint.PoolMean
-	PoolCLSMean = checkpoint.PoolCLSMean
+	PoolCLS      = checkpoint.PoolCLS
+	PoolMean     = checkpoint.PoolMean
+	PoolCLSMean  = checkpoint.PoolCLSMean
+	PoolNormMean = checkpoint.PoolNormMean
 )
 
 // Method is how a task adapts the backbone.
@@ -215,9 +216,6 @@ const (
 	fcNormBias   = "fc_norm.bias"
 )
 
-// branchName is the prefix of a block's branch, as the authors have it.
-func branchName(block int) string { return fmt.Sprintf("blocks.%d.adaptmlp.", block) }
-
 // headName is the prefix of the head's linear layer: with a BatchNorm it is the second of a sequence.
 func (c Config) headName() string {
 	if c.HeadNorm {
@@ -227,14 +225,15 @@ func (c Config) headName() string {
 }
 
 // specs lists the adapter's tensors in the order of its file.
-func (c Config) specs(dim int) []spec {
+func (c Config) specs(backbone Ref) []spec {
 	var list []spec
 	for _, i := range c.Blocks {
-		p := branchName(i)
+		p, dim := backbone.BranchName(i), backbone.BlockDim(i)
 		list = append(list,
 			spec{p + "down_proj.weight", tensor.Shape{c.Bottleneck, dim}}, spec{p + "down_proj.bias", tensor.Shape{c.Bottleneck}},
 			spec{p + "up_proj.weight", tensor.Shape{dim, c.Bottleneck}}, spec{p + "up_proj.bias", tensor.Shape{dim}})
 	}
+	dim := backbone.FeatureDim()
 	if c.Pool == PoolMean {
 		list = append(list, spec{fcNormWeight, tensor.Shape{dim}}, spec{fcNormBias, tensor.Shape{dim}})
 	}

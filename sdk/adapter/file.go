@@ -126,7 +126,7 @@ func (a *Adapter) encode() (map[string]string, []checkpoint.Entry, error) {
 	}
 	a.signature.encode(metadata)
 	var entries []checkpoint.Entry
-	for _, s := range a.config.specs(a.backbone.Dim) {
+	for _, s := range a.config.specs(a.backbone) {
 		entries = append(entries, checkpoint.Float32Entry(s.name, a.tensors[s.name]))
 	}
 	entries, err := a.plugin.encode(metadata, entries)

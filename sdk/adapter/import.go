@@ -64,7 +64,9 @@ func importTask(f *checkpoint.File, backbone Ref, labels []string) (*Adapter, er
 	if err != nil || len(head.Shape) != 2 {
 		return nil, fmt.Errorf("no head: expected head.weight, or head.1.weight after a BatchNorm, of [classes, features]: %w", ErrCorrupt)
 	}
-	if head.Shape[1] == 2*backbone.Dim {
+	if len(backbone.Stages) > 0 {
+		c.Pool = PoolNormMean
+	} else if head.Shape[1] == 2*backbone.Dim {
 		c.Pool = PoolCLSMean
 	}
 	if c.Labels = labels; labels == nil {

@@ -21,7 +21,7 @@ func New(c Config, backbone Ref, seed uint64) (*Adapter, error) {
 		return nil, err
 	}
 	tensors := map[string]tensor.Tensor{}
-	for _, s := range c.specs(backbone.Dim) {
+	for _, s := range c.specs(backbone) {
 		t := tensor.New(s.shape...)
 		s.fill(t.Data, stream(seed, s.name))
 		tensors[s.name] = t

@@ -90,8 +90,9 @@ func (b *Backbone) Float(name string) []float32 {
 // "mlp.fc2". Layer scale is folded in: the rows of proj and fc2 and their biases come multiplied by gamma, so that
 // whoever runs the model never sees it. The elements alias the backbone's.
 func (b *Backbone) Linear(block int, layer string) (quant.Matrix, []float32) {
-	m := b.linear[blockName(block, layer)+".weight"]
-	bias := b.Float(blockName(block, layer) + ".bias")
+	name := b.config.BlockName(block, layer)
+	m := b.linear[name+".weight"]
+	bias := b.Float(name + ".bias")
 	gamma := b.layerScale(block, layer)
 	if gamma == nil {
 		return m, bias
@@ -110,18 +111,25 @@ func (b *Backbone) Linear(block int, layer string) (quant.Matrix, []float32) {
 // Idle says that the caller has its own copy of a layer's weights: those of the file need not stay in memory. They can
 // be read again at any time.
 func (b *Backbone) Idle(block int, layer string) {
-	checkpoint.Idle(b.linear[blockName(block, layer)+".weight"].Int8)
+	checkpoint.Idle(b.linear[b.config.BlockName(block, layer)+".weight"].Int8)
 }
 
 // layerScale returns the gains on a linear layer's output, nil where there are none.
 func (b *Backbone) layerScale(block int, layer string) []float32 {
 	switch layer {
 	case "attn.proj":
-		return b.Float(blockName(block, "ls1.gamma"))
+		return b.Float(b.config.BlockName(block, "ls1.gamma"))
 	case "mlp.fc2":
-		return b.Float(blockName(block, "ls2.gamma"))
+		return b.Float(b.config.BlockName(block, "ls2.gamma"))
 	}
 	return nil
+}
+
+// Reduction returns weight [2 dim, 4 dim] and bias [2 dim], zero, of the linear layer that merges patches into the given
+// stage, the first of them being 1.
+func (b *Backbone) Reduction(stage int) (quant.Matrix, []float32) {
+	m := b.linear[stageName(stage, mergeLinear)+".weight"]
+	return m, make([]float32, m.Rows)
 }
 
 // Prefix returns the tokens before the patches, [PrefixTokens, dim]: the class token and a distillation token with their
@@ -137,10 +145,13 @@ func (b *Backbone) Prefix() []float32 {
 }
 
 // Positions returns the positions of a grid of patches, [rows, columns, dim], resampled by the backbone's rule where the
-// grid is not the trained one. Rows and columns must be positive. The class token's position is never resampled; see
+// grid is not the trained one; zeros for a Swin, whose attention knows the positions. Rows and columns must be positive. The class token's position is never resampled; see
 // Prefix.
 func (b *Backbone) Positions(rows, columns int) tensor.Tensor {
 	c := b.config
+	if c.Swin() {
+		return tensor.New(rows, columns, c.Dim)
+	}
 	grid := tensor.Tensor{Shape: tensor.Shape{c.Grid[0], c.Grid[1], c.Dim}, Data: b.Float(posEmbed)[c.placedPrefix()*c.Dim:]}
 	return resampleGrid(grid, rows, columns, c.Resample)
 }

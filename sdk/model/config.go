@@ -31,6 +31,7 @@ type Scheme = quant.Scheme
 const (
 	FamilyViT    = "vit"
 	FamilyDINOv2 = "dinov2" // layer scale, and class token with mean as the default features
+	FamilySwin   = "swin"   // Swin V1: stages of shifted windows
 )
 
 // Resample is the rule by which a position grid is brought to another size.
@@ -57,17 +58,25 @@ type Config struct {
 	Registers    int        `json:"registers,omitempty"` // tokens without a position, between class token and patches
 	Distilled    bool       `json:"distilled,omitempty"` // a distillation token follows the class token, with a position
 	FCNorm       bool       `json:"fc_norm,omitempty"`   // the final norm is on the mean of the patches and not on the tokens
-	Grid         [2]int     `json:"grid"`                // rows and columns of the learned positions
-	Resample     Resample   `json:"resample"`
-	Pool         Pool       `json:"pool"`     // of the features unless an adapter says otherwise
-	HasHead      bool       `json:"has_head"` // the checkpoint's own classifier is kept
+	Grid         [2]int     `json:"grid"`                // rows and columns of the learned positions; of a Swin's patches in training
+	Resample     Resample   `json:"resample"`            // empty for a Swin
+	Stages       []Stage    `json:"stages,omitempty"`    // of a Swin, whose Dim, Heads and Hidden are those of the first, and Depth all blocks
+	Window       int        `json:"window,omitempty"`    // side of a Swin's windows in tokens
+	PadFirst     bool       `json:"pad_first,omitempty"` // grids that are no multiple of the window are padded before the cyclic shift, else after it
+	Pool         Pool       `json:"pool"`                // of the features unless an adapter says otherwise
+	HasHead      bool       `json:"has_head"`            // the checkpoint's own classifier is kept
 	Preprocess   Preprocess `json:"preprocess"`
 
 	Fingerprint string `json:"-"` // of architecture and source weights; empty before quantising
 }
 
 // PrefixTokens is the number of tokens before those of the patches: the class token, a distillation token, registers.
-func (c Config) PrefixTokens() int { return c.placedPrefix() + c.Registers }
+func (c Config) PrefixTokens() int {
+	if c.Swin() {
+		return 0
+	}
+	return c.placedPrefix() + c.Registers
+}
 
 // placedPrefix is the number of prefix tokens that have a position.
 func (c Config) placedPrefix() int {
@@ -82,7 +91,11 @@ func (c Config) ImageSize() (height, width int) { return c.Grid[0] * c.Patch, c.
 
 // Ref is what an adapter for this backbone has to know.
 func (c Config) Ref() Ref {
-	return Ref{Name: c.Name, Fingerprint: c.Fingerprint, Dim: c.Dim, Depth: c.Depth, Preprocess: c.Preprocess}
+	r := Ref{Name: c.Name, Fingerprint: c.Fingerprint, Dim: c.Dim, Depth: c.Depth, Preprocess: c.Preprocess}
+	for _, s := range c.Stages {
+		r.Stages = append(r.Stages, s.Blocks)
+	}
+	return r
 }
 
 // Limits on what a file may ask for, far above every published ViT.
@@ -117,11 +130,17 @@ func (c Config) validate() error {
 	if c.Dim%c.Heads != 0 {
 		return fmt.Errorf("dim %d is no multiple of %d heads", c.Dim, c.Heads)
 	}
-	if c.Family != FamilyViT && c.Family != FamilyDINOv2 {
-		return fmt.Errorf("family %q, expected vit or dinov2", c.Family)
-	}
-	if c.Resample != ResampleBicubic && c.Resample != ResampleAntialias {
-		return fmt.Errorf("resample %q, expected bicubic or bicubic-antialias", c.Resample)
+	switch c.Family {
+	case FamilySwin:
+		if err := c.validateSwin(); err != nil {
+			return err
+		}
+	case FamilyViT, FamilyDINOv2:
+		if err := c.validateViT(); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("family %q, expected vit, dinov2 or swin", c.Family)
 	}
 	if !(c.LayerNormEps > 0 && c.LayerNormEps < 1) {
 		return fmt.Errorf("layer norm eps is %g, expected a small positive number", c.LayerNormEps)
@@ -132,10 +151,29 @@ func (c Config) validate() error {
 	return c.Preprocess.Check()
 }
 
+func (c Config) validateViT() error {
+	if c.Resample != ResampleBicubic && c.Resample != ResampleAntialias {
+		return fmt.Errorf("resample %q, expected bicubic or bicubic-antialias", c.Resample)
+	}
+	if len(c.Stages) > 0 || c.Window != 0 || c.PadFirst {
+		return fmt.Errorf("a %s has no stages and no windows", c.Family)
+	}
+	return nil
+}
+
 // sizeNames are the usual letters for the widths of the ViT paper and DINOv2.
 var sizeNames = map[int]string{192: "ti", 384: "s", 768: "b", 1024: "l", 1280: "h", 1536: "g"}
 
+// swinSizes are the letters of the Swin paper by width and number of blocks.
+var swinSizes = map[[2]int]string{{96, 12}: "t", {96, 24}: "s", {128, 24}: "b", {192, 24}: "l"}
+
 func (c Config) autoName() string {
+	if c.Swin() {
+		if size := swinSizes[[2]int{c.Dim, c.Depth}]; size != "" {
+			return fmt.Sprintf("swin-%s-w%d", size, c.Window)
+		}
+		return fmt.Sprintf("swin-d%dx%d-w%d", c.Dim, c.Depth, c.Window)
+	}
 	size := sizeNames[c.Dim]
 	if size == "" {
 		size = fmt.Sprintf("d%d-p", c.Dim)
@@ -173,24 +211,28 @@ var layers = []string{"attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"}
 
 func blockName(i int, leaf string) string { return fmt.Sprintf("blocks.%d.%s", i, leaf) }
 
-// layerShape is the [out, in] of a block's linear layer.
-func (c Config) layerShape(layer string) (rows, cols int) {
+// layerShape is the [out, in] of a linear layer of block i.
+func (c Config) layerShape(i int, layer string) (rows, cols int) {
+	dim, hidden := c.BlockDim(i), c.BlockHidden(i)
 	switch layer {
 	case "attn.qkv":
-		return 3 * c.Dim, c.Dim
+		return 3 * dim, dim
 	case "mlp.fc1":
 		if c.SwiGLU {
-			return 2 * c.Hidden, c.Dim
+			return 2 * hidden, dim
 		}
-		return c.Hidden, c.Dim
+		return hidden, dim
 	case "mlp.fc2":
-		return c.Dim, c.Hidden
+		return dim, hidden
 	}
-	return c.Dim, c.Dim
+	return dim, dim
 }
 
 // specs lists every tensor of the architecture, in the order of files and fingerprints.
 func (c Config) specs() []spec {
+	if c.Swin() {
+		return c.swinSpecs()
+	}
 	list := []spec{
 		{name: patchProj + ".weight", shape: tensor.Shape{c.Dim, 3, c.Patch, c.Patch}},
 		{name: patchProj + ".bias", shape: tensor.Shape{c.Dim}},
@@ -214,7 +256,7 @@ func (c Config) specs() []spec {
 			vector(blockName(i, "ls1.gamma"), blockName(i, "ls2.gamma"))
 		}
 		for _, layer := range layers {
-			rows, cols := c.layerShape(layer)
+			rows, cols := c.layerShape(i, layer)
 			list = append(list,
 				spec{name: blockName(i, layer) + ".weight", shape: tensor.Shape{rows, cols}, linear: true},
 				spec{name: blockName(i, layer) + ".bias", shape: tensor.Shape{rows}})

@@ -61,7 +61,7 @@ func TestBackboneRoundTrip(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, got := range []*Backbone{opened, parsed, read} {
-				if got.Config() != b.Config() || got.Scheme() != scheme || got.Bytes() != b.Bytes() || got.Fingerprint() == "" {
+				if !reflect.DeepEqual(got.Config(), b.Config()) || got.Scheme() != scheme || got.Bytes() != b.Bytes() || got.Fingerprint() == "" {
 					t.Errorf("%s: %+v, expected %+v", scheme, got.Config(), b.Config())
 				}
 				if !reflect.DeepEqual(got.linear, b.linear) || !reflect.DeepEqual(got.float, b.float) {

@@ -118,6 +118,9 @@ func newSource(f checkpoint.Tensors, stated Settings, config, preprocessor []byt
 	if err != nil {
 		return nil, err
 	}
+	if set.modelType != "" && (set.modelType == "swin") != l.isSwin() {
+		return nil, fmt.Errorf("%s says model_type %q, the tensors are those of %s: %w", configFile, set.modelType, l.name, ErrLayout)
+	}
 	s := &Source{file: f, layout: l}
 	if s.config, err = s.configure(set); err != nil {
 		return nil, err
@@ -130,6 +133,9 @@ func newSource(f checkpoint.Tensors, stated Settings, config, preprocessor []byt
 
 // configure derives the architecture from the tensors' shapes and fills in what only the settings know.
 func (s *Source) configure(set settings) (Config, error) {
+	if s.layout.isSwin() {
+		return s.configureSwin(set)
+	}
 	var c Config
 	patch, err := s.shape(patchProj+".weight", 4)
 	if err != nil {
@@ -147,7 +153,7 @@ func (s *Source) configure(set settings) (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	c = Config{Family: FamilyViT, Patch: patch[2], Dim: patch[0], Hidden: fc2[1], Heads: set.heads, LayerNormEps: set.layerNormEps,
+	c = Config{Family: FamilyViT, Patch: patch[2], Dim: patch[0], Hidden: fc2[1], Heads: set.heads, LayerNormEps: or(set.layerNormEps, defaultLayerNormEps),
 		Resample: s.layout.resample, Pool: or(set.pool, checkpoint.PoolCLS), Preprocess: set.preprocess,
 		LayerScale: s.has(blockName(0, "ls1.gamma")), Distilled: s.has(distToken), SwiGLU: fc1[0] == 2*fc2[1],
 		FCNorm: s.has("fc_norm.weight") && !s.has("norm.weight")}

@@ -24,6 +24,7 @@ type layout struct {
 	aliases []alias
 	// resample is the rule that the layout's own program has for positions.
 	resample Resample
+	padFirst bool // of a Swin: the layout's own program pads before it shifts
 }
 
 // alias says that a checkpoint may hold a part under another name. The marker is a whole key behind the prefix.
@@ -132,12 +133,15 @@ func findLayout(f checkpoint.Tensors) (layout, error) {
 	if f.Metadata()[metaKind] == kindBackbone {
 		return layout{}, fmt.Errorf("%s: is a backbone file already: %w", f.Path(), ErrLayout)
 	}
-	for _, l := range layouts {
+	if err := refuseSwinV2(f); err != nil {
+		return layout{}, err
+	}
+	for _, l := range slices.Concat(layouts, swinLayouts) {
 		if f.Has(l.prefix + l.marker) {
 			return l.withAliases(f), nil
 		}
 	}
-	return layout{}, fmt.Errorf("%s: keys %s; expected those of a ViT of timm, MAE, DINOv2, the AdaptFormer authors, or Hugging Face's ViTModel or Dinov2Model: %w",
+	return layout{}, fmt.Errorf("%s: keys %s; expected those of a ViT or Swin of timm, MAE, DINOv2, Swin-Transformer, the AdaptFormer authors, or Hugging Face's ViTModel, Dinov2Model or SwinModel: %w",
 		f.Path(), listed(f.Names()), ErrLayout)
 }
 

@@ -194,7 +194,7 @@ func TestLayerNormEps(t *testing.T) {
 	for config, want := range map[string]float32{vitJSON: 1e-12, registersJSON: 1e-6, timmJSON: 1e-6,
 		`{"model_type": "vit", "layer_norm_eps": 1e-5}`: 1e-5} {
 		s, err := readSettings([]byte(config), nil)
-		if err != nil || s.layerNormEps != want {
+		if err != nil || or(s.layerNormEps, defaultLayerNormEps) != want {
 			t.Errorf("%s: eps %g (%v), expected %g", config, s.layerNormEps, err, want)
 		}
 	}

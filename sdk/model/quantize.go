@@ -57,8 +57,15 @@ type fingerprint struct {
 
 func newFingerprint(c Config) *fingerprint {
 	f := &fingerprint{h: sha256.New()}
+	grid := c.Grid
+	if c.Swin() { // no values depend on the images that it was made for
+		grid = [2]int{}
+	}
 	fmt.Fprintf(f.h, "edgeadapt backbone 1\nfamily %s patch %d dim %d depth %d heads %d hidden %d eps %08x layer scale %t grid %d %d resample %s\n",
-		c.Family, c.Patch, c.Dim, c.Depth, c.Heads, c.Hidden, math.Float32bits(c.LayerNormEps), c.LayerScale, c.Grid[0], c.Grid[1], c.Resample)
+		c.Family, c.Patch, c.Dim, c.Depth, c.Heads, c.Hidden, math.Float32bits(c.LayerNormEps), c.LayerScale, grid[0], grid[1], c.Resample)
+	if c.Swin() {
+		fmt.Fprintf(f.h, "stages %v window %d pad first %t\n", c.Stages, c.Window, c.PadFirst)
+	}
 	if c.SwiGLU { // the other variants have tensors of their own
 		fmt.Fprintln(f.h, "swiglu")
 	}

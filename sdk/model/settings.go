@@ -15,14 +15,16 @@ import (
 type settings struct {
 	heads, dim, depth, patch int
 	image                    [2]int
+	window                   int // of a Swin
 	layerNormEps             float32
-	swiGLU                   bool // use_swiglu_ffn
+	swiGLU                   bool   // use_swiglu_ffn
+	modelType                string // Hugging Face's
 	pool                     Pool
 	preprocess               Preprocess // Crop is 0 where it was not said
 }
 
 // modelTypes are Hugging Face's, with the LayerNorm eps of those whose config.json does not say it.
-var modelTypes = map[string]float32{"": defaultLayerNormEps, "vit": 1e-12, "vit_mae": 1e-12, "dinov2": defaultLayerNormEps,
+var modelTypes = map[string]float32{"": 0, "swin": swinEps, "vit": 1e-12, "vit_mae": 1e-12, "dinov2": defaultLayerNormEps,
 	"dinov2_with_registers": defaultLayerNormEps}
 
 // defaultLayerNormEps is that of timm, MAE and DINOv2.
@@ -49,18 +51,30 @@ func (p *pair) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// heads reads a number of heads, or takes the list of a Swin's stages for not said: its tensors say it.
+type heads int
+
+func (h *heads) UnmarshalJSON(b []byte) error {
+	var stages []int
+	if json.Unmarshal(b, &stages) == nil {
+		return nil
+	}
+	return json.Unmarshal(b, (*int)(h))
+}
+
 // configJSON is the part that matters of config.json, both of Hugging Face and of timm.
 type configJSON struct {
 	// Hugging Face
 	ModelType    string   `json:"model_type"`
 	HiddenSize   int      `json:"hidden_size"`
 	Layers       int      `json:"num_hidden_layers"`
-	Heads        int      `json:"num_attention_heads"`
+	Heads        heads    `json:"num_attention_heads"`
 	Activation   string   `json:"hidden_act"`
 	LayerNormEps *float32 `json:"layer_norm_eps"`
 	ImageSize    pair     `json:"image_size"`
 	PatchSize    pair     `json:"patch_size"`
 	SwiGLU       bool     `json:"use_swiglu_ffn"`
+	Window       pair     `json:"window_size"`
 	// timm
 	Architecture string `json:"architecture"`
 	GlobalPool   string `json:"global_pool"`
@@ -69,7 +83,8 @@ type configJSON struct {
 		PatchSize  pair   `json:"patch_size"`
 		Dim        int    `json:"embed_dim"`
 		Depth      int    `json:"depth"`
-		Heads      int    `json:"num_heads"`
+		Heads      heads  `json:"num_heads"`
+		Window     pair   `json:"window_size"`
 		GlobalPool string `json:"global_pool"`
 		Activation string `json:"act_layer"`
 	} `json:"model_args"`
@@ -88,7 +103,7 @@ type timmInput struct {
 
 // readSettings parses config.json and preprocessor_config.json; either may be nil.
 func readSettings(config, preprocessor []byte) (settings, error) {
-	s := settings{layerNormEps: defaultLayerNormEps, preprocess: imageNet}
+	s := settings{preprocess: imageNet}
 	if config != nil {
 		var c configJSON
 		if err := json.Unmarshal(config, &c); err != nil {
@@ -108,10 +123,13 @@ func readSettings(config, preprocessor []byte) (settings, error) {
 
 func (s *settings) apply(c configJSON) error {
 	eps, ok := modelTypes[c.ModelType]
+	if c.ModelType == "swinv2" {
+		return fmt.Errorf("model_type %q is Swin V2 (cosine attention, continuous positions), expected Swin V1: %w", c.ModelType, ErrLayout)
+	}
 	if !ok {
 		return fmt.Errorf("model_type %q, expected %s: %w", c.ModelType, strings.TrimPrefix(strings.Join(slices.Sorted(maps.Keys(modelTypes)), ", "), ", "), ErrLayout)
 	}
-	s.layerNormEps, s.swiGLU = eps, c.SwiGLU
+	s.layerNormEps, s.swiGLU, s.modelType = eps, c.SwiGLU, c.ModelType
 	for _, a := range []string{c.Activation, c.Args.Activation} {
 		if a != "" && a != "gelu" {
 			return fmt.Errorf("activation %q, expected gelu: %w", a, ErrLayout)
@@ -124,7 +142,12 @@ func (s *settings) apply(c configJSON) error {
 		s.layerNormEps = *c.LayerNormEps
 	}
 	s.dim, s.depth = or(c.HiddenSize, c.Args.Dim), or(c.Layers, c.Args.Depth)
-	s.heads = or(c.Heads, c.Args.Heads, timmHeads(c.Architecture))
+	s.heads = or(int(c.Heads), int(c.Args.Heads), timmHeads(c.Architecture))
+	window := or(c.Window, c.Args.Window)
+	if window[0] != window[1] {
+		return fmt.Errorf("window size %v, expected a square: %w", window, ErrLayout)
+	}
+	s.window = window[0]
 	patch := or(pair(c.PatchSize), c.Args.PatchSize)
 	if patch[0] != patch[1] {
 		return fmt.Errorf("patch size %v, expected a square: %w", patch, ErrLayout)

@@ -1,6 +1,6 @@
 // Each image's features as its task wants them, and what the task's head reads:
 //
-//   f = cls | LayerNorm(mean) or mean | cls and mean;   z = (f - runningMean) / sqrt(runningVar + statsEps), or f
+//   f = cls | LayerNorm(mean) or mean | cls and mean | normed mean;   z = (f - runningMean) / sqrt(runningVar + statsEps), or f
 //
 // normed [B, 2 D], class token and mean after the backbone's last norm; mean [B, D], before it; f, z [B, 2 D], zero beyond
 // the F elements of the image's mode. mix [B, columns] int32 says how and where in the arena (sdk/internal/backend/mixed.go),
@@ -24,7 +24,7 @@ layout(push_constant) uniform Push { uint B, D, columns; float normEps, statsEps
 
 // Columns of mix, and values of POOL.
 const uint POOL = 0u, NORM = 1u, STATS = 2u;
-const int POOL_MEAN = 1, POOL_CLS_MEAN = 2;
+const int POOL_MEAN = 1, POOL_CLS_MEAN = 2, POOL_NORM_MEAN = 3;
 
 uint align(uint n) { return (n + 63u) & ~63u; }
 
@@ -45,7 +45,7 @@ void main() {
     for (uint i = lane; i < 2u * D; i += LANES) {
         float v = 0.0, u = 0.0;
         if (i < width) {
-            v = pool == POOL_MEAN ? mean[at + i] : normed[2u * at + i];
+            v = pool == POOL_MEAN ? mean[at + i] : normed[2u * at + i + (pool == POOL_NORM_MEAN ? D : 0u)];
             if (pool == POOL_MEAN && norm >= 0) v = fma((v - mu) * r, arena[norm + i], arena[norm + align(D) + i]);
             u = v;
             if (stats >= 0) u = (v - arena[stats + i]) / sqrt(arena[stats + align(width) + i] + statsEps);

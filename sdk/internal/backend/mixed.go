@@ -75,7 +75,7 @@ func (r *Recorder) MixedAdapter(x Value, m Mixed, batch, block, bottleneck int) 
 
 // MixedFeatures makes each image's features as its task wants them, and what the task's head reads:
 //
-//	f = cls | LayerNorm(mean) or mean | cls and mean of the normed tokens      by MixPool
+//	f = cls | LayerNorm(mean) or mean | cls and mean | mean of the normed tokens      by MixPool
 //	z = (f - runningMean) / sqrt(runningVar + StatsEps), or f
 //
 // Normed [B, 2 D] is PoolCLSMean after the backbone's last norm, Mean [B, D] is PoolMean before it; f, z [B, 2 D], zero

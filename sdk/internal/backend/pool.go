@@ -4,9 +4,10 @@ package backend
 type PoolMode uint8
 
 const (
-	PoolCLS     PoolMode = iota // token 0
-	PoolMean                    // mean of the patch tokens, the first Prefix tokens left out
-	PoolCLSMean                 // both, concatenated
+	PoolCLS      PoolMode = iota // token 0
+	PoolMean                     // mean of the patch tokens, the first Prefix tokens left out
+	PoolCLSMean                  // both, concatenated
+	PoolNormMean                 // in a mix only: the mean of normed tokens
 )
 
 // Pool gathers tokens [B T, D] into features [B, F]; F is D, or 2 D for PoolCLSMean.

@@ -12,20 +12,22 @@ import (
 type Pool string
 
 // The poolings: the class token after the final norm; the mean of the patch tokens of the last block, then a norm of
-// the adapter's; class token and mean of the patch tokens, both after the final norm, side by side.
+// the adapter's; class token and mean of the patch tokens, both after the final norm, side by side; the mean of the patch
+// tokens after the final norm, as Swin has it.
 const (
-	PoolCLS     Pool = "cls"
-	PoolMean    Pool = "mean"
-	PoolCLSMean Pool = "cls_mean"
+	PoolCLS      Pool = "cls"
+	PoolMean     Pool = "mean"
+	PoolCLSMean  Pool = "cls_mean"
+	PoolNormMean Pool = "norm_mean"
 )
 
 // Check reports whether p is one of the poolings.
 func (p Pool) Check() error {
 	switch p {
-	case PoolCLS, PoolMean, PoolCLSMean:
+	case PoolCLS, PoolMean, PoolCLSMean, PoolNormMean:
 		return nil
 	}
-	return fmt.Errorf("pool %q, expected cls, mean or cls_mean", p)
+	return fmt.Errorf("pool %q, expected cls, mean, cls_mean or norm_mean", p)
 }
 
 // Interpolation is the filter that resizes images.
@@ -75,9 +77,36 @@ func CheckNormalisation(i Interpolation, mean, std [3]float32) error {
 type BackboneRef struct {
 	Name        string     `json:"name"`
 	Fingerprint string     `json:"fingerprint"` // of architecture and source weights, 64 hex digits
-	Dim         int        `json:"dim"`
+	Dim         int        `json:"dim"`         // of the first block's tokens
 	Depth       int        `json:"depth"`
-	Preprocess  Preprocess `json:"-"` // where an adapter's own preprocessing starts from
+	Stages      []int      `json:"stages,omitempty"` // blocks of a Swin's stages: each is twice as wide as the one before
+	Preprocess  Preprocess `json:"-"`                // where an adapter's own preprocessing starts from
+}
+
+// stage is the stage of block i and the block's number in it.
+func (r BackboneRef) stage(i int) (stage, block int) {
+	for s, n := range r.Stages {
+		if i < n {
+			return s, i
+		}
+		i -= n
+	}
+	return max(len(r.Stages)-1, 0), i
+}
+
+// BlockDim is the width of the tokens of block i.
+func (r BackboneRef) BlockDim(i int) int { s, _ := r.stage(i); return r.Dim << s }
+
+// FeatureDim is the width of the tokens after the last block.
+func (r BackboneRef) FeatureDim() int { return r.BlockDim(r.Depth - 1) }
+
+// BranchName is the prefix of the names of a block's branch, as the AdaptFormer authors have them; a Swin's blocks are
+// counted by stage.
+func (r BackboneRef) BranchName(i int) string {
+	if s, b := r.stage(i); len(r.Stages) > 0 {
+		return fmt.Sprintf("layers.%d.blocks.%d.adaptmlp.", s, b)
+	}
+	return fmt.Sprintf("blocks.%d.adaptmlp.", i)
 }
 
 // Metadata that every file of ours has: what it is, and in which version of its format.

@@ -9,10 +9,15 @@ type block struct {
 	norm1, norm2        backend.Norm
 	qkv, proj, fc1, fc2 backend.Frozen
 	swiglu              bool // of the MLP, else GELU
+
+	// Of a Swin, else nil.
+	table backend.Buffer // relative position bias
+	merge *merge         // before the first block of each stage but the first
 }
 
 // blockState is what a block's forward pass leaves for its backward pass.
 type blockState struct {
+	merged           mergeState    // of the patch merging before it
 	x, mid           backend.Value // the block's input; after the attention residual
 	stats1, stats2   backend.NormStats
 	qkv, o, lse      backend.Value
@@ -29,12 +34,12 @@ type blockState struct {
 //
 // x, y [B T, D]. The branch reads x' without LayerNorm, as the AdaptFormer authors' code does and unlike the paper's
 // formula; it is absent where br is nil. With train it keeps what backward needs.
-func (b *block) forward(r *backend.Recorder, x backend.Value, h backend.Heads, br *branch, train bool) (backend.Value, blockState) {
+func (b *block) forward(r *backend.Recorder, x backend.Value, a attention, br *branch, train bool) (backend.Value, blockState) {
 	s := blockState{x: x}
 	var n1, n2, z backend.Value
 	n1, s.stats1 = r.LayerNorm(x, b.norm1)
 	s.qkv = r.Linear(n1, b.qkv)
-	s.o, s.lse = r.Attention(s.qkv, h)
+	s.o, s.lse = a.forward(r, s.qkv)
 	s.mid = r.LinearResidual(s.o, b.proj, x)
 	n2, s.stats2 = r.LayerNorm(s.mid, b.norm2)
 	if b.swiglu {
@@ -67,7 +72,7 @@ func (b *block) backwardBranch(r *backend.Recorder, s blockState, br *branch, g 
 
 // backward records dL/dx from g = dL/dy, in place of g; dh is what backwardBranch returned, None without a branch.
 // The frozen weights have no gradient.
-func (b *block) backward(r *backend.Recorder, s blockState, h backend.Heads, g, dh backend.Value) backend.Value {
+func (b *block) backward(r *backend.Recorder, s blockState, a attention, g, dh backend.Value) backend.Value {
 	dz := r.LinearBackward(g, b.fc2, s.dgelu)
 	if b.swiglu {
 		dz = r.SwiGLUBackward(s.gate, dz)
@@ -78,7 +83,7 @@ func (b *block) backward(r *backend.Recorder, s blockState, h backend.Heads, g, 
 	}
 	g = r.LayerNormBackward(s.mid, b.norm2, s.stats2, dn2, g)
 	do := r.LinearBackward(g, b.proj, backend.None)
-	dqkv := r.AttentionBackward(s.qkv, s.o, s.lse, do, h)
+	dqkv := a.backward(r, s.qkv, s.o, s.lse, do)
 	dn1 := r.LinearBackward(dqkv, b.qkv, backend.None)
 	return r.LayerNormBackward(s.x, b.norm1, s.stats1, dn1, g)
 }

@@ -3,6 +3,7 @@ package nn
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,13 +26,9 @@ const (
 // BlockOutput names block i's output tokens [B, T, D].
 func BlockOutput(i int) string { return fmt.Sprintf("block.%d.output", i) }
 
-// BlockInput names the tokens that enter block i: the embedding or the output of the block below.
-func BlockInput(i int) string {
-	if i == 0 {
-		return TapEmbedding
-	}
-	return BlockOutput(i - 1)
-}
+// BlockInput names the tokens that enter block i [B, T, D]: the embedding or the output of the block below, in a Swin after
+// patch merging. For the number of blocks it names those that enter the final norm.
+func BlockInput(i int) string { return fmt.Sprintf("block.%d.input", i) }
 
 // ErrTap says that a name is no intermediate of this model.
 var ErrTap = errors.New("no such intermediate")
@@ -87,7 +84,7 @@ func (v *ViT) NewForward(c ForwardConfig) (*Forward, error) {
 	input := p.input()
 	p.run(input)
 	if missing := p.missing(); missing != "" && p.err() == nil {
-		return nil, errors.WithMessagef(ErrTap, "%q, expected embedding, block.N.output, probs.N (N below %d), tokens, features%s%s", missing,
+		return nil, errors.WithMessagef(ErrTap, "%q, expected embedding, block.N.input, block.N.output, probs.N (N below %d), tokens, features%s%s", missing,
 			v.cfg.Depth, ifElse(c.Task != nil || c.mixed != nil, ", logits", ""), ifElse(v.head != nil, ", logits_original", ""))
 	}
 	prog, err := p.r.Finish()
@@ -100,7 +97,7 @@ func (v *ViT) NewForward(c ForwardConfig) (*Forward, error) {
 	}
 	f := &Forward{exec: exec, input: input, mix: p.mix.Mix, shape: prog.Shape(input), taps: p.taps, shapes: map[string]tensor.Shape{}}
 	for name, t := range p.taps {
-		f.shapes[name] = p.imageShape(prog.Shape(t))
+		f.shapes[name] = p.imageShape(name, prog.Shape(t))
 	}
 	return f, nil
 }
@@ -153,13 +150,13 @@ func (f *Forward) Close() error {
 
 // pass records one walk through the network.
 type pass struct {
-	r     *backend.Recorder
-	v     *ViT
-	c     ForwardConfig
-	heads backend.Heads
-	want  map[string]bool
-	taps  map[string]backend.Value
-	mix   backend.Mixed
+	r      *backend.Recorder
+	v      *ViT
+	c      ForwardConfig
+	places []place // by block
+	want   map[string]bool
+	taps   map[string]backend.Value
+	mix    backend.Mixed
 
 	grads  backend.Buffer // set in training: the walk keeps what the backward pass needs
 	key    backend.Value  // of the dropout, None without
@@ -171,8 +168,7 @@ type pass struct {
 
 func newPass(v *ViT, c ForwardConfig) *pass {
 	p := &pass{r: backend.NewRecorder(), v: v, c: c, want: map[string]bool{}, taps: map[string]backend.Value{},
-		states: make([]blockState, v.cfg.Depth),
-		heads:  backend.Heads{Batch: c.Batch, Tokens: v.Tokens(c.Height, c.Width), Count: v.cfg.Heads}}
+		states: make([]blockState, v.cfg.Depth)}
 	for _, t := range c.Taps {
 		p.want[t] = true
 	}
@@ -180,6 +176,11 @@ func newPass(v *ViT, c ForwardConfig) *pass {
 	if c.Batch <= 0 || c.Height < patch || c.Width < patch || c.Height%patch != 0 || c.Width%patch != 0 {
 		p.r.Fail(errors.WithMessagef(tensor.ErrShape, "input of %d images of %d x %d pixels, expected sides that are multiples of the patch %d",
 			c.Batch, c.Height, c.Width, patch))
+	}
+	for i := range v.cfg.Depth {
+		if p.err() == nil {
+			p.places = append(p.places, v.place(i, c.Batch, c.Height, c.Width))
+		}
 	}
 	if c.From < Features || c.From > AtBlock(v.cfg.Depth) {
 		p.r.Fail(errors.Errorf("pass from block %d, the backbone has %d", c.From-1, v.cfg.Depth))
@@ -206,7 +207,11 @@ func (p *pass) input() backend.Value {
 	case Features:
 		return p.r.Input("features", p.c.Batch, p.v.featureWidth(p.pool()))
 	}
-	return p.r.Input("tokens", p.heads.Batch*p.heads.Tokens, p.v.cfg.Dim)
+	if p.err() != nil {
+		return backend.None
+	}
+	at := p.places[min(p.c.From.block(p.v.cfg.Depth), p.v.cfg.Depth-1)]
+	return p.r.Input("tokens", p.c.Batch*at.tokens, at.dim)
 }
 
 func (p *pass) pool() adapter.Pool {
@@ -242,10 +247,16 @@ func (p *pass) embed(image backend.Value) backend.Value {
 		r.Fail(err)
 		return backend.None
 	}
-	d := v.cfg.Dim
-	return r.PatchEmbed(image, r.Param("patch_embed.weight", v.patch, 0, d, 3*v.cfg.Patch*v.cfg.Patch),
-		r.Param("patch_embed.bias", v.patchBias, 0, d), r.Param("prefix", v.prefix, 0, v.cfg.PrefixTokens(), d),
-		r.Param("pos_embed", pos, 0, gh*gw, d), v.cfg.Patch)
+	d, prefix := v.cfg.Dim, backend.None
+	if v.prefix != nil {
+		prefix = r.Param("prefix", v.prefix, 0, v.cfg.PrefixTokens(), d)
+	}
+	x := r.PatchEmbed(image, r.Param("patch_embed.weight", v.patch, 0, d, 3*v.cfg.Patch*v.cfg.Patch),
+		r.Param("patch_embed.bias", v.patchBias, 0, d), prefix, r.Param("pos_embed", pos, 0, gh*gw, d), v.cfg.Patch)
+	if v.stemNorm != nil {
+		x, _ = r.LayerNorm(x, *v.stemNorm)
+	}
+	return x
 }
 
 // run records the walk from the input to the last tap; in training to the features, which it returns.
@@ -263,20 +274,46 @@ func (p *pass) run(x backend.Value) (features backend.Value) {
 			return backend.None
 		}
 	}
-	for i := p.c.From.block(p.v.cfg.Depth); i < p.v.cfg.Depth; i++ {
+	first := p.c.From.block(p.v.cfg.Depth)
+	for i := first; i < p.v.cfg.Depth; i++ {
+		if i > first {
+			x = p.enter(i, x)
+		}
+		if p.tap(BlockInput(i), x) {
+			return backend.None
+		}
 		x = p.block(i, x)
 		if name := fmt.Sprintf("probs.%d", i); p.want[name] {
-			p.tap(name, p.r.AttentionProbs(p.states[i].qkv, p.states[i].lse, p.heads))
+			p.tap(name, p.places[i].probs(p.r, p.states[i].qkv, p.states[i].lse))
 		}
 		if p.tap(BlockOutput(i), x) {
 			return backend.None
 		}
+	}
+	if p.tap(BlockInput(p.v.cfg.Depth), x) {
+		return backend.None
 	}
 	p.last = x
 	if p.c.mixed != nil {
 		return p.featuresMixed(x)
 	}
 	return p.features(x)
+}
+
+// enter records what stands between block i and the one below: patch merging, where a stage begins.
+func (p *pass) enter(i int, x backend.Value) backend.Value {
+	if m := p.v.blocks[i].merge; m != nil {
+		x, p.states[i].merged = m.forward(p.r, x, p.places[i-1].grid)
+	}
+	return x
+}
+
+// leave records its gradient.
+func (p *pass) leave(i int, g backend.Value) backend.Value {
+	if m := p.v.blocks[i].merge; m != nil {
+		return m.backward(p.r, p.states[i].merged, g, p.places[i-1].grid)
+	}
+	return g
 }
 
 // block records block i with the branches that it has.
@@ -291,7 +328,9 @@ func (p *pass) block(i int, x backend.Value) (y backend.Value) {
 			br.dropout = backend.Dropout{P: p.c.Task.cfg.Dropout, Key: p.key, Stream: uint32(i)}
 		}
 	}
-	y, p.states[i] = p.v.blocks[i].forward(p.r, x, p.heads, br, p.training())
+	y, s := p.v.blocks[i].forward(p.r, x, p.places[i], br, p.training())
+	s.merged = p.states[i].merged
+	p.states[i] = s
 	return y
 }
 
@@ -338,12 +377,15 @@ var errNoTokens = errors.WithMessage(tensor.ErrShape, "the backbone's final norm
 func (p *pass) original(x, tokens backend.Value) {
 	v, r, prefix := p.v, p.r, p.v.cfg.PrefixTokens()
 	var f backend.Value
-	if v.cfg.FCNorm {
+	switch {
+	case v.cfg.FCNorm:
 		f, _ = r.LayerNorm(r.Pool(x, backend.PoolMean, p.c.Batch, prefix), v.norm)
-	} else {
+	case v.cfg.Swin():
+		f = r.Pool(tokens, backend.PoolMean, p.c.Batch, prefix)
+	default:
 		f = r.Pool(tokens, backend.PoolCLS, p.c.Batch, prefix)
 	}
-	p.tap(TapOriginal, r.Affine(f, r.Param("head.weight", v.head, 0, v.classes, v.cfg.Dim), r.Param("head.bias", v.headBias, 0, v.classes)))
+	p.tap(TapOriginal, r.Affine(f, r.Param("head.weight", v.head, 0, v.classes, v.cfg.FeatureDim()), r.Param("head.bias", v.headBias, 0, v.classes)))
 }
 
 // classify records the task's head on the features, where somebody asked for logits; in training the step does.
@@ -354,10 +396,10 @@ func (p *pass) classify(f backend.Value) {
 	}
 }
 
-// imageShape splits the rows of a token matrix [B T, D] into [B, T, D].
-func (p *pass) imageShape(s tensor.Shape) tensor.Shape {
-	if len(s) == 2 && s[0] == p.heads.Batch*p.heads.Tokens {
-		return tensor.Shape{p.heads.Batch, p.heads.Tokens, s[1]}
+// imageShape splits the rows of a token matrix [B T, D] into [B, T, D]; what has a row an image stays as it is.
+func (p *pass) imageShape(name string, s tensor.Shape) tensor.Shape {
+	if vectors := []string{TapFeatures, TapLogits, TapOriginal, "logits_train", "dlogits", "dfeatures"}; len(s) == 2 && !slices.Contains(vectors, name) {
+		return tensor.Shape{p.c.Batch, s[0] / p.c.Batch, s[1]}
 	}
 	return s
 }
@@ -370,8 +412,12 @@ func ParseTap(name string, depth int) error {
 	}
 	var number string
 	if rest, ok := strings.CutPrefix(name, "block."); ok {
-		if rest, ok = strings.CutSuffix(rest, ".output"); ok {
-			number = rest
+		number = strings.TrimSuffix(rest, ".output")
+		if number == rest {
+			number = strings.TrimSuffix(rest, ".input")
+		}
+		if number == rest {
+			number = ""
 		}
 	} else if rest, ok := strings.CutPrefix(name, "probs."); ok {
 		number = rest
@@ -379,5 +425,5 @@ func ParseTap(name string, depth int) error {
 	if n, err := strconv.Atoi(number); err == nil && n >= 0 && n < depth && strconv.Itoa(n) == number {
 		return nil
 	}
-	return errors.WithMessagef(ErrTap, "%q, expected embedding, block.N.output, probs.N (N below %d), tokens, features, logits or logits_original", name, depth)
+	return errors.WithMessagef(ErrTap, "%q, expected embedding, block.N.input, block.N.output, probs.N (N below %d), tokens, features, logits or logits_original", name, depth)
 }

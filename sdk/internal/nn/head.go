@@ -8,14 +8,14 @@ import (
 // featureWidth is F, the width of the pooled vector.
 func (v *ViT) featureWidth(p adapter.Pool) int {
 	if p == adapter.PoolCLSMean {
-		return 2 * v.cfg.Dim
+		return 2 * v.cfg.FeatureDim()
 	}
-	return v.cfg.Dim
+	return v.cfg.FeatureDim()
 }
 
 func poolMode(p adapter.Pool) backend.PoolMode {
 	switch p {
-	case adapter.PoolMean:
+	case adapter.PoolMean, adapter.PoolNormMean:
 		return backend.PoolMean
 	case adapter.PoolCLSMean:
 		return backend.PoolCLSMean

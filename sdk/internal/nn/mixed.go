@@ -28,7 +28,7 @@ func (p *pass) forwardMixed(i int, x backend.Value) backend.Value {
 	var n1, n2, z backend.Value
 	n1, s.stats1 = r.LayerNorm(x, b.norm1)
 	s.qkv = r.Linear(n1, b.qkv)
-	s.o, s.lse = r.Attention(s.qkv, p.heads)
+	s.o, s.lse = p.places[i].forward(r, s.qkv)
 	s.mid = r.LinearResidual(s.o, b.proj, x)
 	n2, s.stats2 = r.LayerNorm(s.mid, b.norm2)
 	r.MixedAdapter(s.mid, p.mix, p.c.Batch, i, p.c.mixed.bottleneck)

@@ -85,6 +85,9 @@ var parityCases = []parityCase{
 	{"dinov2", "hf", quant.F32, "par", "par", []string{"ce"}},
 	{"registers", "model", quant.F32, "par", "par", []string{"ce"}},
 	{"dinov2_resample", "hf", quant.F32, "linear", "linear", []string{"ce"}},
+	{"swin", "timm", quant.F32, "par", "par", []string{"ce", "bce"}},
+	{"swin", "hf", quant.F32, "par", "par", []string{"ce"}},
+	{"swin", "ms.pth", quant.F32, "range", "range", []string{"ce"}},
 }
 
 func TestParity(t *testing.T) {
@@ -97,6 +100,9 @@ func TestParity(t *testing.T) {
 
 func (c parityCase) run(t *testing.T, be backend.Backend, tol tolerance) {
 	host := importBackbone(t, c.scheme, c.folder, c.layout)
+	if host.Config().Swin() && strings.HasPrefix(be.Info().ID, "vulkan") {
+		t.Skip("no window attention on Vulkan yet")
+	}
 	v, err := nn.NewViT(be, host, nn.FloatActivations)
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +117,7 @@ func (c parityCase) run(t *testing.T, be backend.Backend, tol tolerance) {
 	want := open(t, c.folder, "expect."+c.expect+".safetensors")
 	if c.scheme == quant.F32 {
 		plain := open(t, c.folder, "backbone.safetensors")
-		checkForward(t, v, nil, adapter.PoolCLS, image, plain, tol, []string{"embedding", "tokens", "features", "logits_original"})
+		checkForward(t, v, nil, plainPool(host.Config()), image, plain, tol, []string{"embedding", "tokens", "features", "logits_original"})
 	}
 	task, err := nn.NewTask(v, a)
 	if err != nil {
@@ -123,6 +129,14 @@ func (c parityCase) run(t *testing.T, be backend.Backend, tol tolerance) {
 		y := nn.Targets{Classes: in.ints("target"), Flags: in.floats("target_multi").Data}
 		c.gradients(t, v, a, loss, image, y, want, tol)
 	}
+}
+
+// plainPool is the pooling of the features in backbone.safetensors.
+func plainPool(c model.Config) adapter.Pool {
+	if c.Swin() {
+		return adapter.PoolNormMean
+	}
+	return adapter.PoolCLS
 }
 
 // checkForward compares every block's output, the attention probabilities that the file has and the named taps.
@@ -155,6 +169,9 @@ func checkForward(t *testing.T, v *nn.ViT, task *nn.Task, pool adapter.Pool, ima
 			got := tensor.New(f.Shape(name)...)
 			if err := f.Read(name, got.Data); err != nil {
 				return err
+			}
+			if s := w.Shape; len(s) == 4 && !strings.HasPrefix(name, "probs.") { // a Swin's grid
+				w.Shape = tensor.Shape{s[0], s[1] * s[2], s[3]}
 			}
 			if !got.Shape.Equal(w.Shape) {
 				t.Errorf("%s is %v, expected %v", name, got.Shape, w.Shape)

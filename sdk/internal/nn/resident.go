@@ -35,20 +35,20 @@ type part struct {
 
 // NewResident lays out a, which must have been made for a backbone of v's width and depth. Nothing is copied.
 func (v *ViT) NewResident(a *adapter.Adapter) (*Resident, error) {
-	c, d := a.Config(), v.cfg.Dim
+	c, d := a.Config(), v.cfg.FeatureDim()
 	t := &Resident{host: a, at: -1, classes: len(c.Labels), features: v.featureWidth(c.Pool), first: v.cfg.Depth,
 		bottleneck: (c.Bottleneck + 3) / 4 * 4, mix: make([]int32, backend.MixBlock+v.cfg.Depth)}
 	for i := range t.mix {
 		t.mix[i] = -1
 	}
-	t.mix[backend.MixPool] = int32(poolMode(c.Pool))
+	t.mix[backend.MixPool] = int32(mixMode(c.Pool))
 	t.mix[backend.MixClasses], t.mix[backend.MixBottleneck] = int32(t.classes), int32(t.bottleneck)
 	t.mix[backend.MixScale] = int32(math.Float32bits(c.Scale))
 	for _, i := range c.Blocks {
 		if i < 0 || i >= v.cfg.Depth {
 			return nil, errors.WithMessagef(tensor.ErrShape, "adapter has a branch in block %d, the backbone has %d blocks", i+1, v.cfg.Depth)
 		}
-		t.addBranch(i, d, c.Bottleneck)
+		t.addBranch(v.cfg.Ref().BranchName(i), i, v.cfg.BlockDim(i), c.Bottleneck)
 		t.first = min(t.first, i)
 	}
 	if c.Pool == adapter.PoolMean {
@@ -81,8 +81,8 @@ func (t *Resident) add(name string, rows, cols, stride int) int32 {
 
 // addBranch appends a branch as backend.BranchParts has it. The bottleneck is padded with zeros to whole vectors, which
 // changes no value.
-func (t *Resident) addBranch(block, d, r int) {
-	p, at := branchName(block), t.size
+func (t *Resident) addBranch(p string, block, d, r int) {
+	at := t.size
 	bias, up, upBias, size := backend.BranchParts(d, t.bottleneck)
 	t.mix[backend.MixBlock+block] = int32(at)
 	t.parts = append(t.parts, part{p + "down_proj.weight", at, r, d, d}, part{p + "down_proj.bias", at + bias, 1, r, r},
@@ -135,11 +135,19 @@ func isOffset(column int) bool {
 	return slices.Contains([]int{backend.MixNorm, backend.MixStats, backend.MixHead}, column) || column >= backend.MixBlock
 }
 
+// mixMode is poolMode for a mix, which says apart whether the mean is one of normed tokens.
+func mixMode(p adapter.Pool) backend.PoolMode {
+	if p == adapter.PoolNormMean {
+		return backend.PoolNormMean
+	}
+	return poolMode(p)
+}
+
 // plainRow is the row of an image without a task.
 func plainRow(dst []int32, p adapter.Pool) {
 	for i := range dst {
 		dst[i] = -1
 	}
-	dst[backend.MixPool], dst[backend.MixClasses] = int32(poolMode(p)), 0
+	dst[backend.MixPool], dst[backend.MixClasses] = int32(mixMode(p)), 0
 	dst[backend.MixBottleneck], dst[backend.MixScale] = 0, 0
 }

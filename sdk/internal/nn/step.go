@@ -99,7 +99,7 @@ func (v *ViT) NewStep(t *Task, o *Optimizer, c StepConfig) (*Step, error) {
 	}
 	s.shape = prog.Shape(s.input)
 	for name, tap := range s.taps {
-		s.shapes[name] = p.imageShape(prog.Shape(tap))
+		s.shapes[name] = p.imageShape(name, prog.Shape(tap))
 	}
 	s.exec, err = v.be.Compile(prog)
 	return s, err
@@ -145,9 +145,12 @@ func (p *pass) backward(s *Step, dfeatures backend.Value, c StepConfig) {
 		if i == lowest && !c.Gradients {
 			return
 		}
-		g = v.blocks[i].backward(r, p.states[i], p.heads, g, dh)
+		g = v.blocks[i].backward(r, p.states[i], p.places[i], g, dh)
 		if c.Gradients {
 			s.keep(p, fmt.Sprintf("dblock_input.%d", i), g)
+		}
+		if i > p.c.From.block(v.cfg.Depth) {
+			g = p.leave(i, g)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
@@ -24,6 +23,7 @@ const fcNormEps = 1e-6
 // Safe for concurrent reading; one trainer at a time may change it.
 type Task struct {
 	cfg      adapter.Config
+	backbone adapter.Ref
 	features int // F, the width of the pooled vector
 	layout   layout
 	params   backend.Buffer
@@ -57,17 +57,17 @@ func (l *layout) param(r *backend.Recorder, b backend.Buffer, name string) backe
 // NewTask makes a resident on v's device. The adapter must have been made for a backbone of v's width and depth.
 func NewTask(v *ViT, a *adapter.Adapter) (*Task, error) {
 	c := a.Config()
-	t := &Task{cfg: c, features: v.featureWidth(c.Pool), resources: resources{be: v.be},
+	t := &Task{cfg: c, backbone: v.cfg.Ref(), features: v.featureWidth(c.Pool), resources: resources{be: v.be},
 		layout: layout{shapes: map[string]tensor.Shape{}, at: map[string]int{}}}
 	for _, i := range c.Blocks {
 		if i < 0 || i >= v.cfg.Depth {
 			return nil, errors.WithMessagef(tensor.ErrShape, "adapter has a branch in block %d, the backbone has %d blocks", i+1, v.cfg.Depth)
 		}
-		p := branchName(i)
-		t.layout.add(p+"down_proj.weight", c.Bottleneck, v.cfg.Dim)
+		p, d := t.backbone.BranchName(i), v.cfg.BlockDim(i)
+		t.layout.add(p+"down_proj.weight", c.Bottleneck, d)
 		t.layout.add(p+"down_proj.bias", c.Bottleneck)
-		t.layout.add(p+"up_proj.weight", v.cfg.Dim, c.Bottleneck)
-		t.layout.add(p+"up_proj.bias", v.cfg.Dim)
+		t.layout.add(p+"up_proj.weight", d, c.Bottleneck)
+		t.layout.add(p+"up_proj.bias", d)
 	}
 	t.layout.add(t.headName()+"weight", len(c.Labels), t.features)
 	t.layout.add(t.headName()+"bias", len(c.Labels))
@@ -152,8 +152,6 @@ func (t *Task) Tensors() (map[string]tensor.Tensor, error) {
 	return out, nil
 }
 
-func branchName(block int) string { return fmt.Sprintf("blocks.%d.adaptmlp.", block) }
-
 // headName is the prefix of the head's linear layer: the authors wrap it with the BatchNorm in a sequence.
 func (t *Task) headName() string {
 	if t.cfg.HeadNorm {
@@ -192,7 +190,7 @@ func (t *Task) branchAt(i int) *branch {
 	if t == nil || !slices.Contains(t.cfg.Blocks, i) {
 		return nil
 	}
-	return &branch{task: t, name: branchName(i), scale: t.cfg.Scale}
+	return &branch{task: t, name: t.backbone.BranchName(i), scale: t.cfg.Scale}
 }
 
 func (b *branch) param(r *backend.Recorder, leaf string) backend.Value {

@@ -19,7 +19,8 @@ type ViT struct {
 	cfg  model.Config
 	acts Activations
 
-	patch, patchBias, prefix backend.Buffer
+	patch, patchBias, prefix backend.Buffer // prefix is nil where there are no such tokens
+	stemNorm                 *backend.Norm  // of the embedded patches, in a Swin
 	blocks                   []block
 	norm                     backend.Norm   // of the tokens; of the pooled vector where cfg.FCNorm
 	head, headBias           backend.Buffer // the checkpoint's own classifier, nil where it has none
@@ -110,6 +111,11 @@ func (a Activations) apply(b *block) {
 		token, columns = 0, 0
 	}
 	b.qkv.Block, b.proj.Block, b.fc1.Block, b.fc2.Block = token, columns, token, columns
+	if b.merge != nil {
+		m := *b.merge
+		m.reduction.Block, m.reduction.GradBlock = token, columns
+		b.merge = &m
+	}
 	for _, f := range []*backend.Frozen{&b.qkv, &b.proj, &b.fc1, &b.fc2} {
 		f.GradBlock = columns
 	}
@@ -137,17 +143,30 @@ func NewViT(be backend.Backend, b *model.Backbone, acts Activations) (*ViT, erro
 	}
 	v.patch = v.floats("patch_embed.proj.weight", b.Float("patch_embed.proj.weight"))
 	v.patchBias = v.floats("patch_embed.proj.bias", b.Float("patch_embed.proj.bias"))
-	v.prefix = v.floats("prefix", b.Prefix())
+	if prefix := b.Prefix(); len(prefix) > 0 {
+		v.prefix = v.floats("prefix", prefix)
+	}
+	if c.Swin() {
+		n := norm("patch_embed.norm")
+		v.stemNorm = &n
+	}
 	for i := range c.Depth {
 		at := func(layer string) backend.Frozen {
-			name := fmt.Sprintf("blocks.%d.%s", i, layer)
+			name := c.BlockName(i, layer)
 			m, bias := b.Linear(i, layer)
 			defer b.Idle(i, layer)
 			return v.frozen(name, m, bias)
 		}
 		v.blocks = append(v.blocks, block{
-			norm1: norm(fmt.Sprintf("blocks.%d.norm1", i)), norm2: norm(fmt.Sprintf("blocks.%d.norm2", i)),
+			norm1: norm(c.BlockName(i, "norm1")), norm2: norm(c.BlockName(i, "norm2")),
 			qkv: at("attn.qkv"), proj: at("attn.proj"), fc1: at("mlp.fc1"), fc2: at("mlp.fc2"), swiglu: c.SwiGLU})
+		if c.Swin() {
+			v.blocks[i].table = v.floats("bias table", b.BiasTable(i))
+		}
+		if stage, ok := c.Merges(i); ok {
+			m, bias := b.Reduction(stage)
+			v.blocks[i].merge = &merge{norm: norm(model.MergeNorm(stage)), reduction: v.frozen("reduction", m, bias)}
+		}
 	}
 	for i := range v.blocks {
 		acts.apply(&v.blocks[i])
@@ -169,7 +188,7 @@ func (v *ViT) With(acts Activations) (*ViT, error) {
 	if err := acts.check(v.be, v.host.Scheme()); err != nil {
 		return nil, err
 	}
-	w := &ViT{be: v.be, host: v.host, cfg: v.cfg, acts: acts, patch: v.patch, patchBias: v.patchBias, prefix: v.prefix,
+	w := &ViT{be: v.be, host: v.host, cfg: v.cfg, acts: acts, patch: v.patch, patchBias: v.patchBias, prefix: v.prefix, stemNorm: v.stemNorm,
 		blocks: slices.Clone(v.blocks), norm: v.norm, head: v.head, headBias: v.headBias, classes: v.classes,
 		positions: map[[2]int]backend.Buffer{}, resources: resources{be: v.be}}
 	for i := range w.blocks {
@@ -186,11 +205,6 @@ func (v *ViT) Activations() Activations { return v.acts }
 
 // Backend is the device that holds the weights.
 func (v *ViT) Backend() backend.Backend { return v.be }
-
-// Tokens is the number of tokens of an image of the given size in pixels: prefix tokens and patches.
-func (v *ViT) Tokens(height, width int) int {
-	return v.cfg.PrefixTokens() + height/v.cfg.Patch*(width/v.cfg.Patch)
-}
 
 // positionsFor returns the patch positions resampled to a grid, uploading them at first use.
 func (v *ViT) positionsFor(gh, gw int) (backend.Buffer, error) {

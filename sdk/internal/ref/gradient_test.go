@@ -36,7 +36,7 @@ func (c gradientCase) worst(claimed []float64) float64 {
 func TestGradients(t *testing.T) {
 	const bound = 1e-8
 	for _, c := range slices.Concat(normGradients(), linearGradients(), attentionGradients(), branchGradients(),
-		poolGradients(), lossGradients(), swiGLUGradients()) {
+		poolGradients(), lossGradients(), swiGLUGradients(), windowGradients(), mergeGradients()) {
 		t.Run(c.name, func(t *testing.T) {
 			if e := c.worst(c.grad); !(e < bound) {
 				t.Errorf("error %.3g, allowed %.3g", e, bound)

@@ -36,6 +36,8 @@ func Run(t *testing.T, open func(t *testing.T) backend.Backend, tol Tolerance) {
 		{"linear_int8", testLinearInt8},
 		{"linear_bwd_x", testLinearBackward},
 		{"attention", testAttention},
+		{"windowattention", testWindowAttention},
+		{"patchmerge", testPatchMerge},
 		{"adaptdown", testAdaptDown},
 		{"mixed", testMixed},
 		{"matmul", testMatMul},

@@ -9,7 +9,11 @@ type patches struct{ batch, height, width, size, prefix, dim int }
 // has zero rows for the prefix tokens, so that the whole batch is one product.
 func (d *device) patchEmbed(e *executable, o *backend.PatchEmbed) func() {
 	s := e.Shape(o.Image)
-	pre, dim := matrix(e, o.Prefix)
+	_, dim := matrix(e, o.Pos)
+	pre := 0
+	if o.Prefix != backend.None {
+		pre, _ = matrix(e, o.Prefix)
+	}
 	p := patches{batch: s[0], height: s[2], width: s[3], size: o.Patch, prefix: pre, dim: dim}
 	tokens, pixels := p.prefix+p.count(), 3*p.size*p.size
 	unfolded := e.Scratch(p.batch * tokens * pixels)

@@ -80,9 +80,12 @@ func (e *Executable[T]) mixedAdapter(o *backend.MixedAdapter) (func() error, err
 func (m Mix[T]) Features(f, normed, mean []T, image int) int {
 	mode, d := m.Mode(image), len(mean)
 	clear(f)
-	if mode == backend.PoolMean {
+	switch mode {
+	case backend.PoolMean:
 		copy(f, mean)
-	} else {
+	case backend.PoolNormMean:
+		copy(f, normed[d:])
+	default:
 		copy(f, normed[:mode.Width(d)])
 	}
 	return mode.Width(d)

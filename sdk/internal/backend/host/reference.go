@@ -12,7 +12,7 @@ func (e *Executable[T]) reference(op backend.Op) (func() error, error) {
 	switch o := op.(type) {
 	case *backend.PatchEmbed:
 		s := e.Shape(o.Image)
-		g := ref.Patches{Batch: s[0], Height: s[2], Width: s[3], Size: o.Patch, Prefix: e.Shape(o.Prefix)[0], Dim: e.Shape(o.X)[1]}
+		g := ref.Patches{Batch: s[0], Height: s[2], Width: s[3], Size: o.Patch, Prefix: e.prefix(o), Dim: e.Shape(o.X)[1]}
 		return always(func() { ref.PatchEmbed(f(o.X), f(o.Image), f(o.Weight), f(o.Bias), f(o.Prefix), f(o.Pos), g) })
 	case *backend.LayerNorm:
 		m, d := e.matrix(o.X)
@@ -37,6 +37,25 @@ func (e *Executable[T]) reference(op backend.Op) (func() error, error) {
 	case *backend.AttentionBackward:
 		h := e.heads(o.Heads, o.QKV)
 		return always(func() { ref.AttentionBackward(f(o.DQKV), f(o.Delta), f(o.QKV), f(o.O), f(o.LSE), f(o.DO), h) })
+	case *backend.WindowAttention:
+		w := e.windows(o.Windows, o.QKV)
+		return always(func() { ref.WindowAttention(f(o.O), f(o.LSE), f(o.QKV), f(o.Pad), f(o.Table), w) })
+	case *backend.WindowProbs:
+		w := e.windows(o.Windows, o.QKV)
+		return always(func() { ref.WindowProbs(f(o.P), f(o.QKV), f(o.Pad), f(o.Table), w) })
+	case *backend.WindowAttentionBackward:
+		w := e.windows(o.Windows, o.QKV)
+		return always(func() {
+			ref.WindowAttentionBackward(f(o.DQKV), f(o.Delta), f(o.QKV), f(o.Pad), f(o.Table), f(o.O), f(o.LSE), f(o.DO), w)
+		})
+	case *backend.PatchMerge:
+		g := e.grid(o.Grid, o.X)
+		return always(func() {
+			ref.PatchMerge(f(o.Y), f(o.Mean), f(o.Rstd), f(o.X), f(o.Gamma), f(o.Beta), float64(o.Eps), g)
+		})
+	case *backend.PatchMergeBackward:
+		g := e.grid(o.Grid, o.X)
+		return always(func() { ref.PatchMergeBackward(f(o.DX), f(o.X), f(o.Gamma), f(o.Mean), f(o.Rstd), f(o.DY), g) })
 	case *backend.AdaptDown:
 		m, d := e.matrix(o.X)
 		_, r := e.matrix(o.H)
@@ -161,6 +180,22 @@ func (e *Executable[T]) dropout(o *backend.AdaptDown) ref.Dropout {
 
 func (e *Executable[T]) heads(h backend.Heads, qkv backend.Value) ref.Heads {
 	return ref.Heads{Batch: h.Batch, Tokens: h.Tokens, Count: h.Count, Dim: e.Shape(qkv)[1] / (3 * h.Count)}
+}
+
+// prefix is the number of tokens that belong to no patch.
+func (e *Executable[T]) prefix(o *backend.PatchEmbed) int {
+	if o.Prefix == backend.None {
+		return 0
+	}
+	return e.Shape(o.Prefix)[0]
+}
+
+func (e *Executable[T]) windows(w backend.Windows, qkv backend.Value) ref.Windows {
+	return ref.Windows{Batch: w.Batch, Count: w.Count, Dim: e.Shape(qkv)[1] / (3 * w.Count), Layout: w.Layout}
+}
+
+func (e *Executable[T]) grid(g backend.Grid, x backend.Value) ref.Grid {
+	return ref.Grid{Batch: g.Batch, Rows: g.Rows, Columns: g.Columns, Dim: e.Shape(x)[1]}
 }
 
 func (e *Executable[T]) pooling(mode backend.PoolMode, batch, prefix int, tokens backend.Value) ref.Pooling {
