@@ -96,6 +96,14 @@ func (d *device) compile(e *executable, op backend.Op) func() {
 		return d.attention(e, o)
 	case *backend.AttentionBackward:
 		return d.attentionBackward(e, o)
+	case *backend.WindowAttention:
+		return d.windowAttention(e, o)
+	case *backend.WindowAttentionBackward:
+		return d.windowAttentionBackward(e, o)
+	case *backend.PatchMerge:
+		return d.patchMerge(e, o)
+	case *backend.PatchMergeBackward:
+		return d.patchMergeBackward(e, o)
 	case *backend.AdaptDown:
 		return d.adaptDown(e, o)
 	case *backend.AdaptDownBackward:
