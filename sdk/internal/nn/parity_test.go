@@ -100,9 +100,6 @@ func TestParity(t *testing.T) {
 
 func (c parityCase) run(t *testing.T, be backend.Backend, tol tolerance) {
 	host := importBackbone(t, c.scheme, c.folder, c.layout)
-	if host.Config().Swin() && strings.HasPrefix(be.Info().ID, "vulkan") {
-		t.Skip("no window attention on Vulkan yet")
-	}
 	v, err := nn.NewViT(be, host, nn.FloatActivations)
 	if err != nil {
 		t.Fatal(err)

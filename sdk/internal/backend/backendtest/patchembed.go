@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 )
 
 type embedSize struct{ batch, height, width, patch, prefix, dim int }
@@ -17,12 +19,16 @@ func (c embedSize) record(g *graph, swapChannels bool) {
 		}
 	}
 	grid := c.height / c.patch * (c.width / c.patch)
+	prefix := backend.None
+	if c.prefix > 0 {
+		prefix = g.param("prefix", c.prefix, c.dim)
+	}
 	g.read("x", g.PatchEmbed(image, g.param("weight", c.dim, 3*c.patch*c.patch), g.param("bias", c.dim),
-		g.param("prefix", c.prefix, c.dim), g.param("pos", grid, c.dim), c.patch))
+		prefix, g.param("pos", grid, c.dim), c.patch))
 }
 
 func testPatchEmbed(t *testing.T, s suite) {
-	for _, c := range []embedSize{{1, 1, 1, 1, 1, 1}, {2, 6, 4, 2, 1, 7}, {1, 28, 42, 14, 5, 67}, {3, 16, 16, 16, 1, 64}} {
+	for _, c := range []embedSize{{1, 1, 1, 1, 1, 1}, {2, 6, 4, 2, 1, 7}, {1, 28, 42, 14, 5, 67}, {3, 16, 16, 16, 1, 64}, {2, 8, 12, 4, 0, 24}} {
 		s.check(t, fmt.Sprintf("%d of %dx%d patch %d prefix %d dim %d", c.batch, c.height, c.width, c.patch, c.prefix, c.dim),
 			func(g *graph) { c.record(g, false) })
 	}

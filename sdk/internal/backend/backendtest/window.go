@@ -1,7 +1,6 @@
 package backendtest
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
@@ -53,9 +52,6 @@ func (c windowCase) backward(g *graph) {
 }
 
 func testWindowAttention(t *testing.T, s suite) {
-	if strings.HasPrefix(s.be.Info().ID, "vulkan") {
-		t.Skip("no window attention on Vulkan yet")
-	}
 	cases := []windowCase{
 		{name: "one token", batch: 1, heads: 1, dim: 4, rows: 1, columns: 1, window: 7, table: 7, shifted: true},
 		{name: "whole windows", batch: 2, heads: 2, dim: 8, rows: 8, columns: 4, window: 4, table: 4},
@@ -92,9 +88,6 @@ func testWindowAttention(t *testing.T, s suite) {
 }
 
 func testPatchMerge(t *testing.T, s suite) {
-	if strings.HasPrefix(s.be.Info().ID, "vulkan") {
-		t.Skip("no patch merging on Vulkan yet")
-	}
 	forward := func(g0 backend.Grid, d int, eps float32) func(g *graph) {
 		return func(g *graph) {
 			y, stats := g.PatchMerge(g.items("x", g0.Batch, g0.Tokens(), d), g.norm("norm", 4*d, eps), g0)

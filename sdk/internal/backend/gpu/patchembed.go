@@ -12,12 +12,15 @@ func (r *recording) patchEmbed(o *backend.PatchEmbed) error {
 	s := r.e.p.Shape(o.Image)
 	m, d := r.matrix(o.X)
 	_, k := r.matrix(o.Weight)
-	prefix := r.rows(o.Prefix)
+	prefix, first := 0, o.Bias // with no prefix the kernel never reads what is bound in its place
+	if o.Prefix != backend.None {
+		prefix, first = r.rows(o.Prefix), o.Prefix
+	}
 	patches := r.partial(m * k)
 	err := r.threads("patchembed", m*3*o.Patch, push(s[0], s[2], s[3], o.Patch, prefix), append(r.values(o.Image), patches))
 	if err != nil {
 		return err
 	}
 	return r.tiled("patchembed_tokens", k%4 == 0, m, d, push(m, d, k, m/s[0], prefix),
-		append([]vulkan.Range{patches}, r.values(o.Weight, o.Bias, o.Prefix, o.Pos, o.X)...))
+		append([]vulkan.Range{patches}, r.values(o.Weight, o.Bias, first, o.Pos, o.X)...))
 }

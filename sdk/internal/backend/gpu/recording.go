@@ -38,6 +38,16 @@ func (r *recording) op(op backend.Op) error {
 		return r.attentionProbs(o)
 	case *backend.AttentionBackward:
 		return r.attentionBackward(o)
+	case *backend.WindowAttention:
+		return r.windowAttention(o)
+	case *backend.WindowProbs:
+		return r.windowProbs(o)
+	case *backend.WindowAttentionBackward:
+		return r.windowAttentionBackward(o)
+	case *backend.PatchMerge:
+		return r.patchMerge(o)
+	case *backend.PatchMergeBackward:
+		return r.patchMergeBackward(o)
 	case *backend.AdaptDown:
 		return r.adaptDown(o)
 	case *backend.AdaptDownBackward:
@@ -96,6 +106,10 @@ func (r *recording) reserve() error {
 		case *backend.PatchEmbed:
 			_, k := r.matrix(o.Weight)
 			need = max(need, r.rows(o.X)*k)
+		case *backend.PatchMerge:
+			need = max(need, r.elems(o.Y))
+		case *backend.PatchMergeBackward:
+			need = max(need, backend.AlignParam(r.elems(o.DY))+r.elems(o.DY))
 		case *backend.BiasGrad:
 			m, n := r.matrix(o.DY)
 			need = max(need, slicesOf(m)*n)
@@ -116,6 +130,11 @@ func (r *recording) reserve() error {
 // partial is the first n elements of the scratch memory.
 func (r *recording) partial(n int) vulkan.Range {
 	return vulkan.Range{Buffer: r.scratch.Buffer, Size: 4 * pad(n)}
+}
+
+// partialAt is n elements of it behind the first skip.
+func (r *recording) partialAt(skip, n int) vulkan.Range {
+	return vulkan.Range{Buffer: r.scratch.Buffer, Offset: 4 * backend.AlignParam(skip), Size: 4 * pad(n)}
 }
 
 // values are the places of operands, in the order of a kernel's bindings.
