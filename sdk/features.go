@@ -42,6 +42,9 @@ func (bb *Backbone) Intermediates(ctx context.Context, images Tensor, a *Adapter
 	}
 	if pool == "" {
 		pool = adapter.PoolCLS
+		if bb.host.Config().Swin() {
+			pool = adapter.PoolNormMean
+		}
 	}
 	task := v.resident()
 	c := nn.MixConfig{Height: s[2], Width: s[3], Pool: pool, Taps: names}

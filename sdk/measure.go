@@ -10,6 +10,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/host"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
+	"github.com/edgeadapt/edgeadapt/sdk/model"
 	"github.com/pkg/errors"
 )
 
@@ -187,7 +188,7 @@ func (bb *Backbone) measuredOnce(ctx context.Context, v *nn.ViT, c MeasureConfig
 
 // measuredTasks is what a pass of images of one adapter, or of none, is asked.
 func (bb *Backbone) measuredTasks(v *nn.ViT, c MeasureConfig, images int) (nn.MixConfig, []*nn.Resident, error) {
-	mc := nn.MixConfig{Height: c.Size, Width: c.Size, Pool: adapter.PoolCLSMean, Taps: []string{nn.TapFeatures}}
+	mc := nn.MixConfig{Height: c.Size, Width: c.Size, Pool: widestPool(v.Config()), Taps: []string{nn.TapFeatures}}
 	tasks := make([]*nn.Resident, images)
 	if c.Adapter == nil {
 		return mc, tasks, nil
@@ -200,9 +201,17 @@ func (bb *Backbone) measuredTasks(v *nn.ViT, c MeasureConfig, images int) (nn.Mi
 	return mc, tasks, err
 }
 
+// widestPool is the pooling that shows the most of a backbone's last tokens.
+func widestPool(c model.Config) adapter.Pool {
+	if c.Swin() {
+		return adapter.PoolNormMean
+	}
+	return adapter.PoolCLSMean
+}
+
 // exactOnce is what measuredOnce should be, by the float64 reference and a pass for the one adapter.
 func exactOnce(ctx context.Context, v *nn.ViT, c MeasureConfig, input []float32) (out [][]float32, err error) {
-	fc := nn.ForwardConfig{Batch: 1, Height: c.Size, Width: c.Size, Pool: adapter.PoolCLSMean, Taps: []string{nn.TapFeatures}}
+	fc := nn.ForwardConfig{Batch: 1, Height: c.Size, Width: c.Size, Pool: widestPool(v.Config()), Taps: []string{nn.TapFeatures}}
 	if c.Adapter != nil {
 		task, err := nn.NewTask(v, c.Adapter.Host())
 		if err != nil {
@@ -315,7 +324,7 @@ func (bb *Backbone) stepAdapter(c MeasureConfig) (*adapter.Adapter, error) {
 	}
 	labels := []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}
 	return adapter.New(adapter.Config{Method: adapter.AdaptFormer, Blocks: blocks, Bottleneck: 64, Scale: 0.1, Dropout: 0.1,
-		Pool: adapter.PoolCLSMean, Size: c.Size, Fit: adapter.Squash, Interpolation: mc.Preprocess.Interpolation, Mean: mc.Preprocess.Mean,
+		Pool: widestPool(mc), Size: c.Size, Fit: adapter.Squash, Interpolation: mc.Preprocess.Interpolation, Mean: mc.Preprocess.Mean,
 		Std: mc.Preprocess.Std, Labels: labels, Task: adapter.SingleLabel, HeadNorm: true}, mc.Ref(), 0)
 }
 

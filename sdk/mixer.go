@@ -82,9 +82,9 @@ func (bb *Backbone) readAnswers(f *nn.Forward, tasks []*nn.Resident) ([]answer, 
 func (bb *Backbone) featureWidth() int {
 	c := bb.host.Config()
 	if c.Pool == adapter.PoolCLSMean {
-		return 2 * c.Dim
+		return 2 * c.FeatureDim()
 	}
-	return c.Dim
+	return c.FeatureDim()
 }
 
 // stack lays images of one size side by side.

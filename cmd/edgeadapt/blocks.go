@@ -9,27 +9,59 @@ import (
 // maxBlock bounds block numbers, far above the depth of any ViT, so that a typing error does not make a huge list.
 const maxBlock = 1000
 
-// parseBlocks reads a list such as "1-12", "7-12" or "1,3,5-8". Blocks count from 1 there and from 0 in the result,
-// which is ascending without repetitions; nil, for all blocks, where text is empty.
-func parseBlocks(text string) ([]int, error) {
+// blockAt is a block by its running number, or by its number in a stage of a Swin; both count from 1, stage 0 is none.
+type blockAt struct{ stage, block int }
+
+// blockRange is a part of a list of blocks, with the text that it came from.
+type blockRange struct {
+	first, last blockAt
+	text        string
+}
+
+// parseBlocks reads a list such as "1-12", "1,3,5-8" or, by stages, "3.1-3.6".
+func parseBlocks(text string) (list []blockRange, err error) {
 	if text == "" {
 		return nil, nil
 	}
-	var blocks []int
 	for part := range strings.SplitSeq(text, ",") {
 		from, to, isRange := strings.Cut(part, "-")
-		first, err := blockNumber(from, text)
-		if err != nil {
+		r := blockRange{text: strings.TrimSpace(part)}
+		if r.first, err = parseBlock(from, text); err != nil {
 			return nil, err
 		}
-		last := first
+		r.last = r.first
 		if isRange {
-			if last, err = blockNumber(to, text); err != nil {
+			if r.last, err = parseBlock(to, text); err != nil {
 				return nil, err
 			}
 		}
-		if last < first {
-			return nil, usagef("--blocks %q: the range %s runs backwards", text, strings.TrimSpace(part))
+		if (r.first.stage == 0) != (r.last.stage == 0) {
+			return nil, usagef("--blocks %q: the range %s has a stage on one side only", text, r.text)
+		}
+		if r.last.stage < r.first.stage || r.last.stage == r.first.stage && r.last.block < r.first.block {
+			return nil, usagef("--blocks %q: the range %s runs backwards", text, r.text)
+		}
+		list = append(list, r)
+	}
+	return list, nil
+}
+
+// resolveBlocks reads a list of blocks of a backbone whose stages have the given numbers of blocks; a ViT has none. The
+// result counts from 0 and is ascending without repetitions; nil, for all blocks, where text is empty.
+func resolveBlocks(text string, stages []int) ([]int, error) {
+	list, err := parseBlocks(text)
+	if err != nil {
+		return nil, err
+	}
+	var blocks []int
+	for _, r := range list {
+		first, err := r.first.number(text, stages)
+		if err != nil {
+			return nil, err
+		}
+		last, err := r.last.number(text, stages)
+		if err != nil {
+			return nil, err
 		}
 		for b := first; b <= last; b++ {
 			blocks = append(blocks, b-1)
@@ -38,10 +70,37 @@ func parseBlocks(text string) ([]int, error) {
 	return slices.Compact(slices.Sorted(slices.Values(blocks))), nil
 }
 
+// number is the running number.
+func (b blockAt) number(text string, stages []int) (int, error) {
+	if b.stage == 0 {
+		return b.block, nil
+	}
+	if b.stage > len(stages) || b.block > stages[b.stage-1] {
+		return 0, usagef("--blocks %q: there is no block %d.%d, the backbone has stages of %v blocks", text, b.stage, b.block, stages)
+	}
+	for _, n := range stages[:b.stage-1] {
+		b.block += n
+	}
+	return b.block, nil
+}
+
+func parseBlock(s, text string) (b blockAt, err error) {
+	stage, block, byStage := strings.Cut(s, ".")
+	if byStage {
+		if b.stage, err = blockNumber(stage, text); err != nil {
+			return b, err
+		}
+	} else {
+		block = s
+	}
+	b.block, err = blockNumber(block, text)
+	return b, err
+}
+
 func blockNumber(s, text string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimSpace(s))
 	if err != nil || n < 1 || n > maxBlock {
-		return 0, usagef("--blocks %q: %q is no block number, expected a list such as 1-12 or 1,3,5-8, counted from 1", text, s)
+		return 0, usagef("--blocks %q: %q is no block number, expected a list such as 1-12, 1,3,5-8 or 3.1-3.6, counted from 1", text, s)
 	}
 	return n, nil
 }

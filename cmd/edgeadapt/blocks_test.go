@@ -14,13 +14,35 @@ func TestParseBlocks(t *testing.T) {
 		"8,1-2, 2 ": {0, 1, 7},
 		"5-5":       {4},
 	} {
-		got, err := parseBlocks(text)
+		got, err := resolveBlocks(text, nil)
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%q: %v, %v, expected %v", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"0", "-1", "1-", "-", ",", "1,,2", "1-2-3", "a", "1001", "3-1", "1.5", "99999999999999999999"} {
-		if got, err := parseBlocks(text); err == nil {
+		if got, err := resolveBlocks(text, nil); err == nil {
+			t.Errorf("%q: %v, expected an error", text, got)
+		}
+	}
+}
+
+func TestBlocksByStage(t *testing.T) {
+	stages := []int{2, 2, 6, 2}
+	for text, want := range map[string][]int{
+		"3.1-3.6":       {4, 5, 6, 7, 8, 9},
+		"1.2, 4.1":      {1, 10},
+		"2.2-3.1":       {3, 4},
+		"1-2,3.6-4.2":   {0, 1, 9, 10, 11},
+		"1.1-4.2, 12":   {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11},
+		"3 . 1 - 3 . 2": {4, 5},
+	} {
+		got, err := resolveBlocks(text, stages)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v, expected %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"5.1", "1.3", "0.1", "1.0", "3.6-3.1", "3.1-2.1", "3.1-6", "1-3.2", ".1", "1.", "1.1.1"} {
+		if got, err := resolveBlocks(text, stages); err == nil {
 			t.Errorf("%q: %v, expected an error", text, got)
 		}
 	}
@@ -28,7 +50,7 @@ func TestParseBlocks(t *testing.T) {
 
 func TestFormatBlocks(t *testing.T) {
 	for _, text := range []string{"1", "1-12", "7-12", "1,3,5-8", "2,4,6"} {
-		blocks, err := parseBlocks(text)
+		blocks, err := resolveBlocks(text, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,8 +30,11 @@ backbone and writes any intermediate to a safetensors file, under these names (b
 
   features         pooled features          tokens            all tokens after the last norm
   embedding        tokens entering block 0  block.N.output    tokens leaving block N
-  probs.N          attention of block N     logits            scores of the adapter's head
-  logits_original  scores of the checkpoint's own head
+  block.N.input    tokens entering block N  probs.N           attention of block N
+  logits           scores of the adapter's  logits_original   scores of the checkpoint's
+                   head                                       own head
+
+The tokens of a Swin are those of its grid, row by row; the attention is that of its windows.
 
 Images go through the adapter's preprocessing or, without one, the backbone's.`,
 		Example: `  edgeadapt features photo.jpg --taps features,tokens -o photo.safetensors
@@ -40,7 +43,7 @@ Images go through the adapter's preprocessing or, without one, the backbone's.`,
 	f.session.register(c)
 	f.session.registerAdapter(c, "adapter file whose branches and head take part")
 	c.Flags().StringVar(&f.tensor, "tensor", "", "FILE:NAME of an input tensor, instead of images")
-	c.Flags().StringVar(&f.pool, "pool", string(adapter.PoolCLS), "cls, mean or cls_mean: how features are made without an adapter")
+	c.Flags().StringVar(&f.pool, "pool", "", "cls, mean, cls_mean or norm_mean: how features are made without an adapter (default: cls, norm_mean of a Swin)")
 	c.Flags().StringSliceVar(&f.taps, "taps", []string{"features"}, "names of the intermediates, separated by commas")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "safetensors file to write")
 	return a.command(c, func(ctx context.Context, args []string) error { return f.run(ctx, a, args) })
@@ -91,8 +94,8 @@ func (f *featuresFlags) check(paths []string) error {
 	if len(f.taps) == 0 {
 		return usagef("--taps is empty")
 	}
-	if !slices.Contains([]adapter.Pool{adapter.PoolCLS, adapter.PoolMean, adapter.PoolCLSMean}, adapter.Pool(f.pool)) {
-		return usagef("--pool %q, expected cls, mean or cls_mean", f.pool)
+	if f.pool != "" && adapter.Pool(f.pool).Check() != nil {
+		return usagef("--pool %q, expected cls, mean, cls_mean or norm_mean", f.pool)
 	}
 	if f.session.adapter == "" && slices.Contains(f.taps, "logits") {
 		return usagef("logits are those of an adapter, name one with --adapter")

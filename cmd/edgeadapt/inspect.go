@@ -188,9 +188,33 @@ func (r *inspection) print(a *app, tensors bool) error {
 func backboneRows(c *model.Config) [][]string {
 	h, w := c.ImageSize()
 	p := c.Preprocess
+	if c.Swin() {
+		return swinRows(c)
+	}
 	return [][]string{
 		{"architecture", fmt.Sprintf("%s (%s): %d blocks, width %d, %d heads, MLP %d", c.Name, c.Family, c.Depth, c.Dim, c.Heads, c.Hidden)},
 		{"positions", fmt.Sprintf("%d x %d patches of %d pixels, for images of %d x %d", c.Grid[0], c.Grid[1], c.Patch, h, w)},
+		{"preprocessing", fmt.Sprintf("short side to %d, centre %d, %s, mean %v, std %v", p.Resize, p.Crop, p.Interpolation, p.Mean, p.Std)},
+		{"features", string(c.Pool)},
+	}
+}
+
+// swinRows is backboneRows of a Swin.
+func swinRows(c *model.Config) [][]string {
+	h, w := c.ImageSize()
+	p := c.Preprocess
+	var blocks, heads []string
+	for _, s := range c.Stages {
+		blocks, heads = append(blocks, fmt.Sprint(s.Blocks)), append(heads, fmt.Sprint(s.Heads))
+	}
+	padding := "after the shift"
+	if c.PadFirst {
+		padding = "before the shift"
+	}
+	return [][]string{
+		{"architecture", fmt.Sprintf("%s (%s): stages of %s blocks, width %d to %d, %s heads, MLP %d to %d", c.Name, c.Family, strings.Join(blocks, ", "),
+			c.Dim, c.FeatureDim(), strings.Join(heads, ", "), c.Hidden, c.BlockHidden(c.Depth-1))},
+		{"windows", fmt.Sprintf("%d x %d patches of %d pixels, padded %s, for images of %d x %d", c.Window, c.Window, c.Patch, padding, h, w)},
 		{"preprocessing", fmt.Sprintf("short side to %d, centre %d, %s, mean %v, std %v", p.Resize, p.Crop, p.Interpolation, p.Mean, p.Std)},
 		{"features", string(c.Pool)},
 	}

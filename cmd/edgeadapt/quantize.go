@@ -29,7 +29,8 @@ func (a *app) quantize() *cobra.Command {
 		Long: `Quantize reads a Vision Transformer: a folder with model.safetensors or pytorch_model.bin, config.json and
 preprocessor_config.json, or a safetensors or PyTorch file (.pth, .pt, .bin) with the others beside it. The names of the
 tensors say what it is: a ViT or DeiT of timm, MAE, DINOv2, the AdaptFormer authors' files, or Hugging Face's ViTModel,
-ViTForImageClassification and Dinov2Model, with registers and SwiGLU too. Nothing in a PyTorch file is executed.
+ViTForImageClassification and Dinov2Model, with registers and SwiGLU too; a Swin of timm, the original program, or
+Hugging Face's SwinModel and SwinForImageClassification. Nothing in a PyTorch file is executed.
 
 What the tensors do not say comes from config.json, or from --heads and --layer-norm-eps.
 

@@ -48,11 +48,11 @@ func (f *tuneFlags) register(c *cobra.Command) {
 	f.session.register(c)
 	fl.StringVarP(&f.out, "output", "o", "", "adapter file to write")
 	fl.StringVar(&f.method, "method", string(d.Method), "adaptformer or linear (the probe alone)")
-	fl.StringVar(&f.blocks, "blocks", "", "blocks that get a branch, counted from 1, such as 7-12 or 1,3,5-8 (default: all)")
+	fl.StringVar(&f.blocks, "blocks", "", "blocks that get a branch, counted from 1, such as 7-12 or 1,3,5-8, or 3.1-3.6 by a Swin's stages (default: all)")
 	fl.IntVar(&f.config.Bottleneck, "bottleneck", d.Bottleneck, "width of a branch, 1 to 256")
 	fl.Float32Var(&f.config.Scale, "scale", d.Scale, "factor on a branch's output")
 	fl.Float32Var(&f.config.Dropout, "dropout", d.Dropout, "share of a branch's hidden values dropped while training")
-	fl.StringVar(&f.pool, "pool", "", "cls, mean or cls_mean (default: the backbone's)")
+	fl.StringVar(&f.pool, "pool", "", "cls, mean, cls_mean or norm_mean (default: the backbone's)")
 	fl.IntVar(&f.config.Size, "size", d.Size, "side of the input in pixels, a multiple of the backbone's patch")
 	fl.StringVar(&f.fit, "fit", string(d.Fit), "squash (the whole image to a square) or crop (its centre)")
 	fl.IntVar(&f.config.Epochs, "epochs", 0, "passes over the training images (default: by their number)")
@@ -94,6 +94,9 @@ func (f *tuneFlags) run(ctx context.Context, a *app, dir string) error {
 		return err
 	}
 	defer s.close()
+	if cfg.Blocks, err = resolveBlocks(f.blocks, s.bb.Info().Ref().Stages); err != nil {
+		return err
+	}
 	show := newProgress(a.stderr)
 	ad, rep, err := s.bb.Tune(ctx, ds, cfg, show.event)
 	show.end()
@@ -125,8 +128,7 @@ func (f *tuneFlags) complete(dir string) (tune.Config, error) {
 			return c, err
 		}
 	}
-	var err error
-	if c.Blocks, err = parseBlocks(f.blocks); err != nil {
+	if _, err := parseBlocks(f.blocks); err != nil {
 		return c, err
 	}
 	c.Method, c.Pool, c.Fit = adapter.Method(f.method), adapter.Pool(f.pool), adapter.Fit(f.fit)

@@ -77,6 +77,9 @@ func (c Config) complete(depth, patch, images int, pool adapter.Pool) (Config, e
 			c.ProbeLR = c.LR
 		}
 	}
+	if pool == adapter.PoolNormMean && c.Pool != pool {
+		return c, errors.WithMessagef(ErrConfig, "pool %q, expected norm_mean: a swin has no class token", c.Pool)
+	}
 	if err := c.validate(depth, patch); err != nil {
 		return c, err
 	}
@@ -105,8 +108,7 @@ func (c Config) validate(depth, patch int) error {
 		{c.Bottleneck >= 1 && c.Bottleneck <= 256, fmt.Sprintf("bottleneck %d, expected 1 to 256", c.Bottleneck)},
 		{finite(float64(c.Scale)), fmt.Sprintf("scale %g, expected a finite number", c.Scale)},
 		{c.Dropout >= 0 && c.Dropout < 1, fmt.Sprintf("dropout %g, expected at least 0 and below 1", c.Dropout)},
-		{c.Pool == adapter.PoolCLS || c.Pool == adapter.PoolMean || c.Pool == adapter.PoolCLSMean,
-			fmt.Sprintf("pool %q, expected cls, mean or cls_mean", c.Pool)},
+		{c.Pool.Check() == nil, fmt.Sprintf("pool %q, expected cls, mean, cls_mean or norm_mean", c.Pool)},
 		{c.Size >= patch && c.Size%patch == 0 && c.Size <= maxSize,
 			fmt.Sprintf("size %d, expected a multiple of the patch %d, up to %d", c.Size, patch, maxSize)},
 		{c.Fit == adapter.Squash || c.Fit == adapter.Crop, fmt.Sprintf("fit %q, expected squash or crop", c.Fit)},

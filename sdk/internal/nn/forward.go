@@ -338,6 +338,10 @@ func (p *pass) block(i int, x backend.Value) (y backend.Value) {
 func (p *pass) features(x backend.Value) backend.Value {
 	v, r, prefix := p.v, p.r, p.v.cfg.PrefixTokens()
 	pool := p.pool()
+	if v.cfg.Swin() && pool != adapter.PoolNormMean {
+		r.Fail(errSwinPool)
+		return backend.None
+	}
 	var tokens, f backend.Value
 	if wants := pool != adapter.PoolMean || p.want[TapTokens]; v.cfg.FCNorm && wants {
 		r.Fail(errNoTokens)
@@ -371,6 +375,8 @@ func (p *pass) features(x backend.Value) backend.Value {
 }
 
 var errNoTokens = errors.WithMessage(tensor.ErrShape, "the backbone's final norm is that of mean pooling (fc_norm): expected pooling mean, and no normed tokens")
+
+var errSwinPool = errors.WithMessage(tensor.ErrShape, "a swin has no class token and one norm: expected pooling norm_mean")
 
 // original records the checkpoint's own head, on what that was trained on: the class token of the normed tokens, or the
 // normed mean of the last block's patches x.
