@@ -30,6 +30,10 @@ func newProgress(w io.Writer) *progress {
 
 // event shows a sign of progress of a tuning run.
 func (p *progress) event(e tune.Event) {
+	if e.Warning != "" {
+		p.warn(e.Warning)
+		return
+	}
 	if p.bars == nil {
 		p.line(e)
 		return
@@ -44,6 +48,15 @@ func (p *progress) event(e tune.Event) {
 	}
 	p.last.Store(&e)
 	p.bar.SetCurrent(int64(e.Step))
+}
+
+// warn prints a warning, above the bars where there are some.
+func (p *progress) warn(text string) {
+	w := p.w
+	if p.bars != nil {
+		w = p.bars
+	}
+	fmt.Fprintln(w, "warning:", text)
 }
 
 // images shows how many of a number of images are done.

@@ -33,6 +33,8 @@ type Config struct {
 	Val  float64 // share of each class held out to choose the epoch; 0 trains on all and keeps the last
 	Seed uint64
 
+	Checkpoint Checkpoint
+
 	CacheBytes int64 // tokens beyond this are cached in a temporary file instead of memory
 	Workers    int   // image decoders; 0 for one per processor
 

@@ -27,6 +27,7 @@ type Event struct {
 	ImagesPerSec float64
 	ETA          time.Duration // of the phase
 	Done         *EpochStat    // set on the last event of an epoch
+	Warning      string        // set on an event that says nothing else
 }
 
 // EpochStat is what one epoch did. Val figures are NaN-free: without a validation split they are nil.

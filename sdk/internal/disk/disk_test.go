@@ -103,3 +103,30 @@ func TestLeftovers(t *testing.T) {
 		t.Errorf("leftovers %q, expected %q", got, left)
 	}
 }
+
+// TestKeeping fails each operation of writing a third version: the second is whole, as the file or as its predecessor.
+func TestKeeping(t *testing.T) {
+	for _, f := range []disktest.Failing{{Op: "create"}, {Op: "write"}, {Op: "sync"}, {Op: "close"}, {Op: "rename"}, {Op: "rename", Nth: 1}} {
+		path := filepath.Join(t.TempDir(), "file")
+		write := func(fsys disk.FS, text string) error {
+			return disk.WriteFileKeeping(fsys, path, path+".previous", fill(text))
+		}
+		if err := errors.Join(write(disk.OS, "first"), write(disk.OS, "second")); err != nil {
+			t.Fatal(err)
+		}
+		if err := write(&f, "third"); !f.Failed || !errors.Is(err, f.Err()) || !strings.Contains(fmt.Sprint(err), path) {
+			t.Errorf("%s %d: error %v", f.Op, f.Nth, err)
+		}
+		now, _ := os.ReadFile(path)
+		before, _ := os.ReadFile(path + ".previous")
+		if got := [2]string{string(now), string(before)}; got != [2]string{"second", "first"} && got != [2]string{"", "second"} {
+			t.Errorf("%s %d: left %q", f.Op, f.Nth, got)
+		}
+		if err := write(disk.OS, "third"); err != nil {
+			t.Errorf("after %s %d: %v", f.Op, f.Nth, err)
+		}
+		if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 2 {
+			t.Errorf("after %s %d: files left: %v", f.Op, f.Nth, left)
+		}
+	}
+}

@@ -17,6 +17,17 @@ import (
 //
 // A link is followed, and the mode of an old file kept. What is no regular file, such as a pipe, is written to directly.
 func WriteFile(fsys FS, path string, fill func(io.Writer) error) error {
+	return write(fsys, path, "", fill)
+}
+
+// WriteFileKeeping is WriteFile for a file that must never be without a whole version, not even on a disk that forgets
+// what it was told to flush: the old file becomes previous once the new one is written. A crash between the two
+// renamings leaves previous alone.
+func WriteFileKeeping(fsys FS, path, previous string, fill func(io.Writer) error) error {
+	return write(fsys, path, previous, fill)
+}
+
+func write(fsys FS, path, previous string, fill func(io.Writer) error) error {
 	mode := fs.FileMode(0o666)
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real // replace what a link points to, not the link
@@ -30,15 +41,15 @@ func WriteFile(fsys FS, path string, fill func(io.Writer) error) error {
 		}
 		mode = old.Mode().Perm()
 	}
-	err := replace(fsys, path, mode, fill)
+	err := replace(fsys, path, previous, mode, fill)
 	if err == nil {
 		err = errors.WithStack(fsys.SyncDir(filepath.Dir(path)))
 	}
 	return errors.WithMessagef(err, "write %s", path)
 }
 
-// replace puts a new file in path's place.
-func replace(fsys FS, path string, mode fs.FileMode, fill func(io.Writer) error) error {
+// replace puts a new file in path's place; the old one becomes previous, unless that is "".
+func replace(fsys FS, path, previous string, mode fs.FileMode, fill func(io.Writer) error) error {
 	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%08x.tmp", filepath.Base(path), rand.Uint32()))
 	file, err := fsys.Create(temp, mode)
 	if err != nil {
@@ -50,6 +61,11 @@ func replace(fsys FS, path string, mode fs.FileMode, fill func(io.Writer) error)
 	}
 	if e := file.Close(); err == nil {
 		err = errors.WithStack(e)
+	}
+	if err == nil && previous != "" {
+		if err = errors.WithStack(fsys.Rename(path, previous)); errors.Is(err, fs.ErrNotExist) {
+			err = nil // the first version
+		}
 	}
 	if err == nil {
 		err = errors.WithStack(fsys.Rename(temp, path))
