@@ -13,6 +13,7 @@ import (
 
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/data"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/gpu/gputest"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/tune"
 )
@@ -292,5 +293,28 @@ func TestRemove(t *testing.T) {
 	}
 	if left := files(dir); !slices.Equal(left, []string{"other.run"}) {
 		t.Errorf("left %q", left)
+	}
+}
+
+// TestResumeOnVulkan stops and resumes once on a Vulkan device, and is refused on another device.
+func TestResumeOnVulkan(t *testing.T) {
+	v, ds := tinyOn(t, gputest.Open(t)), dataset(t, stripes(t, 6))
+	c := short()
+	c.Epochs, c.ProbeEpochs = 3, 2
+	want, _ := undisturbed(t, v, ds, c)
+	c.Checkpoint.Path = filepath.Join(t.TempDir(), "run")
+	cancelled(t, v, ds, c)
+	c.Checkpoint.Resume = true
+	if _, err := stopAt(tinyViT(t), ds, c, 1); !errors.Is(err, tune.ErrDiffers) || !strings.Contains(err.Error(), "device was ") {
+		t.Errorf("on the CPU: %v", err)
+	}
+	got, err := stopAt(v, ds, c, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.check(t, "vulkan", want)
+	c.Checkpoint.Force = true
+	if _, err := stopAt(tinyViT(t), ds, c, 0); err != nil {
+		t.Errorf("forced to the CPU: %v", err)
 	}
 }

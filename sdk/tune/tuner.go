@@ -46,6 +46,11 @@ var ErrDiverged = errors.New("training diverged")
 // Images that cannot be read are skipped and listed in the report; a class that has none left is an error. The same
 // configuration, data, backbone, device and driver give the same bits.
 func Run(ctx context.Context, v *nn.ViT, ds *data.Dataset, cfg Config, progress func(Event)) (*adapter.Adapter, *Report, error) {
+	return runOn(ctx, disk.OS, v, ds, cfg, progress)
+}
+
+// runOn is Run with its checkpoints on a file system of the caller's.
+func runOn(ctx context.Context, fsys disk.FS, v *nn.ViT, ds *data.Dataset, cfg Config, progress func(Event)) (*adapter.Adapter, *Report, error) {
 	mc := v.Config()
 	cfg, err := cfg.complete(mc.Depth, mc.Patch, len(ds.Items), mc.Pool)
 	if err != nil {
@@ -62,7 +67,7 @@ func Run(ctx context.Context, v *nn.ViT, ds *data.Dataset, cfg Config, progress 
 		rep: &Report{Backbone: mc.Name, Device: v.Backend().Info().Name, Method: string(cfg.Method), Classes: ds.Classes,
 			Seed: cfg.Seed, DataDigest: digest}}
 	defer r.close()
-	if r.keep, err = r.newKeeper(disk.OS, digest); err != nil {
+	if r.keep, err = r.newKeeper(fsys, digest); err != nil {
 		return nil, nil, err
 	}
 	if err := r.encode(ds); err != nil {
