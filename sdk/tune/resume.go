@@ -102,8 +102,17 @@ func (r *run) fitProbe(classes []string) (*adapter.Adapter, score, error) {
 		return r.fit(Probe, probe, nil)
 	}
 	r.rep.History = s.Epoch
-	probe, err = probe.WithTensors(s.groups[groupProbe])
-	return probe, s.Probe.score(), errors.WithMessagef(err, "checkpoint %s", r.keep.Path)
+	probe, err = s.values(probe, groupProbe)
+	return probe, s.Probe.score(), err
+}
+
+// values is a with all its tensors from a group of the checkpoint.
+func (s *state) values(a *adapter.Adapter, group string) (*adapter.Adapter, error) {
+	if got, want := len(s.groups[group]), len(a.Names()); got != want {
+		return nil, errors.WithMessagef(checkpoint.ErrCorrupt, "checkpoint has %d tensors %s.*, expected %d", got, group, want)
+	}
+	a, err := a.WithTensors(s.groups[group])
+	return a, errors.WithMessage(err, "checkpoint")
 }
 
 // resume puts a trainer where the checkpoint was taken, but for the task's values, with which it was made.
@@ -118,6 +127,9 @@ func (t *trainer) resume(s *state) error {
 	steps := len(t.r.train.labels) / t.batch
 	if s.At.Step > steps || s.Epochs != t.epochs {
 		return errors.WithMessagef(checkpoint.ErrCorrupt, "epoch %d of %d, step %d of %d", s.At.Epoch, s.Epochs, s.At.Step, steps)
+	}
+	if best := len(s.groups[groupBest]); best != len(s.groups[groupNow]) && (best > 0 || s.Best.Epoch > 0) {
+		return errors.WithMessagef(checkpoint.ErrCorrupt, "%d tensors of the best epoch, %d", best, s.Best.Epoch)
 	}
 	t.at, t.done, t.first = s.At, (s.At.Epoch-1)*steps+s.At.Step, (s.At.Epoch-1)*steps+s.At.Step
 	t.best, t.kept = s.Best.score(), s.groups[groupBest]

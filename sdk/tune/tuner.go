@@ -281,7 +281,7 @@ func (r *run) newTrainer(phase Phase, a *adapter.Adapter, bar *score) (t *traine
 	}()
 	saved := r.keep.take(phase)
 	if saved != nil {
-		if a, err = a.WithTensors(saved.groups[groupNow]); err != nil {
+		if a, err = saved.values(a, groupNow); err != nil {
 			return t, err
 		}
 	}
