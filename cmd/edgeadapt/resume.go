@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/edgeadapt/edgeadapt/sdk"
 	"github.com/edgeadapt/edgeadapt/sdk/tune"
@@ -20,11 +23,25 @@ func (a *app) announce(c tune.Checkpoint) error {
 		fmt.Fprintf(a.stderr, "no checkpoint %s, beginning anew\n", c.Path)
 	case p == nil:
 	case c.Resume:
+		removeLeftovers(strings.TrimSuffix(c.Path, runSuffix))
 		fmt.Fprintf(a.stderr, "resuming from %s, at %s\n", c.Path, p)
 	default:
 		return pkgerrors.WithMessagef(sdk.ErrUnfinished, "checkpoint %s, at %s", c.Path, p)
 	}
 	return nil
+}
+
+// runSuffix makes a checkpoint's name of the output's.
+const runSuffix = ".run"
+
+// removeLeftovers removes what a process left that was killed while it wrote the output.
+func removeLeftovers(output string) {
+	entries, _ := os.ReadDir(filepath.Dir(output))
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, "."+filepath.Base(output)+".") && strings.HasSuffix(name, ".tmp") {
+			_ = os.Remove(filepath.Join(filepath.Dir(output), name)) // it costs nothing but room
+		}
+	}
 }
 
 // settle ends a run whose adapter was written, or was not because of failed: the checkpoint goes, or stays for another try.

@@ -140,7 +140,7 @@ func (f *tuneFlags) complete(dir string) (tune.Config, error) {
 	if c.Checkpoint.Every < 0 {
 		return c, usagef("--checkpoint-every %d, expected steps, or 0 to go by time", c.Checkpoint.Every)
 	}
-	c.Checkpoint.Path = f.out + ".run"
+	c.Checkpoint.Path = f.out + runSuffix
 	c.Method, c.Pool, c.Fit = adapter.Method(f.method), adapter.Pool(f.pool), adapter.Fit(f.fit)
 	if c.Name == "" {
 		if abs, err := filepath.Abs(dir); err == nil {
