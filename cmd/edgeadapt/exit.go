@@ -40,7 +40,7 @@ var codes = []struct {
 	code int
 	errs []error
 }{
-	{exitUsage, []error{errUsage, sdk.ErrConfig, sdk.ErrTap, sdk.ErrUnfinished}},
+	{exitUsage, []error{errUsage, sdk.ErrConfig, sdk.ErrTap, sdk.ErrUnfinished, sdk.ErrBudget}},
 	{exitCheck, []error{sdk.ErrCheck, errUnverified}},
 	{exitDevice, []error{sdk.ErrNoDevice, sdk.ErrDeviceLost, sdk.ErrOutOfMemory}},
 	{exitData, []error{sdk.ErrCorrupt, sdk.ErrVersion, sdk.ErrIncompatible, sdk.ErrImage, sdk.ErrDataset, sdk.ErrShape, sdk.ErrInput,

@@ -30,8 +30,12 @@ func newProgress(w io.Writer) *progress {
 
 // event shows a sign of progress of a tuning run.
 func (p *progress) event(e tune.Event) {
-	if e.Warning != "" {
-		p.warn(e.Warning)
+	switch {
+	case e.Warning != "":
+		p.say("warning: " + e.Warning)
+		return
+	case e.Memory != nil:
+		p.say(fmt.Sprintf("memory  %s planned (%s)", bytesText(e.Memory.Total()), e.Memory))
 		return
 	}
 	if p.bars == nil {
@@ -50,13 +54,13 @@ func (p *progress) event(e tune.Event) {
 	p.bar.SetCurrent(int64(e.Step))
 }
 
-// warn prints a warning, above the bars where there are some.
-func (p *progress) warn(text string) {
+// say prints a line, above the bars where there are some.
+func (p *progress) say(text string) {
 	w := p.w
 	if p.bars != nil {
 		w = p.bars
 	}
-	fmt.Fprintln(w, "warning:", text)
+	fmt.Fprintln(w, text)
 }
 
 // images shows how many of a number of images are done.

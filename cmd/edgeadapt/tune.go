@@ -67,6 +67,7 @@ func (f *tuneFlags) register(c *cobra.Command) {
 	fl.StringSliceVar(&f.config.Tags, "tag", nil, "word that 'adapters search' finds it by; may be repeated")
 	fl.StringVar(&f.config.Name, "name", "", "name of the task (default: the folder's)")
 	fl.StringVar(&f.curves, "curves", "", "picture of loss and accuracy to write, .png or .svg")
+	fl.Var((*byteSize)(&f.config.MemoryBudget), "memory-budget", "memory that the run may take, such as 300MB: by keeping tokens in a file and running blocks twice, to the same bits")
 	fl.BoolVar(&f.config.Checkpoint.Resume, "resume", false, "go on with the run that was interrupted, from its checkpoint OUTPUT.run where there is one")
 	fl.BoolVar(&f.config.Checkpoint.Force, "force", false, "resume on another device, driver or release too; the bits may then differ")
 	fl.IntVar(&f.config.Checkpoint.Every, "checkpoint-every", 0, "training steps between two checkpoints, beside one an epoch (default: by time)")
@@ -106,6 +107,7 @@ func (f *tuneFlags) run(ctx context.Context, a *app, dir string) error {
 	if cfg.Blocks, err = resolveBlocks(f.blocks, s.bb.Info().Ref().Stages); err != nil {
 		return err
 	}
+	limitGarbage(cfg.MemoryBudget)
 	show := newProgress(a.stderr)
 	ad, rep, err := s.bb.Tune(ctx, ds, cfg, show.event)
 	show.end()

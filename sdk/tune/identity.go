@@ -40,7 +40,7 @@ func newIdentity(v *nn.ViT, c Config, digest string) (identity, error) {
 
 // decisive is c without the settings that change no bit of what is trained. A new setting counts until it is named here.
 func (c Config) decisive() Config {
-	c.CacheBytes, c.Workers, c.Checkpoint = 0, 0, Checkpoint{}
+	c.CacheBytes, c.MemoryBudget, c.Workers, c.Checkpoint = 0, 0, 0, Checkpoint{}
 	c.Name, c.Description, c.Tags = "", "", nil
 	return c
 }

@@ -25,6 +25,8 @@ type run struct {
 	train, val set
 	rep        *Report
 
+	tokensToFile bool // cached tokens go to a file whatever their size
+
 	keep  *keeper
 	probe *adapter.Adapter // fitted, in the adapter phase
 	bar   score            // its score
@@ -95,6 +97,11 @@ func (r *run) encode(ds *data.Dataset) error {
 	for _, w := range warnings {
 		r.warn(w)
 	}
+	var err error
+	if r.rep.Memory, err = r.plan(len(train), len(val)); err != nil {
+		return err
+	}
+	r.progress(Event{Phase: Encode, Memory: &r.rep.Memory})
 	enc, err := r.newEncoder(len(train) + len(val))
 	if err != nil {
 		return err
@@ -291,13 +298,10 @@ func (r *run) newTrainer(phase Phase, a *adapter.Adapter, bar *score) (t *traine
 	if t.opt, err = nn.NewOptimizer(r.v, t.task); err != nil {
 		return t, err
 	}
-	t.step, err = r.v.NewStep(t.task, t.opt, nn.StepConfig{Batch: t.batch, Height: r.cfg.Size, Width: r.cfg.Size, Dropout: true, Momentum: momentum})
-	if err != nil {
+	if t.step, err = r.v.NewStep(t.task, t.opt, r.stepConfig(t.batch)); err != nil {
 		return t, err
 	}
-	t.eval, err = r.v.NewForward(nn.ForwardConfig{Batch: t.batch, Height: r.cfg.Size, Width: r.cfg.Size,
-		From: t.task.Entry(r.v.Config().Depth), Task: t.task, Taps: []string{nn.TapLogits}})
-	if err != nil {
+	if t.eval, err = r.v.NewForward(r.evalConfig(t.task, t.batch)); err != nil {
 		return t, err
 	}
 	t.input = make([]float32, t.batch*t.inputs(r.train).width)
