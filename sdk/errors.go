@@ -37,6 +37,9 @@ var (
 	ErrTap           = nn.ErrTap                         // no intermediate has that name
 	ErrConfig        = tune.ErrConfig                    // a tuning setting is out of range
 	ErrDiverged      = tune.ErrDiverged                  // the training loss left the range of numbers
+	ErrUnfinished    = tune.ErrUnfinished                // a run would begin where another's checkpoint lies
+	ErrDiffers       = tune.ErrDiffers                   // a checkpoint is of another configuration, data, backbone or device
+	ErrBudget        = tune.ErrBudget                    // a run does not fit into the memory that it may take
 	ErrActivations   = nn.ErrActivations                 // the device or the weights have no int8 activations
 	ErrBusy          = errors.New("too many requests")   // too many images wait for the device; try again later
 	ErrOption        = errors.New("unknown option")      // an option of Open has a value that does not exist

@@ -10,8 +10,9 @@ import (
 )
 
 // Tune trains an adapter for ds on bb's device and returns it with the record of the run; progress, which may be nil,
-// is called as it goes. The result is published when the run has finished: cancelling ctx returns its error and
-// leaves nothing behind. Predictions may go on meanwhile and take turns with the training steps.
+// is called as it goes. The result is published when the run has finished: cancelling ctx returns *tune.Stopped and
+// leaves nothing behind but the checkpoint that c.Checkpoint asks for, from which a later call goes on to the same bits.
+// Predictions may go on meanwhile and take turns with the training steps.
 func (bb *Backbone) Tune(ctx context.Context, ds *data.Dataset, c tune.Config, progress func(tune.Event)) (*adapter.Adapter, *tune.Report, error) {
 	leave, err := bb.enter(ctx)
 	if err != nil {

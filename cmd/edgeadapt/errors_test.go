@@ -169,18 +169,6 @@ func TestOneImageClass(t *testing.T) {
 	}
 }
 
-func TestInterrupted(t *testing.T) {
-	backbone, dir, out := tinyBackbone(t, "q8c"), stripes(t, t.TempDir(), 4, "a", "b"), t.TempDir()
-	args := tinyTune(backbone, dir, filepath.Join(out, "task.safetensors"), "--epochs", "100000", "--curves", filepath.Join(out, "c.png"))
-	o := runUntil("adapter epoch", func(interrupt context.CancelFunc) { interrupt() }, args...)
-	if o.code != exitInterrupted || !strings.Contains(o.stderr, "interrupted") || o.stdout != "" {
-		t.Errorf("exit %d, stdout %q", o.code, o.stdout)
-	}
-	if left := files(t, out); len(left) > 0 {
-		t.Errorf("files left: %q", left)
-	}
-}
-
 // TestRescue keeps a finished result whose place has gone.
 func TestRescue(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())

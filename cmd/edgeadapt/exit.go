@@ -40,11 +40,11 @@ var codes = []struct {
 	code int
 	errs []error
 }{
-	{exitUsage, []error{errUsage, sdk.ErrConfig, sdk.ErrTap}},
+	{exitUsage, []error{errUsage, sdk.ErrConfig, sdk.ErrTap, sdk.ErrUnfinished, sdk.ErrBudget}},
 	{exitCheck, []error{sdk.ErrCheck, errUnverified}},
 	{exitDevice, []error{sdk.ErrNoDevice, sdk.ErrDeviceLost, sdk.ErrOutOfMemory}},
 	{exitData, []error{sdk.ErrCorrupt, sdk.ErrVersion, sdk.ErrIncompatible, sdk.ErrImage, sdk.ErrDataset, sdk.ErrShape, sdk.ErrInput,
-		sdk.ErrNoTensor, model.ErrLayout, adapter.ErrConfig, adapter.ErrUnsupported, sdk.ErrPlugin, sdk.ErrUntrusted, sdk.ErrKey}},
+		sdk.ErrNoTensor, model.ErrLayout, adapter.ErrConfig, adapter.ErrUnsupported, sdk.ErrDiffers, sdk.ErrPlugin, sdk.ErrUntrusted, sdk.ErrKey}},
 }
 
 // code is the exit code for what a command returned.
@@ -85,13 +85,17 @@ func (a *app) exit(ctx context.Context, cmd *cobra.Command, err error) int {
 	}
 	c := code(ctx, err)
 	if c == exitInterrupted {
-		fmt.Fprintln(a.stderr, "interrupted, nothing was written")
+		fmt.Fprintln(a.stderr, a.interrupted(err))
 		return c
 	}
 	fmt.Fprintf(a.stderr, "%s %v\n", a.paint(red, "error:"), err)
 	switch {
+	case errors.Is(err, sdk.ErrUnfinished):
+		fmt.Fprintln(a.stderr, "Go on with it by --resume, or remove its checkpoint to begin anew.")
 	case c == exitUsage:
 		fmt.Fprintf(a.stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
+	case errors.Is(err, sdk.ErrDiffers):
+		fmt.Fprintln(a.stderr, "Repeat what the unfinished run was given, or remove its checkpoint to begin anew.")
 	case errors.Is(err, sdk.ErrIncompatible):
 		fmt.Fprintln(a.stderr, "Name the backbone that the adapter was made for with --backbone.")
 	case errors.Is(err, sdk.ErrNoDevice):

@@ -11,7 +11,8 @@ import (
 )
 
 // checkWritable makes sure, before a long run, that its result can be written to path: by making and removing a file
-// in path's folder. An empty path is fine.
+// in path's folder, always the same one, so that processes that are killed just then leave no more than that. An empty
+// path is fine.
 func checkWritable(path string) error {
 	if path == "" {
 		return nil
@@ -23,7 +24,7 @@ func checkWritable(path string) error {
 	if _, err := os.Stat(dir); err != nil {
 		return errors.Wrapf(err, "output folder %s", dir)
 	}
-	f, err := os.CreateTemp(dir, ".edgeadapt-*")
+	f, err := os.Create(filepath.Join(dir, "."+filepath.Base(path)+".probe"))
 	if err != nil {
 		return errors.Wrapf(err, "output folder %s is not writable", dir)
 	}

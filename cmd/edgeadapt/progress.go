@@ -30,6 +30,14 @@ func newProgress(w io.Writer) *progress {
 
 // event shows a sign of progress of a tuning run.
 func (p *progress) event(e tune.Event) {
+	switch {
+	case e.Warning != "":
+		p.say("warning: " + e.Warning)
+		return
+	case e.Memory != nil:
+		p.say(fmt.Sprintf("memory  %s planned (%s)", bytesText(e.Memory.Total()), e.Memory))
+		return
+	}
 	if p.bars == nil {
 		p.line(e)
 		return
@@ -44,6 +52,15 @@ func (p *progress) event(e tune.Event) {
 	}
 	p.last.Store(&e)
 	p.bar.SetCurrent(int64(e.Step))
+}
+
+// say prints a line, above the bars where there are some.
+func (p *progress) say(text string) {
+	w := p.w
+	if p.bars != nil {
+		w = p.bars
+	}
+	fmt.Fprintln(w, text)
 }
 
 // images shows how many of a number of images are done.

@@ -9,6 +9,7 @@ import (
 
 // app is one invocation: where it prints, and whether its command line was understood.
 type app struct {
+	args           []string
 	stdout, stderr io.Writer
 	started        bool // a command's own work has begun: what fails now need not be a mistake of usage
 }

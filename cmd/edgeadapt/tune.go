@@ -33,7 +33,10 @@ func (a *app) tune() *cobra.Command {
 
 It fits a linear probe on the frozen features first, then AdaptMLP branches together with the head, and keeps the
 epoch that does best on a part of the training images held out for that (--val). The result never does worse there
-than the probe. The same seed, data and device give the same file, bit for bit.`,
+than the probe. The same seed, data and device give the same file, bit for bit.
+
+A run keeps a checkpoint in OUTPUT.run until it has ended. After Ctrl-C, a crash or a power cut the same command with
+--resume goes on from there, to the same bits as a run that was never interrupted.`,
 		Example: `  edgeadapt tune parts -o parts.safetensors
   edgeadapt tune parts -o parts.safetensors --blocks 7-12 --epochs 30 --curves parts.png
   edgeadapt tune parts -o probe.safetensors --method linear`,
@@ -64,6 +67,10 @@ func (f *tuneFlags) register(c *cobra.Command) {
 	fl.StringSliceVar(&f.config.Tags, "tag", nil, "word that 'adapters search' finds it by; may be repeated")
 	fl.StringVar(&f.config.Name, "name", "", "name of the task (default: the folder's)")
 	fl.StringVar(&f.curves, "curves", "", "picture of loss and accuracy to write, .png or .svg")
+	fl.Var((*byteSize)(&f.config.MemoryBudget), "memory-budget", "memory that the run may take, such as 300MB: by keeping tokens in a file and running blocks twice, to the same bits")
+	fl.BoolVar(&f.config.Checkpoint.Resume, "resume", false, "go on with the run that was interrupted, from its checkpoint OUTPUT.run where there is one")
+	fl.BoolVar(&f.config.Checkpoint.Force, "force", false, "resume on another device, driver or release too; the bits may then differ")
+	fl.IntVar(&f.config.Checkpoint.Every, "checkpoint-every", 0, "training steps between two checkpoints, beside one an epoch (default: by time)")
 	fl.BoolVar(&f.json, "json", false, "print the record of the run as JSON")
 }
 
@@ -85,6 +92,9 @@ func (f *tuneFlags) run(ctx context.Context, a *app, dir string) error {
 			return err
 		}
 	}
+	if err := a.announce(cfg.Checkpoint); err != nil {
+		return err
+	}
 	ds, err := data.OpenFolder(dir, data.Train)
 	if err != nil {
 		return err
@@ -97,19 +107,17 @@ func (f *tuneFlags) run(ctx context.Context, a *app, dir string) error {
 	if cfg.Blocks, err = resolveBlocks(f.blocks, s.bb.Info().Ref().Stages); err != nil {
 		return err
 	}
+	limitGarbage(cfg.MemoryBudget)
 	show := newProgress(a.stderr)
 	ad, rep, err := s.bb.Tune(ctx, ds, cfg, show.event)
 	show.end()
 	if err != nil {
 		return err
 	}
-	for _, w := range rep.Warnings {
-		fmt.Fprintln(a.stderr, "warning:", w)
-	}
 	a.reportSkipped(rep.Skipped)
 	saved, drawn := saveOr(f.out, ad.WriteFile), f.writeCurves(rep)
-	if saved != nil {
-		return errors.Join(saved, drawn)
+	if err := f.settle(a, cfg.Checkpoint, saved); err != nil {
+		return errors.Join(err, drawn)
 	}
 	if drawn != nil {
 		f.curves = "" // a picture that fails must not hide the result
@@ -131,6 +139,10 @@ func (f *tuneFlags) complete(dir string) (tune.Config, error) {
 	if _, err := parseBlocks(f.blocks); err != nil {
 		return c, err
 	}
+	if c.Checkpoint.Every < 0 {
+		return c, usagef("--checkpoint-every %d, expected steps, or 0 to go by time", c.Checkpoint.Every)
+	}
+	c.Checkpoint.Path = f.out + runSuffix
 	c.Method, c.Pool, c.Fit = adapter.Method(f.method), adapter.Pool(f.pool), adapter.Fit(f.fit)
 	if c.Name == "" {
 		if abs, err := filepath.Abs(dir); err == nil {

@@ -16,6 +16,8 @@ type cache struct {
 	mem   []float32
 	file  *os.File
 	bytes []byte // one row as the file holds it
+
+	removed bool // the file has no name any more
 }
 
 // newCache makes room for up to rows rows.
@@ -30,6 +32,9 @@ func newCache(rows, width int, budget int64) (*cache, error) {
 		return nil, errors.Wrap(err, "token cache")
 	}
 	c.file, c.bytes = f, make([]byte, 4*width)
+	if os.Remove(f.Name()) == nil { // a process that is killed leaves nothing; not every system allows it this early
+		c.removed = true
+	}
 	return c, nil
 }
 
@@ -77,6 +82,9 @@ func (c *cache) Close() error {
 	if c == nil || c.file == nil {
 		return nil
 	}
-	c.file.Close()
-	return os.Remove(c.file.Name())
+	err := c.file.Close()
+	if !c.removed {
+		err = os.Remove(c.file.Name())
+	}
+	return errors.Wrap(err, "token cache")
 }

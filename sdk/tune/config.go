@@ -33,8 +33,11 @@ type Config struct {
 	Val  float64 // share of each class held out to choose the epoch; 0 trains on all and keeps the last
 	Seed uint64
 
-	CacheBytes int64 // tokens beyond this are cached in a temporary file instead of memory
-	Workers    int   // image decoders; 0 for one per processor
+	Checkpoint Checkpoint
+
+	CacheBytes   int64 // tokens beyond this are cached in a temporary file instead of memory
+	MemoryBudget int64 // bytes that the run may take, 0 for no limit; see Memory for what it chooses
+	Workers      int   // image decoders; 0 for one per processor
 
 	Name, Description string   // for the adapter file
 	Tags              []string // likewise

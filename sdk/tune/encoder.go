@@ -32,12 +32,9 @@ type encoder struct {
 }
 
 func (r *run) newEncoder(total int) (*encoder, error) {
-	taps := []string{nn.TapFeatures}
-	if r.cfg.Method != adapter.Linear {
-		taps = append(taps, nn.BlockInput(r.cfg.Blocks[0]))
-	}
-	batch := min(r.cfg.Batch, max(total, 1))
-	fwd, err := r.v.NewForward(nn.ForwardConfig{Batch: batch, Height: r.cfg.Size, Width: r.cfg.Size, Pool: r.cfg.Pool, Taps: taps})
+	c := r.encoderConfig(total)
+	taps := c.Taps
+	fwd, err := r.v.NewForward(c)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +59,11 @@ func (e *encoder) encode(items []data.Item) (s set, err error) {
 		}
 	}()
 	for i := range e.taps {
-		if caches[i], err = newCache(len(items), len(e.out[i])/batch, e.r.cfg.CacheBytes); err != nil {
+		budget := e.r.cfg.CacheBytes
+		if e.r.tokensToFile && e.taps[i] != nn.TapFeatures {
+			budget = 0
+		}
+		if caches[i], err = newCache(len(items), len(e.out[i])/batch, budget); err != nil {
 			return s, err
 		}
 	}

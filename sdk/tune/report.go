@@ -27,6 +27,8 @@ type Event struct {
 	ImagesPerSec float64
 	ETA          time.Duration // of the phase
 	Done         *EpochStat    // set on the last event of an epoch
+	Warning      string        // set on an event that says nothing else
+	Memory       *Memory       // set on an event that says nothing else, before the first of Encode
 }
 
 // EpochStat is what one epoch did. Val figures are NaN-free: without a validation split they are nil.
@@ -62,6 +64,7 @@ type Report struct {
 	BestEpoch  int            `json:"best_epoch"`         // 0: the probe did best and is the result
 	History    []EpochStat    `json:"history"`
 	Seconds    float64        `json:"seconds"`
+	Memory     Memory         `json:"memory"` // as planned
 	// ImagesPerSec is the training speed of the adapter phase.
 	ImagesPerSec float64 `json:"images_per_s"`
 }

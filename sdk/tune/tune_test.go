@@ -17,6 +17,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/data"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/model"
@@ -26,16 +27,22 @@ import (
 // tinyViT has 3 blocks, patch 8 and random weights.
 func tinyViT(t *testing.T) *nn.ViT {
 	t.Helper()
+	be, err := cpu.New(cpu.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tinyOn(t, be)
+}
+
+// tinyOn is the same on be, which it closes.
+func tinyOn(t *testing.T, be backend.Backend) *nn.ViT {
+	t.Helper()
 	src, err := model.Import("../internal/nn/testdata/vit/timm")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer src.Close()
 	b, err := model.Quantize(src, quant.Q8C)
-	if err != nil {
-		t.Fatal(err)
-	}
-	be, err := cpu.New(cpu.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/data"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/disk"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
 	"github.com/pkg/errors"
@@ -23,6 +24,12 @@ type run struct {
 
 	train, val set
 	rep        *Report
+
+	tokensToFile bool // cached tokens go to a file whatever their size
+
+	keep  *keeper
+	probe *adapter.Adapter // fitted, in the adapter phase
+	bar   score            // its score
 }
 
 // set is a part of the data as the trainer sees it: what enters the lowest adapted block, and the pooled features.
@@ -35,12 +42,17 @@ type set struct {
 var ErrDiverged = errors.New("training diverged")
 
 // Run tunes an adapter for the images of ds on v's device and returns it with the record of the run. The adapter is
-// made only when the run has finished: a cancelled ctx returns its error and nothing else. progress may be nil.
+// made only when the run has finished: a cancelled ctx returns Stopped, after the step under way and a checkpoint where
+// cfg asks for them. progress may be nil.
 //
 // Images that cannot be read are skipped and listed in the report; a class that has none left is an error. The same
 // configuration, data, backbone, device and driver give the same bits.
 func Run(ctx context.Context, v *nn.ViT, ds *data.Dataset, cfg Config, progress func(Event)) (*adapter.Adapter, *Report, error) {
-	start := time.Now()
+	return runOn(ctx, disk.OS, v, ds, cfg, progress)
+}
+
+// runOn is Run with its checkpoints on a file system of the caller's.
+func runOn(ctx context.Context, fsys disk.FS, v *nn.ViT, ds *data.Dataset, cfg Config, progress func(Event)) (*adapter.Adapter, *Report, error) {
 	mc := v.Config()
 	cfg, err := cfg.complete(mc.Depth, mc.Patch, len(ds.Items), mc.Pool)
 	if err != nil {
@@ -57,14 +69,17 @@ func Run(ctx context.Context, v *nn.ViT, ds *data.Dataset, cfg Config, progress 
 		rep: &Report{Backbone: mc.Name, Device: v.Backend().Info().Name, Method: string(cfg.Method), Classes: ds.Classes,
 			Seed: cfg.Seed, DataDigest: digest}}
 	defer r.close()
-	if err := r.encode(ds); err != nil {
+	if r.keep, err = r.newKeeper(fsys, digest); err != nil {
 		return nil, nil, err
+	}
+	if err := r.encode(ds); err != nil {
+		return nil, nil, r.stopped(err, nil)
 	}
 	a, err := r.fitAll(ds.Classes)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, r.stopped(err, nil)
 	}
-	r.rep.Seconds = time.Since(start).Seconds()
+	r.rep.Seconds = time.Since(r.keep.began).Seconds()
 	a, err = a.WithRecord(r.record())
 	return a, r.rep, err
 }
@@ -79,7 +94,14 @@ func (r *run) close() {
 // encode splits the data, decodes every image and runs it through the frozen network once.
 func (r *run) encode(ds *data.Dataset) error {
 	train, val, warnings := ds.StratifiedSplit(r.cfg.Val, r.cfg.Seed)
-	r.rep.Warnings = warnings
+	for _, w := range warnings {
+		r.warn(w)
+	}
+	var err error
+	if r.rep.Memory, err = r.plan(len(train), len(val)); err != nil {
+		return err
+	}
+	r.progress(Event{Phase: Encode, Memory: &r.rep.Memory})
 	enc, err := r.newEncoder(len(train) + len(val))
 	if err != nil {
 		return err
@@ -93,6 +115,9 @@ func (r *run) encode(ds *data.Dataset) error {
 	}
 	r.rep.Skipped = enc.skipped
 	r.rep.Train, r.rep.Val = len(r.train.labels), len(r.val.labels)
+	if err := r.keep.checkImages(r.rep.Train, r.rep.Val); err != nil {
+		return err
+	}
 	return r.checkClasses(ds.Classes)
 }
 
@@ -113,11 +138,7 @@ func (r *run) checkClasses(classes []string) error {
 
 // fitAll fits the probe and, unless the method is linear, the adapter.
 func (r *run) fitAll(classes []string) (*adapter.Adapter, error) {
-	probe, err := r.start(nil, classes)
-	if err != nil {
-		return nil, err
-	}
-	probe, bar, err := r.fit(Probe, probe, nil)
+	probe, bar, err := r.fitProbe(classes)
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +161,7 @@ func (r *run) fitAll(classes []string) (*adapter.Adapter, error) {
 	}
 	r.rep.Parameters, r.rep.Epochs, r.rep.LR, r.rep.Batch = a.Parameters(), r.cfg.Epochs, r.cfg.LR, r.cfg.Batch
 	bar.epoch = 0
+	r.probe, r.bar = probe, bar
 	a, best, err := r.fit(Adapter, a, &bar)
 	if err != nil {
 		return nil, err
@@ -196,37 +218,35 @@ func (s score) better(than score) bool {
 // fit trains from a's values and returns the adapter of the best epoch with its score. bar, if there is one, is the
 // score to beat, with which a itself wins if no epoch is better.
 func (r *run) fit(phase Phase, a *adapter.Adapter, bar *score) (*adapter.Adapter, score, error) {
-	t, err := r.newTrainer(phase, a)
+	t, err := r.newTrainer(phase, a, bar)
 	if err != nil {
 		return nil, score{}, err
 	}
 	defer t.close()
-	best, kept := score{}, map[string]tensor.Tensor(nil)
-	if bar != nil {
-		best = *bar
-	}
-	for epoch := 1; epoch <= t.epochs; epoch++ {
+	for epoch := t.at.Epoch; epoch <= t.epochs; epoch++ {
 		stat, err := t.epoch(epoch)
 		if err != nil {
-			return nil, score{}, err
+			return nil, score{}, r.stopped(err, t)
 		}
 		r.rep.History = append(r.rep.History, stat)
 		now := score{epoch: epoch, top1: stat.ValTop1, loss: stat.ValLoss}
-		if kept == nil && bar == nil || now.better(best) {
-			best = now
-			if kept, err = t.task.Tensors(); err != nil {
+		if t.kept == nil && bar == nil || now.better(t.best) {
+			t.best = now
+			if t.kept, err = t.task.Tensors(); err != nil {
 				return nil, score{}, err
 			}
 		}
+		t.at = cursor{Epoch: epoch + 1}
+		t.save(true)
 	}
 	if phase == Adapter {
 		r.rep.ImagesPerSec = t.speed()
 	}
-	if kept == nil {
-		return a, best, nil
+	if t.kept == nil {
+		return a, t.best, nil
 	}
-	a, err = a.WithTensors(kept)
-	return a, best, err
+	a, err = a.WithTensors(t.kept)
+	return a, t.best, err
 }
 
 // trainer runs the epochs of one phase.
@@ -243,12 +263,20 @@ type trainer struct {
 	input        []float32
 	labels       []int32
 	scores       []float32
-	done         int // steps
+	done, first  int // steps, and those of them that another process did
 	began        time.Time
+
+	at   cursor
+	best score
+	kept tensors // of the best epoch, nil where that is the bar
 }
 
-func (r *run) newTrainer(phase Phase, a *adapter.Adapter) (t *trainer, err error) {
-	t = &trainer{r: r, phase: phase, epochs: r.cfg.Epochs, rate: r.cfg.LR, batch: r.cfg.Batch, began: time.Now()}
+// newTrainer makes the trainer of a phase, at its beginning or where the checkpoint was taken. bar is as in fit.
+func (r *run) newTrainer(phase Phase, a *adapter.Adapter, bar *score) (t *trainer, err error) {
+	t = &trainer{r: r, phase: phase, epochs: r.cfg.Epochs, rate: r.cfg.LR, batch: r.cfg.Batch, began: time.Now(), at: cursor{Epoch: 1}}
+	if bar != nil {
+		t.best = *bar
+	}
 	if phase == Probe {
 		t.epochs, t.rate = r.cfg.ProbeEpochs, r.cfg.ProbeLR
 	}
@@ -258,25 +286,31 @@ func (r *run) newTrainer(phase Phase, a *adapter.Adapter) (t *trainer, err error
 			t.close()
 		}
 	}()
+	saved := r.keep.take(phase)
+	if saved != nil {
+		if a, err = saved.values(a, groupNow); err != nil {
+			return t, err
+		}
+	}
 	if t.task, err = nn.NewTask(r.v, a); err != nil {
 		return t, err
 	}
 	if t.opt, err = nn.NewOptimizer(r.v, t.task); err != nil {
 		return t, err
 	}
-	t.step, err = r.v.NewStep(t.task, t.opt, nn.StepConfig{Batch: t.batch, Height: r.cfg.Size, Width: r.cfg.Size, Dropout: true, Momentum: momentum})
-	if err != nil {
+	if t.step, err = r.v.NewStep(t.task, t.opt, r.stepConfig(t.batch)); err != nil {
 		return t, err
 	}
-	t.eval, err = r.v.NewForward(nn.ForwardConfig{Batch: t.batch, Height: r.cfg.Size, Width: r.cfg.Size,
-		From: t.task.Entry(r.v.Config().Depth), Task: t.task, Taps: []string{nn.TapLogits}})
-	if err != nil {
+	if t.eval, err = r.v.NewForward(r.evalConfig(t.task, t.batch)); err != nil {
 		return t, err
 	}
 	t.input = make([]float32, t.batch*t.inputs(r.train).width)
 	t.labels = make([]int32, t.batch)
 	t.scores = make([]float32, t.batch*len(a.Config().Labels))
-	return t, nil
+	if saved != nil {
+		err = t.resume(saved)
+	}
+	return t, err
 }
 
 func (t *trainer) close() {
@@ -303,7 +337,9 @@ func (t *trainer) inputs(s set) *cache {
 }
 
 // speed is training images a second so far, validation included.
-func (t *trainer) speed() float64 { return float64(t.done*t.batch) / time.Since(t.began).Seconds() }
+func (t *trainer) speed() float64 {
+	return float64((t.done-t.first)*t.batch) / time.Since(t.began).Seconds()
+}
 
 // epoch trains on a fresh order of the images, an incomplete last batch left out, and scores the validation split.
 func (t *trainer) epoch(epoch int) (EpochStat, error) {
@@ -311,11 +347,11 @@ func (t *trainer) epoch(epoch int) (EpochStat, error) {
 	order := data.Shuffle(len(t.r.train.labels), t.r.cfg.Seed, epoch+t.salt())
 	steps := len(order) / t.batch
 	stat := EpochStat{Phase: t.phase, Epoch: epoch}
-	var loss float64
-	correct := 0
-	for s := range steps {
-		at := float64(t.done) / float64(steps)
-		stat.LR = rate(at, t.rate, t.warmup, float64(t.epochs))
+	for s := t.at.Step; s < steps; s++ {
+		if err := t.r.ctx.Err(); err != nil {
+			return stat, err
+		}
+		stat.LR = t.rateOf(t.done, steps)
 		l, hits, err := t.train(order[s*t.batch:(s+1)*t.batch], stat.LR)
 		if err != nil {
 			return stat, err
@@ -324,23 +360,33 @@ func (t *trainer) epoch(epoch int) (EpochStat, error) {
 			return stat, errors.WithMessagef(ErrDiverged, "%s: loss %g in epoch %d at learning rate %.3g, try a lower one", t.phase, l, epoch, stat.LR)
 		}
 		t.done++
-		loss += l
-		correct += hits
-		stat.Loss, stat.Accuracy = loss/float64(s+1), float64(correct)/float64((s+1)*t.batch)
+		t.at = cursor{Epoch: epoch, Step: s + 1, Loss: t.at.Loss + l, Correct: t.at.Correct + hits}
+		stat.Loss, stat.Accuracy = t.at.means(t.batch)
 		if s < steps-1 {
 			t.report(stat, steps, nil)
+			t.save(false)
 		}
 	}
+	stat.LR = t.rateOf(t.done-1, steps) // a run may resume after the last step
+	stat.Loss, stat.Accuracy = t.at.means(t.batch)
 	if len(t.r.val.labels) > 0 {
 		top1, valLoss, err := t.score(t.r.val)
 		if err != nil {
 			return stat, err
+		}
+		if !finite(valLoss) {
+			valLoss = math.MaxFloat64 // JSON has neither infinity nor NaN
 		}
 		stat.ValTop1, stat.ValLoss = &top1, &valLoss
 	}
 	stat.Seconds = time.Since(began).Seconds()
 	t.report(stat, steps, &stat)
 	return stat, nil
+}
+
+// rateOf is the learning rate of a step, counted from 0 over the phase.
+func (t *trainer) rateOf(step, steps int) float64 {
+	return rate(float64(step)/float64(steps), t.rate, t.warmup, float64(t.epochs))
 }
 
 // salt keeps the orders of the two phases apart.
@@ -353,7 +399,7 @@ func (t *trainer) salt() int {
 
 func (t *trainer) report(stat EpochStat, steps int, done *EpochStat) {
 	total := steps * t.epochs
-	eta := time.Duration(float64(time.Since(t.began)) / float64(t.done) * float64(total-t.done))
+	eta := time.Duration(float64(time.Since(t.began)) / float64(max(t.done-t.first, 1)) * float64(total-t.done))
 	t.r.progress(Event{Phase: t.phase, Epoch: stat.Epoch, Epochs: t.epochs, Step: t.done, Steps: total, Loss: stat.Loss,
 		Accuracy: stat.Accuracy, ImagesPerSec: t.speed(), ETA: eta, Done: done})
 }
@@ -366,7 +412,7 @@ func (t *trainer) train(ids []int, lr float64) (loss float64, correct int, err e
 	for k, i := range ids {
 		t.labels[k] = t.r.train.labels[i]
 	}
-	loss, logits, err := t.step.Run(t.r.ctx, t.input, nn.Targets{Classes: t.labels}, float32(lr), dropoutKey(t.r.cfg.Seed, t.done))
+	loss, logits, err := t.step.Run(t.r.whole(), t.input, nn.Targets{Classes: t.labels}, float32(lr), dropoutKey(t.r.cfg.Seed, t.done))
 	if err != nil {
 		return 0, 0, err
 	}

@@ -10,24 +10,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/edgeadapt/edgeadapt/sdk/internal/disk/disktest"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
 )
-
-// fullDisk takes n bytes and then fails as a full disk does.
-type fullDisk struct {
-	w io.Writer
-	n int
-}
-
-func (d *fullDisk) Write(p []byte) (int, error) {
-	if len(p) <= d.n {
-		d.n -= len(p)
-		return d.w.Write(p)
-	}
-	n, _ := d.w.Write(p[:d.n])
-	d.n = 0
-	return n, syscall.ENOSPC
-}
 
 // only makes sure that the folder holds exactly this one file, with this text.
 func only(t *testing.T, path, text string) {
@@ -52,13 +37,13 @@ func TestFullDiskKeepsOldFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, n := range []int{0, 1, whole.Len() / 2, whole.Len() - 1} {
-		err := writeAtomic(path, func(w io.Writer) error { return Write(&fullDisk{w, n}, metadata, entries) })
+		err := WriteFileTo(&disktest.Failing{Op: "space", Room: n}, path, metadata, entries)
 		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), path) {
 			t.Errorf("after %d bytes: got %v, expected ENOSPC with the path", n, err)
 		}
 		only(t, path, "old")
 	}
-	if err := writeAtomic(path, func(w io.Writer) error { return Write(&fullDisk{w, whole.Len()}, metadata, entries) }); err != nil {
+	if err := WriteFileTo(&disktest.Failing{Op: "space", Room: whole.Len()}, path, metadata, entries); err != nil {
 		t.Fatal(err)
 	}
 	only(t, path, whole.String())

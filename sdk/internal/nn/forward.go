@@ -80,26 +80,43 @@ type Forward struct {
 
 // NewForward records and compiles a pass. The Forward must be closed before the Task and the ViT.
 func (v *ViT) NewForward(c ForwardConfig) (*Forward, error) {
+	f, prog, err := v.recordForward(c)
+	if err != nil {
+		return nil, err
+	}
+	if f.exec, err = v.be.Compile(prog); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// ForwardFootprint is the memory that a pass would take, as with StepFootprint, and the shapes of its taps.
+func (v *ViT) ForwardFootprint(c ForwardConfig) (bytes int64, taps map[string]tensor.Shape, err error) {
+	f, prog, err := v.recordForward(c)
+	if err != nil {
+		return 0, nil, err
+	}
+	bytes, err = prog.Footprint()
+	return bytes, f.shapes, err
+}
+
+func (v *ViT) recordForward(c ForwardConfig) (*Forward, *backend.Program, error) {
 	p := newPass(v, c)
 	input := p.input()
 	p.run(input)
 	if missing := p.missing(); missing != "" && p.err() == nil {
-		return nil, errors.WithMessagef(ErrTap, "%q, expected embedding, block.N.input, block.N.output, probs.N (N below %d), tokens, features%s%s", missing,
+		return nil, nil, errors.WithMessagef(ErrTap, "%q, expected embedding, block.N.input, block.N.output, probs.N (N below %d), tokens, features%s%s", missing,
 			v.cfg.Depth, ifElse(c.Task != nil || c.mixed != nil, ", logits", ""), ifElse(v.head != nil, ", logits_original", ""))
 	}
 	prog, err := p.r.Finish()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	exec, err := v.be.Compile(prog)
-	if err != nil {
-		return nil, err
-	}
-	f := &Forward{exec: exec, input: input, mix: p.mix.Mix, shape: prog.Shape(input), taps: p.taps, shapes: map[string]tensor.Shape{}}
+	f := &Forward{input: input, mix: p.mix.Mix, shape: prog.Shape(input), taps: p.taps, shapes: map[string]tensor.Shape{}}
 	for name, t := range p.taps {
 		f.shapes[name] = p.imageShape(name, prog.Shape(t))
 	}
-	return f, nil
+	return f, prog, nil
 }
 
 func ifElse(ok bool, yes, no string) string {

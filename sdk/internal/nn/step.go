@@ -16,6 +16,9 @@ type StepConfig struct {
 	Dropout              bool // as the task's configuration says; off for comparisons with a reference
 	Momentum             float32
 	WeightDecay          float32
+	// Recompute keeps of each block no more than its input and runs it forward again on the way back: the same bits in less
+	// memory, for most of another forward pass.
+	Recompute bool
 	// Gradients keeps the gradients of the logits, the features and every block's input for reading, carries the
 	// backward pass down to the image tokens and updates nothing: for comparisons with a reference.
 	Gradients bool
@@ -65,6 +68,26 @@ type Step struct {
 
 // NewStep records and compiles a training step for t.
 func (v *ViT) NewStep(t *Task, o *Optimizer, c StepConfig) (*Step, error) {
+	s, prog, err := v.recordStep(t, o, c)
+	if err != nil {
+		return nil, err
+	}
+	if s.exec, err = v.be.Compile(prog); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// StepFootprint is the memory that the step would take, the kernels' own scratch left out; see Program.Footprint.
+func (v *ViT) StepFootprint(t *Task, o *Optimizer, c StepConfig) (int64, error) {
+	_, prog, err := v.recordStep(t, o, c)
+	if err != nil {
+		return 0, err
+	}
+	return prog.Footprint()
+}
+
+func (v *ViT) recordStep(t *Task, o *Optimizer, c StepConfig) (*Step, *backend.Program, error) {
 	s := &Step{task: t, opt: o, from: t.Entry(v.cfg.Depth), multi: t.cfg.Task == adapter.MultiLabel,
 		losses: make([]float32, c.Batch), scores: make([]float32, c.Batch*len(t.cfg.Labels)),
 		taps: map[string]backend.Value{}, shapes: map[string]tensor.Shape{}}
@@ -93,16 +116,18 @@ func (v *ViT) NewStep(t *Task, o *Optimizer, c StepConfig) (*Step, error) {
 		whole := func(name string, b backend.Buffer) backend.Value { return r.Param(name, b, 0, t.layout.size) }
 		r.SGD(whole("parameters", t.params), whole("gradients", o.grads), whole("velocities", o.velocity), s.lr, c.Momentum, c.WeightDecay)
 	}
+	if c.Recompute {
+		r.Prune() // what follows a block's state in its second run
+	}
 	prog, err := r.Finish()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.shape = prog.Shape(s.input)
 	for name, tap := range s.taps {
 		s.shapes[name] = p.imageShape(name, prog.Shape(tap))
 	}
-	s.exec, err = v.be.Compile(prog)
-	return s, err
+	return s, prog, nil
 }
 
 // head records the head, the loss and their gradients.
@@ -137,6 +162,9 @@ func (p *pass) backward(s *Step, dfeatures backend.Value, c StepConfig) {
 	}
 	lowest := p.c.Task.firstBlock(v.cfg.Depth)
 	for i := v.cfg.Depth - 1; i >= p.c.From.block(v.cfg.Depth); i-- {
+		if c.Recompute && i > lowest && i < v.cfg.Depth-1 { // of the last block all is still there, of the lowest little is kept
+			p.block(i, p.states[i].x)
+		}
 		dh := backend.None
 		if br := p.c.Task.branchAt(i); br != nil {
 			br.grads, br.dropout.P = p.grads, p.dropoutP()

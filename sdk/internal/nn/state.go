@@ -1,0 +1,46 @@
+package nn
+
+import (
+	"github.com/edgeadapt/edgeadapt/quant"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+	"github.com/pkg/errors"
+)
+
+// Scheme is how the backbone's linear layers are stored.
+func (v *ViT) Scheme() quant.Scheme { return v.host.Scheme() }
+
+// carried lists, by name, what the optimiser carries from one step to the next: a checkpoint holds all of it, so a new
+// kind of state has only to be named here. Gradients are made anew by every step.
+func (o *Optimizer) carried() map[string]backend.Buffer {
+	return map[string]backend.Buffer{"velocity": o.velocity}
+}
+
+// State reads what the optimiser carries from one step to the next, by name, each [Task.Size].
+func (o *Optimizer) State() (map[string][]float32, error) {
+	state := map[string][]float32{}
+	for name, b := range o.carried() {
+		state[name] = make([]float32, b.Len())
+		if err := b.Read(0, state[name]); err != nil {
+			return nil, errors.WithMessagef(err, "optimiser state %s", name)
+		}
+	}
+	return state, nil
+}
+
+// SetState puts back what State read.
+func (o *Optimizer) SetState(state map[string][]float32) error {
+	buffers := o.carried()
+	if len(state) != len(buffers) {
+		return errors.WithMessagef(tensor.ErrShape, "optimiser with %d kinds of state, expected %d", len(state), len(buffers))
+	}
+	for name, b := range buffers {
+		if len(state[name]) != b.Len() {
+			return errors.WithMessagef(tensor.ErrShape, "optimiser state %s has %d elements, expected %d", name, len(state[name]), b.Len())
+		}
+		if err := b.Write(0, state[name]); err != nil {
+			return errors.WithMessagef(err, "optimiser state %s", name)
+		}
+	}
+	return nil
+}
