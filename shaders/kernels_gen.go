@@ -749,6 +749,20 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
+		Name: "clipnorm_squares", Variant: "SQUARES", File: "clipnorm.squares.spv", Needs: 0,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 8,
+		Spec:      []SpecConstant{{0, 64}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "clipnorm", Variant: "", File: "clipnorm.spv", Needs: 0,
+		Bindings:  []Binding{{Read, StorageBuffer}, {ReadWrite, StorageBuffer}},
+		PushBytes: 8,
+		Spec:      []SpecConstant{{0, 64}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "sgd", Variant: "", File: "sgd.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {ReadWrite, StorageBuffer}, {ReadWrite, StorageBuffer}},
 		PushBytes: 12,

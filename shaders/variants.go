@@ -125,6 +125,8 @@ var variants = []Row{
 	{"batchnorm_bwd_x", "batchnorm_bwd_x.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"crossentropy", "crossentropy.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"binarycrossentropy", "binarycrossentropy.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"clipnorm_squares", "clipnorm.comp", "SQUARES", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"clipnorm", "clipnorm.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"sgd", "sgd.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"swiglu", "swiglu.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"swiglu_bwd_x", "swiglu.comp", "BACKWARD", Spec{64}, 0, "every Vulkan 1.1 device"},

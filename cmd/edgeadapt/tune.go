@@ -61,6 +61,7 @@ func (f *tuneFlags) register(c *cobra.Command) {
 	fl.IntVar(&f.config.Epochs, "epochs", 0, "passes over the training images (default: by their number)")
 	fl.Float64Var(&f.config.LR, "lr", 0, "peak learning rate (default: by the batch)")
 	fl.IntVar(&f.config.Batch, "batch", d.Batch, "images a training step")
+	fl.Float32Var(&f.config.ClipNorm, "clip-norm", d.ClipNorm, "bound on the norm of a step's gradients; 0 for none")
 	fl.Float64Var(&f.config.Val, "val", d.Val, "share of each class held out to choose the epoch; 0 trains on all and keeps the last")
 	fl.Uint64Var(&f.config.Seed, "seed", d.Seed, "seed of split, order, start and dropout")
 	fl.StringVar(&f.config.Description, "description", "", "a sentence about the task, for people and 'adapters search'")
@@ -184,6 +185,7 @@ func (f *tuneFlags) print(a *app, ad *adapter.Adapter, rep *tune.Report) error {
 	if f.method != string(adapter.Linear) {
 		rows = append(rows, []string{"adapter", accuracy(rep.Top1) + chosen(rep)})
 	}
+	rows = append(rows, []string{"learning rate", fmt.Sprintf("%.3g at its peak, batches of %d", rep.LR, rep.Batch)})
 	rows = append(rows, []string{"trained", parameters(ad.Parameters()) + fmt.Sprintf(" parameters in %.1f s on %s", rep.Seconds, rep.Device)})
 	rows = append(rows, []string{"written", f.out + ", " + bytesText(size)})
 	if f.curves != "" {

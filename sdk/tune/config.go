@@ -22,10 +22,11 @@ type Config struct {
 	Size       int // side of the square input in pixels, a multiple of the patch
 	Fit        adapter.Fit
 
-	Epochs int     // of the adapter, or of the probe where Method is Linear; 0 chooses by the number of images
-	LR     float64 // peak learning rate of the same; 0 chooses by the batch
-	Batch  int
-	Warmup float64 // share of the epochs with a rising rate
+	Epochs   int     // of the adapter, or of the probe where Method is Linear; 0 chooses by the number of images
+	LR       float64 // peak learning rate of the same; 0 chooses by the batch
+	Batch    int
+	ClipNorm float32 // bound on the norm of all gradients of a step together, 0 for none
+	Warmup   float64 // share of the epochs with a rising rate
 
 	ProbeEpochs int     // of the linear probe
 	ProbeLR     float64 // 0 chooses by the batch
@@ -46,7 +47,7 @@ type Config struct {
 // Default is the recipe: AdaptMLP of 64 in every block, scale 0.1, SGD with momentum 0.9 and a cosine schedule.
 func Default() Config {
 	return Config{Method: adapter.AdaptFormer, Bottleneck: 64, Scale: 0.1, Dropout: 0.1, Size: 112, Fit: adapter.Squash,
-		Batch: 32, Warmup: 0.2, ProbeEpochs: 60, Val: 0.15, CacheBytes: 1 << 30}
+		Batch: 32, ClipNorm: 5, Warmup: 0.2, ProbeEpochs: 60, Val: 0.15, CacheBytes: 1 << 30}
 }
 
 const momentum = 0.9
@@ -120,6 +121,7 @@ func (c Config) validate(depth, patch int) error {
 		{c.LR >= 0 && finite(c.LR), fmt.Sprintf("learning rate %g, expected a positive number", c.LR)},
 		{c.ProbeLR >= 0 && finite(c.ProbeLR), fmt.Sprintf("probe learning rate %g, expected a positive number", c.ProbeLR)},
 		{c.Batch >= 2 && c.Batch <= 4096, fmt.Sprintf("batch %d, expected 2 to 4096", c.Batch)},
+		{c.ClipNorm >= 0 && finite(float64(c.ClipNorm)), fmt.Sprintf("norm %g to clip gradients to, expected a positive number, or 0 for none", c.ClipNorm)},
 		{c.Warmup >= 0 && c.Warmup < 1, fmt.Sprintf("warm-up %g, expected a share at least 0 and below 1", c.Warmup)},
 		{c.Val >= 0 && c.Val < 1, fmt.Sprintf("validation share %g, expected at least 0 and below 1", c.Val)},
 	} {

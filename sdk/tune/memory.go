@@ -153,7 +153,7 @@ func (r *run) encoderConfig(images int) nn.ForwardConfig {
 
 // stepConfig is a training step.
 func (r *run) stepConfig(batch int) nn.StepConfig {
-	return nn.StepConfig{Batch: batch, Height: r.cfg.Size, Width: r.cfg.Size, Dropout: true, Momentum: momentum, Recompute: r.rep.Memory.Recompute}
+	return nn.StepConfig{Batch: batch, Height: r.cfg.Size, Width: r.cfg.Size, Dropout: true, Momentum: momentum, ClipNorm: r.cfg.ClipNorm, Recompute: r.rep.Memory.Recompute}
 }
 
 // evalConfig is the pass that validates.

@@ -17,6 +17,7 @@ type Record struct {
 	Batch       int      `json:"batch"`
 	Warmup      float64  `json:"warmup"`
 	Momentum    float64  `json:"momentum"`
+	ClipNorm    float32  `json:"clip_norm,omitempty"`
 	ProbeEpochs int      `json:"probe_epochs"`
 	ProbeLR     float64  `json:"probe_lr"`
 	ProbeTop1   *float64 `json:"probe_val_top1,omitempty"`
@@ -31,6 +32,6 @@ func (r *run) record() Record {
 	}
 	return Record{Recipe: recipe, Device: info.Name, Driver: info.Driver, Seed: r.cfg.Seed, DataDigest: r.rep.DataDigest,
 		TrainImages: r.rep.Train, ValImages: r.rep.Val, Epochs: r.rep.Epochs, BestEpoch: r.rep.BestEpoch, LR: r.rep.LR, Batch: r.rep.Batch,
-		Warmup: r.cfg.Warmup, Momentum: momentum, ProbeEpochs: r.cfg.ProbeEpochs, ProbeLR: r.cfg.ProbeLR,
+		Warmup: r.cfg.Warmup, Momentum: momentum, ClipNorm: r.cfg.ClipNorm, ProbeEpochs: r.cfg.ProbeEpochs, ProbeLR: r.cfg.ProbeLR,
 		ProbeTop1: r.rep.ProbeTop1, Top1: r.rep.Top1}
 }

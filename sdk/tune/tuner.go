@@ -483,5 +483,5 @@ func (s EpochStat) String() string {
 	if s.ValTop1 != nil {
 		text += fmt.Sprintf("  val %.1f%% (loss %.4f)", 100**s.ValTop1, *s.ValLoss)
 	}
-	return text + fmt.Sprintf("  %.1fs", s.Seconds)
+	return text + fmt.Sprintf("  lr %.2g  %.1fs", s.LR, s.Seconds)
 }

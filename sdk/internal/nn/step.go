@@ -16,6 +16,7 @@ type StepConfig struct {
 	Dropout              bool // as the task's configuration says; off for comparisons with a reference
 	Momentum             float32
 	WeightDecay          float32
+	ClipNorm             float32 // bound on the norm of all gradients together, 0 for none
 	// Recompute keeps of each block no more than its input and runs it forward again on the way back: the same bits in less
 	// memory, for most of another forward pass.
 	Recompute bool
@@ -114,7 +115,11 @@ func (v *ViT) recordStep(t *Task, o *Optimizer, c StepConfig) (*Step, *backend.P
 	} else {
 		s.lr = r.Input("learning rate", 1)
 		whole := func(name string, b backend.Buffer) backend.Value { return r.Param(name, b, 0, t.layout.size) }
-		r.SGD(whole("parameters", t.params), whole("gradients", o.grads), whole("velocities", o.velocity), s.lr, c.Momentum, c.WeightDecay)
+		grads := whole("gradients", o.grads)
+		if c.ClipNorm > 0 {
+			r.ClipNorm(grads, c.ClipNorm)
+		}
+		r.SGD(whole("parameters", t.params), grads, whole("velocities", o.velocity), s.lr, c.Momentum, c.WeightDecay)
 	}
 	if c.Recompute {
 		r.Prune() // what follows a block's state in its second run

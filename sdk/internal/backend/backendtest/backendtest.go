@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) backend.Backend, tol Tolerance) {
 		{"pool", testPool},
 		{"batchnorm", testBatchNorm},
 		{"loss", testLoss},
+		{"clipnorm", testClipNorm},
 		{"sgd", testSGD},
 		{"block", testBlock},
 		{"golden", testGolden},

@@ -78,6 +78,8 @@ func (r *recording) op(op backend.Op) error {
 		return r.mixedFeatures(o)
 	case *backend.MixedHead:
 		return r.mixedHead(o)
+	case *backend.ClipNorm:
+		return r.clipNorm(o)
 	case *backend.SGD:
 		return r.sgd(o)
 	case *backend.SwiGLU:
@@ -110,6 +112,8 @@ func (r *recording) reserve() error {
 			need = max(need, r.elems(o.Y))
 		case *backend.PatchMergeBackward:
 			need = max(need, backend.AlignParam(r.elems(o.DY))+r.elems(o.DY))
+		case *backend.ClipNorm:
+			need = max(need, backend.AlignParam(normThreads)+1)
 		case *backend.BiasGrad:
 			m, n := r.matrix(o.DY)
 			need = max(need, slicesOf(m)*n)

@@ -104,6 +104,8 @@ func (e *Executable[T]) reference(op backend.Op) (func() error, error) {
 		return e.mixedFeatures(o)
 	case *backend.MixedHead:
 		return e.mixedHead(o)
+	case *backend.ClipNorm:
+		return always(func() { ref.ClipNorm(f(o.X), float64(o.Max)) })
 	case *backend.SGD:
 		return always(func() {
 			ref.SGD(f(o.Param), f(o.Velocity), f(o.Grad), float64(f(o.LR)[0]), float64(o.Momentum), float64(o.WeightDecay))

@@ -2,7 +2,7 @@
 
     python make_swin.py padding          rewrites swin/padding.safetensors
     python make_swin.py full EDGEADAPT   compares full-size timm models with the program EDGEADAPT, rewrites swin/full.json
-    python make_swin.py train DATA OUT   trains a small Swin for eight minutes on the images below DATA (which way up?)
+    python make_swin.py train DATA OUT   trains a small Swin for eight minutes on DATA, a folder a class
 
 Needs torch, timm, transformers, safetensors and numpy. Made with torch 2.15, timm 1.0.31, transformers 5.23.
 """
@@ -105,29 +105,31 @@ def full(program):
 
 
 def train(data, folder, minutes=8):
-    """A small Swin that has learned something: which way up a picture is, on the images below DATA."""
+    """A small Swin that has learned something: to which of the folders below DATA that hold JPEG files an image belongs."""
     import glob
     import time
     from PIL import Image
     torch.set_grad_enabled(True)
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    images = np.stack([np.asarray(Image.open(f).convert("RGB").resize((128, 128), Image.BICUBIC))
-                       for f in sorted(glob.glob(os.path.join(data, "**", "*.jpg"), recursive=True))])
+    files = sorted(glob.glob(os.path.join(data, "**", "*.jpg"), recursive=True))
+    classes = sorted({os.path.dirname(f) for f in files})
+    labels = np.array([classes.index(os.path.dirname(f)) for f in files])
+    of = [np.flatnonzero(labels == c) for c in range(len(classes))]
+    images = np.stack([np.asarray(Image.open(f).convert("RGB").resize((128, 128), Image.BICUBIC)) for f in files])
     model = timm.models.swin_transformer.SwinTransformer(img_size=112, embed_dim=48, depths=(2, 2, 4, 2), num_heads=(2, 4, 8, 16),
-                                                         window_size=7, num_classes=4, drop_path_rate=0.05)
-    opt = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
+                                                         window_size=7, num_classes=len(classes), drop_path_rate=0.05)
+    opt = torch.optim.AdamW(model.parameters(), lr=5e-4, weight_decay=0.05)
     began, step, done = time.time(), 0, 0.0
     while done < 1:
         done = (time.time() - began) / (60 * minutes)
         for group in opt.param_groups:
-            group["lr"] = 1e-3 * min(1, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * min(done, 1)))
-        y = rng.integers(0, 4, 32)
-        x = []
-        for turns, image in zip(y, images[rng.integers(0, len(images), 32)]):
+            group["lr"] = 5e-4 * min(1, (step + 1) / 40) * 0.5 * (1 + np.cos(np.pi * min(done, 1)))
+        y, x = rng.integers(0, len(classes), 32), []
+        for label in y:
             top, left = rng.integers(0, 17, 2)
-            image = image[top:top + 112, left:left + 112]
-            x.append(np.rot90(image[:, ::-1] if rng.random() < 0.5 else image, turns))
+            image = images[rng.choice(of[label]), top:top + 112, left:left + 112]
+            x.append(np.rot90(image[:, ::-1] if rng.random() < 0.5 else image, rng.integers(0, 4)))
         x = torch.from_numpy(np.stack(x).astype(np.float32) / 255).permute(0, 3, 1, 2)
         x = (x - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[:, None, None]
         logits = model(x)
