@@ -80,8 +80,8 @@ plugins: ## rebuild the committed plug-ins: Go 1.26; clang and wasm-ld 14 for C;
 	$(CLANG) $(CFLAGS_WASM) -o examples/plugins/trim.wasm examples/plugins/trim/trim.c
 	for w in sdk/plugin/testdata/*.wat; do wat2wasm $$w -o $${w%.wat}.wasm || exit 1; done
 
-demo: build ## tune, switch and predict on two small real tasks; pictures and adapters go to ./demo
-	@examples/demo.sh bin/edgeadapt $(DEMO)
+demo: build ## tune, switch and predict on two small real tasks; pictures and adapters go to ./demo (BACKBONE=FILE: another backbone)
+	@examples/demo.sh bin/edgeadapt $(DEMO) $(BACKBONE)
 
 clean: ## remove what the targets made
 	rm -rf bin $(DEMO)

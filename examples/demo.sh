@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
 # Tunes adapters for two small real tasks on the built-in backbone, scores them and the linear probes on images that the
-# tuning never saw, and switches between the two adapter files. Usage: examples/demo.sh EDGEADAPT OUTDIR
+# tuning never saw, and switches between the two adapter files. Usage: examples/demo.sh EDGEADAPT OUTDIR [BACKBONE]
 set -euo pipefail
 
-if [ $# -ne 2 ]; then
-  echo "usage: $0 EDGEADAPT OUTDIR" >&2
+if [ $# -lt 2 ] || [ $# -gt 3 ]; then
+  echo "usage: $0 EDGEADAPT OUTDIR [BACKBONE]" >&2
   exit 2
 fi
 bin=$1
 out=$2
+backbone=(${3:+--backbone "$3"}) # a ViT or Swin of your own instead of the built-in one
 data=$(dirname "$0")/data
 mkdir -p "$out"
 began=$SECONDS
 
 # tune TASK SIZE VAL OPTIONS...: the probe and the adapter, on the same pixels and images; OPTIONS are the adapter's.
 tune() {
-  local task=$1 common=(--size "$2" --val "$3")
+  local task=$1 common=(--size "$2" --val "$3" "${backbone[@]}")
   shift 3
   echo
   echo "== $task: linear probe"
@@ -27,7 +28,7 @@ tune() {
 
 # top1 TASK ADAPTER: accuracy on the test images, in percent.
 top1() {
-  "$bin" eval "$data/$1" --split test --adapter "$2" --json 2>>"$out/eval.log" |
+  "$bin" eval "$data/$1" --split test --adapter "$2" "${backbone[@]}" --json 2>>"$out/eval.log" |
     sed -n 's/^  "top1": \([0-9.e-]*\),*$/\1/p' | awk '{ printf "%.1f", 100 * $1 }'
 }
 
@@ -47,7 +48,7 @@ predict() {
   done
   echo
   echo "\$ edgeadapt predict IMAGE... --adapter $out/$task.safetensors --top-k 1"
-  "$bin" predict "${images[@]}" --adapter "$out/$task.safetensors" --top-k 1
+  "$bin" predict "${images[@]}" --adapter "$out/$task.safetensors" "${backbone[@]}" --top-k 1
 }
 predict textile
 predict clothes

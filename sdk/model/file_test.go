@@ -208,6 +208,7 @@ func FuzzReadBackbone(f *testing.F) {
 	f.Add(encoded(f, tinyBackbone(f, timmFolder(f), quant.F16), nil))
 	f.Add(encoded(f, tinyBackbone(f, hfFolder(f), quant.Q8C), nil))
 	f.Add(encoded(f, tinyBackbone(f, hfFolder(f), quant.Q8C), func(m map[string]string, _ *[]checkpoint.Entry) { m[metaScheme] = "f32" }))
+	f.Add(encoded(f, tinyBackbone(f, tinyFolder(f, swinFile(f, swinLayouts[0], nil), swinJSON, ""), quant.Q8C), nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b, err := ReadBackbone(data)
 		if err != nil {

@@ -232,6 +232,9 @@ func TestSettings(t *testing.T) {
 func FuzzImport(f *testing.F) {
 	f.Add(tinyFile(f, tinyTensors(tinyConfig(false)), false), []byte(timmJSON), []byte(`{"size":{"shortest_edge":8},"crop_size":4}`))
 	f.Add(tinyFile(f, tinyHF(tinyTensors(tinyConfig(true)), ""), true), []byte(hfJSON), []byte(nil))
+	for _, l := range swinLayouts {
+		f.Add(swinFile(f, l, nil), []byte(swinJSON), []byte(nil))
+	}
 	f.Add([]byte(nil), []byte(`{"image_size":[1,2,3]}`), []byte(`{"image_std":[0,0,0]}`))
 	f.Fuzz(func(t *testing.T, weights, config, preprocessor []byte) {
 		file, err := checkpoint.Parse("fuzz", weights)
