@@ -143,6 +143,8 @@ def train(data, folder, minutes=8):
         step += 1
     os.makedirs(folder, exist_ok=True)
     save_file(model.state_dict(), os.path.join(folder, "model.safetensors"))
+    with open(os.path.join(folder, "config.json"), "w") as f:
+        json.dump({"architecture": "swin", "image_size": 112, "window_size": 7}, f)
 
 
 if __name__ == "__main__":
