@@ -883,22 +883,22 @@ end:
 	VZEROUPPER
 	RET
 
-DATA lanesAA<>+0(SB)/4, $0xc2ae0000
-DATA lanesAA<>+4(SB)/4, $0xc2ae0000
-DATA lanesAA<>+8(SB)/4, $0xc2ae0000
-DATA lanesAA<>+12(SB)/4, $0xc2ae0000
-DATA lanesAA<>+16(SB)/4, $0xc2ae0000
-DATA lanesAA<>+20(SB)/4, $0xc2ae0000
-DATA lanesAA<>+24(SB)/4, $0xc2ae0000
-DATA lanesAA<>+28(SB)/4, $0xc2ae0000
-DATA lanesAA<>+32(SB)/4, $0xc2ae0000
-DATA lanesAA<>+36(SB)/4, $0xc2ae0000
-DATA lanesAA<>+40(SB)/4, $0xc2ae0000
-DATA lanesAA<>+44(SB)/4, $0xc2ae0000
-DATA lanesAA<>+48(SB)/4, $0xc2ae0000
-DATA lanesAA<>+52(SB)/4, $0xc2ae0000
-DATA lanesAA<>+56(SB)/4, $0xc2ae0000
-DATA lanesAA<>+60(SB)/4, $0xc2ae0000
+DATA lanesAA<>+0(SB)/4, $0xc28c0000
+DATA lanesAA<>+4(SB)/4, $0xc28c0000
+DATA lanesAA<>+8(SB)/4, $0xc28c0000
+DATA lanesAA<>+12(SB)/4, $0xc28c0000
+DATA lanesAA<>+16(SB)/4, $0xc28c0000
+DATA lanesAA<>+20(SB)/4, $0xc28c0000
+DATA lanesAA<>+24(SB)/4, $0xc28c0000
+DATA lanesAA<>+28(SB)/4, $0xc28c0000
+DATA lanesAA<>+32(SB)/4, $0xc28c0000
+DATA lanesAA<>+36(SB)/4, $0xc28c0000
+DATA lanesAA<>+40(SB)/4, $0xc28c0000
+DATA lanesAA<>+44(SB)/4, $0xc28c0000
+DATA lanesAA<>+48(SB)/4, $0xc28c0000
+DATA lanesAA<>+52(SB)/4, $0xc28c0000
+DATA lanesAA<>+56(SB)/4, $0xc28c0000
+DATA lanesAA<>+60(SB)/4, $0xc28c0000
 GLOBL lanesAA<>(SB), RODATA|NOPTR, $64
 
 DATA lanesAB<>+0(SB)/4, $0x3fb8aa3b
@@ -1116,7 +1116,7 @@ step:
 	VANDPS       lanesAK<>+0(SB), Y0, Y1
 	VMULPS       lanesAL<>+0(SB), Y1, Y2
 	VMULPS       Y1, Y2, Y2
-	VMAXPS       lanesAM<>+0(SB), Y2, Y2
+	VMAXPS       lanesAA<>+0(SB), Y2, Y2
 	VMULPS       lanesAB<>+0(SB), Y2, Y3
 	VROUNDPS     $0x00, Y3, Y3
 	VFNMADD231PS lanesAC<>+0(SB), Y3, Y2
@@ -1132,10 +1132,11 @@ step:
 	VPSLLD       $0x17, Y3, Y3
 	VPADDD       Y3, Y4, Y2
 	VMOVUPS      lanesAJ<>+0(SB), Y3
-	VFMADD231PS  lanesAN<>+0(SB), Y1, Y3
+	VFMADD231PS  lanesAM<>+0(SB), Y1, Y3
 	VMOVUPS      lanesAJ<>+0(SB), Y1
 	VDIVPS       Y3, Y1, Y3
-	VMOVUPS      lanesAO<>+0(SB), Y4
+	VMOVUPS      lanesAN<>+0(SB), Y4
+	VFMADD213PS  lanesAO<>+0(SB), Y3, Y4
 	VFMADD213PS  lanesAP<>+0(SB), Y3, Y4
 	VFMADD213PS  lanesAQ<>+0(SB), Y3, Y4
 	VFMADD213PS  lanesAR<>+0(SB), Y3, Y4
@@ -1144,7 +1145,6 @@ step:
 	VFMADD213PS  lanesAU<>+0(SB), Y3, Y4
 	VFMADD213PS  lanesAV<>+0(SB), Y3, Y4
 	VFMADD213PS  lanesAW<>+0(SB), Y3, Y4
-	VFMADD213PS  lanesAX<>+0(SB), Y3, Y4
 	VMULPS       Y2, Y4, Y4
 	VSUBPS       Y4, Y1, Y1
 	VBLENDVPS    Y0, Y4, Y1, Y1
@@ -1165,7 +1165,7 @@ whole:
 	VANDPS       lanesAK<>+0(SB), Y1, Y2
 	VMULPS       lanesAL<>+0(SB), Y2, Y3
 	VMULPS       Y2, Y3, Y3
-	VMAXPS       lanesAM<>+0(SB), Y3, Y3
+	VMAXPS       lanesAA<>+0(SB), Y3, Y3
 	VMULPS       lanesAB<>+0(SB), Y3, Y4
 	VROUNDPS     $0x00, Y4, Y4
 	VFNMADD231PS lanesAC<>+0(SB), Y4, Y3
@@ -1181,10 +1181,11 @@ whole:
 	VPSLLD       $0x17, Y4, Y4
 	VPADDD       Y4, Y5, Y3
 	VMOVUPS      lanesAJ<>+0(SB), Y4
-	VFMADD231PS  lanesAN<>+0(SB), Y2, Y4
+	VFMADD231PS  lanesAM<>+0(SB), Y2, Y4
 	VMOVUPS      lanesAJ<>+0(SB), Y2
 	VDIVPS       Y4, Y2, Y4
-	VMOVUPS      lanesAO<>+0(SB), Y5
+	VMOVUPS      lanesAN<>+0(SB), Y5
+	VFMADD213PS  lanesAO<>+0(SB), Y4, Y5
 	VFMADD213PS  lanesAP<>+0(SB), Y4, Y5
 	VFMADD213PS  lanesAQ<>+0(SB), Y4, Y5
 	VFMADD213PS  lanesAR<>+0(SB), Y4, Y5
@@ -1193,7 +1194,6 @@ whole:
 	VFMADD213PS  lanesAU<>+0(SB), Y4, Y5
 	VFMADD213PS  lanesAV<>+0(SB), Y4, Y5
 	VFMADD213PS  lanesAW<>+0(SB), Y4, Y5
-	VFMADD213PS  lanesAX<>+0(SB), Y4, Y5
 	VMULPS       Y3, Y5, Y5
 	VSUBPS       Y5, Y2, Y2
 	VBLENDVPS    Y1, Y5, Y2, Y2
@@ -1240,221 +1240,203 @@ DATA lanesAL<>+56(SB)/4, $0xbf000000
 DATA lanesAL<>+60(SB)/4, $0xbf000000
 GLOBL lanesAL<>(SB), RODATA|NOPTR, $64
 
-DATA lanesAM<>+0(SB)/4, $0xc2a00000
-DATA lanesAM<>+4(SB)/4, $0xc2a00000
-DATA lanesAM<>+8(SB)/4, $0xc2a00000
-DATA lanesAM<>+12(SB)/4, $0xc2a00000
-DATA lanesAM<>+16(SB)/4, $0xc2a00000
-DATA lanesAM<>+20(SB)/4, $0xc2a00000
-DATA lanesAM<>+24(SB)/4, $0xc2a00000
-DATA lanesAM<>+28(SB)/4, $0xc2a00000
-DATA lanesAM<>+32(SB)/4, $0xc2a00000
-DATA lanesAM<>+36(SB)/4, $0xc2a00000
-DATA lanesAM<>+40(SB)/4, $0xc2a00000
-DATA lanesAM<>+44(SB)/4, $0xc2a00000
-DATA lanesAM<>+48(SB)/4, $0xc2a00000
-DATA lanesAM<>+52(SB)/4, $0xc2a00000
-DATA lanesAM<>+56(SB)/4, $0xc2a00000
-DATA lanesAM<>+60(SB)/4, $0xc2a00000
+DATA lanesAM<>+0(SB)/4, $0x3ee66666
+DATA lanesAM<>+4(SB)/4, $0x3ee66666
+DATA lanesAM<>+8(SB)/4, $0x3ee66666
+DATA lanesAM<>+12(SB)/4, $0x3ee66666
+DATA lanesAM<>+16(SB)/4, $0x3ee66666
+DATA lanesAM<>+20(SB)/4, $0x3ee66666
+DATA lanesAM<>+24(SB)/4, $0x3ee66666
+DATA lanesAM<>+28(SB)/4, $0x3ee66666
+DATA lanesAM<>+32(SB)/4, $0x3ee66666
+DATA lanesAM<>+36(SB)/4, $0x3ee66666
+DATA lanesAM<>+40(SB)/4, $0x3ee66666
+DATA lanesAM<>+44(SB)/4, $0x3ee66666
+DATA lanesAM<>+48(SB)/4, $0x3ee66666
+DATA lanesAM<>+52(SB)/4, $0x3ee66666
+DATA lanesAM<>+56(SB)/4, $0x3ee66666
+DATA lanesAM<>+60(SB)/4, $0x3ee66666
 GLOBL lanesAM<>(SB), RODATA|NOPTR, $64
 
-DATA lanesAN<>+0(SB)/4, $0x3ee66666
-DATA lanesAN<>+4(SB)/4, $0x3ee66666
-DATA lanesAN<>+8(SB)/4, $0x3ee66666
-DATA lanesAN<>+12(SB)/4, $0x3ee66666
-DATA lanesAN<>+16(SB)/4, $0x3ee66666
-DATA lanesAN<>+20(SB)/4, $0x3ee66666
-DATA lanesAN<>+24(SB)/4, $0x3ee66666
-DATA lanesAN<>+28(SB)/4, $0x3ee66666
-DATA lanesAN<>+32(SB)/4, $0x3ee66666
-DATA lanesAN<>+36(SB)/4, $0x3ee66666
-DATA lanesAN<>+40(SB)/4, $0x3ee66666
-DATA lanesAN<>+44(SB)/4, $0x3ee66666
-DATA lanesAN<>+48(SB)/4, $0x3ee66666
-DATA lanesAN<>+52(SB)/4, $0x3ee66666
-DATA lanesAN<>+56(SB)/4, $0x3ee66666
-DATA lanesAN<>+60(SB)/4, $0x3ee66666
+DATA lanesAN<>+0(SB)/4, $0x3d26b08c
+DATA lanesAN<>+4(SB)/4, $0x3d26b08c
+DATA lanesAN<>+8(SB)/4, $0x3d26b08c
+DATA lanesAN<>+12(SB)/4, $0x3d26b08c
+DATA lanesAN<>+16(SB)/4, $0x3d26b08c
+DATA lanesAN<>+20(SB)/4, $0x3d26b08c
+DATA lanesAN<>+24(SB)/4, $0x3d26b08c
+DATA lanesAN<>+28(SB)/4, $0x3d26b08c
+DATA lanesAN<>+32(SB)/4, $0x3d26b08c
+DATA lanesAN<>+36(SB)/4, $0x3d26b08c
+DATA lanesAN<>+40(SB)/4, $0x3d26b08c
+DATA lanesAN<>+44(SB)/4, $0x3d26b08c
+DATA lanesAN<>+48(SB)/4, $0x3d26b08c
+DATA lanesAN<>+52(SB)/4, $0x3d26b08c
+DATA lanesAN<>+56(SB)/4, $0x3d26b08c
+DATA lanesAN<>+60(SB)/4, $0x3d26b08c
 GLOBL lanesAN<>(SB), RODATA|NOPTR, $64
 
-DATA lanesAO<>+0(SB)/4, $0x3d26b08c
-DATA lanesAO<>+4(SB)/4, $0x3d26b08c
-DATA lanesAO<>+8(SB)/4, $0x3d26b08c
-DATA lanesAO<>+12(SB)/4, $0x3d26b08c
-DATA lanesAO<>+16(SB)/4, $0x3d26b08c
-DATA lanesAO<>+20(SB)/4, $0x3d26b08c
-DATA lanesAO<>+24(SB)/4, $0x3d26b08c
-DATA lanesAO<>+28(SB)/4, $0x3d26b08c
-DATA lanesAO<>+32(SB)/4, $0x3d26b08c
-DATA lanesAO<>+36(SB)/4, $0x3d26b08c
-DATA lanesAO<>+40(SB)/4, $0x3d26b08c
-DATA lanesAO<>+44(SB)/4, $0x3d26b08c
-DATA lanesAO<>+48(SB)/4, $0x3d26b08c
-DATA lanesAO<>+52(SB)/4, $0x3d26b08c
-DATA lanesAO<>+56(SB)/4, $0x3d26b08c
-DATA lanesAO<>+60(SB)/4, $0x3d26b08c
+DATA lanesAO<>+0(SB)/4, $0xbe733c3f
+DATA lanesAO<>+4(SB)/4, $0xbe733c3f
+DATA lanesAO<>+8(SB)/4, $0xbe733c3f
+DATA lanesAO<>+12(SB)/4, $0xbe733c3f
+DATA lanesAO<>+16(SB)/4, $0xbe733c3f
+DATA lanesAO<>+20(SB)/4, $0xbe733c3f
+DATA lanesAO<>+24(SB)/4, $0xbe733c3f
+DATA lanesAO<>+28(SB)/4, $0xbe733c3f
+DATA lanesAO<>+32(SB)/4, $0xbe733c3f
+DATA lanesAO<>+36(SB)/4, $0xbe733c3f
+DATA lanesAO<>+40(SB)/4, $0xbe733c3f
+DATA lanesAO<>+44(SB)/4, $0xbe733c3f
+DATA lanesAO<>+48(SB)/4, $0xbe733c3f
+DATA lanesAO<>+52(SB)/4, $0xbe733c3f
+DATA lanesAO<>+56(SB)/4, $0xbe733c3f
+DATA lanesAO<>+60(SB)/4, $0xbe733c3f
 GLOBL lanesAO<>(SB), RODATA|NOPTR, $64
 
-DATA lanesAP<>+0(SB)/4, $0xbe733c3f
-DATA lanesAP<>+4(SB)/4, $0xbe733c3f
-DATA lanesAP<>+8(SB)/4, $0xbe733c3f
-DATA lanesAP<>+12(SB)/4, $0xbe733c3f
-DATA lanesAP<>+16(SB)/4, $0xbe733c3f
-DATA lanesAP<>+20(SB)/4, $0xbe733c3f
-DATA lanesAP<>+24(SB)/4, $0xbe733c3f
-DATA lanesAP<>+28(SB)/4, $0xbe733c3f
-DATA lanesAP<>+32(SB)/4, $0xbe733c3f
-DATA lanesAP<>+36(SB)/4, $0xbe733c3f
-DATA lanesAP<>+40(SB)/4, $0xbe733c3f
-DATA lanesAP<>+44(SB)/4, $0xbe733c3f
-DATA lanesAP<>+48(SB)/4, $0xbe733c3f
-DATA lanesAP<>+52(SB)/4, $0xbe733c3f
-DATA lanesAP<>+56(SB)/4, $0xbe733c3f
-DATA lanesAP<>+60(SB)/4, $0xbe733c3f
+DATA lanesAP<>+0(SB)/4, $0x3f100dc0
+DATA lanesAP<>+4(SB)/4, $0x3f100dc0
+DATA lanesAP<>+8(SB)/4, $0x3f100dc0
+DATA lanesAP<>+12(SB)/4, $0x3f100dc0
+DATA lanesAP<>+16(SB)/4, $0x3f100dc0
+DATA lanesAP<>+20(SB)/4, $0x3f100dc0
+DATA lanesAP<>+24(SB)/4, $0x3f100dc0
+DATA lanesAP<>+28(SB)/4, $0x3f100dc0
+DATA lanesAP<>+32(SB)/4, $0x3f100dc0
+DATA lanesAP<>+36(SB)/4, $0x3f100dc0
+DATA lanesAP<>+40(SB)/4, $0x3f100dc0
+DATA lanesAP<>+44(SB)/4, $0x3f100dc0
+DATA lanesAP<>+48(SB)/4, $0x3f100dc0
+DATA lanesAP<>+52(SB)/4, $0x3f100dc0
+DATA lanesAP<>+56(SB)/4, $0x3f100dc0
+DATA lanesAP<>+60(SB)/4, $0x3f100dc0
 GLOBL lanesAP<>(SB), RODATA|NOPTR, $64
 
-DATA lanesAQ<>+0(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+4(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+8(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+12(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+16(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+20(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+24(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+28(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+32(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+36(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+40(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+44(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+48(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+52(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+56(SB)/4, $0x3f100dc0
-DATA lanesAQ<>+60(SB)/4, $0x3f100dc0
+DATA lanesAQ<>+0(SB)/4, $0xbf24306c
+DATA lanesAQ<>+4(SB)/4, $0xbf24306c
+DATA lanesAQ<>+8(SB)/4, $0xbf24306c
+DATA lanesAQ<>+12(SB)/4, $0xbf24306c
+DATA lanesAQ<>+16(SB)/4, $0xbf24306c
+DATA lanesAQ<>+20(SB)/4, $0xbf24306c
+DATA lanesAQ<>+24(SB)/4, $0xbf24306c
+DATA lanesAQ<>+28(SB)/4, $0xbf24306c
+DATA lanesAQ<>+32(SB)/4, $0xbf24306c
+DATA lanesAQ<>+36(SB)/4, $0xbf24306c
+DATA lanesAQ<>+40(SB)/4, $0xbf24306c
+DATA lanesAQ<>+44(SB)/4, $0xbf24306c
+DATA lanesAQ<>+48(SB)/4, $0xbf24306c
+DATA lanesAQ<>+52(SB)/4, $0xbf24306c
+DATA lanesAQ<>+56(SB)/4, $0xbf24306c
+DATA lanesAQ<>+60(SB)/4, $0xbf24306c
 GLOBL lanesAQ<>(SB), RODATA|NOPTR, $64
 
-DATA lanesAR<>+0(SB)/4, $0xbf24306c
-DATA lanesAR<>+4(SB)/4, $0xbf24306c
-DATA lanesAR<>+8(SB)/4, $0xbf24306c
-DATA lanesAR<>+12(SB)/4, $0xbf24306c
-DATA lanesAR<>+16(SB)/4, $0xbf24306c
-DATA lanesAR<>+20(SB)/4, $0xbf24306c
-DATA lanesAR<>+24(SB)/4, $0xbf24306c
-DATA lanesAR<>+28(SB)/4, $0xbf24306c
-DATA lanesAR<>+32(SB)/4, $0xbf24306c
-DATA lanesAR<>+36(SB)/4, $0xbf24306c
-DATA lanesAR<>+40(SB)/4, $0xbf24306c
-DATA lanesAR<>+44(SB)/4, $0xbf24306c
-DATA lanesAR<>+48(SB)/4, $0xbf24306c
-DATA lanesAR<>+52(SB)/4, $0xbf24306c
-DATA lanesAR<>+56(SB)/4, $0xbf24306c
-DATA lanesAR<>+60(SB)/4, $0xbf24306c
+DATA lanesAR<>+0(SB)/4, $0x3e922e7c
+DATA lanesAR<>+4(SB)/4, $0x3e922e7c
+DATA lanesAR<>+8(SB)/4, $0x3e922e7c
+DATA lanesAR<>+12(SB)/4, $0x3e922e7c
+DATA lanesAR<>+16(SB)/4, $0x3e922e7c
+DATA lanesAR<>+20(SB)/4, $0x3e922e7c
+DATA lanesAR<>+24(SB)/4, $0x3e922e7c
+DATA lanesAR<>+28(SB)/4, $0x3e922e7c
+DATA lanesAR<>+32(SB)/4, $0x3e922e7c
+DATA lanesAR<>+36(SB)/4, $0x3e922e7c
+DATA lanesAR<>+40(SB)/4, $0x3e922e7c
+DATA lanesAR<>+44(SB)/4, $0x3e922e7c
+DATA lanesAR<>+48(SB)/4, $0x3e922e7c
+DATA lanesAR<>+52(SB)/4, $0x3e922e7c
+DATA lanesAR<>+56(SB)/4, $0x3e922e7c
+DATA lanesAR<>+60(SB)/4, $0x3e922e7c
 GLOBL lanesAR<>(SB), RODATA|NOPTR, $64
 
-DATA lanesAS<>+0(SB)/4, $0x3e922e7c
-DATA lanesAS<>+4(SB)/4, $0x3e922e7c
-DATA lanesAS<>+8(SB)/4, $0x3e922e7c
-DATA lanesAS<>+12(SB)/4, $0x3e922e7c
-DATA lanesAS<>+16(SB)/4, $0x3e922e7c
-DATA lanesAS<>+20(SB)/4, $0x3e922e7c
-DATA lanesAS<>+24(SB)/4, $0x3e922e7c
-DATA lanesAS<>+28(SB)/4, $0x3e922e7c
-DATA lanesAS<>+32(SB)/4, $0x3e922e7c
-DATA lanesAS<>+36(SB)/4, $0x3e922e7c
-DATA lanesAS<>+40(SB)/4, $0x3e922e7c
-DATA lanesAS<>+44(SB)/4, $0x3e922e7c
-DATA lanesAS<>+48(SB)/4, $0x3e922e7c
-DATA lanesAS<>+52(SB)/4, $0x3e922e7c
-DATA lanesAS<>+56(SB)/4, $0x3e922e7c
-DATA lanesAS<>+60(SB)/4, $0x3e922e7c
+DATA lanesAS<>+0(SB)/4, $0xbd021e2f
+DATA lanesAS<>+4(SB)/4, $0xbd021e2f
+DATA lanesAS<>+8(SB)/4, $0xbd021e2f
+DATA lanesAS<>+12(SB)/4, $0xbd021e2f
+DATA lanesAS<>+16(SB)/4, $0xbd021e2f
+DATA lanesAS<>+20(SB)/4, $0xbd021e2f
+DATA lanesAS<>+24(SB)/4, $0xbd021e2f
+DATA lanesAS<>+28(SB)/4, $0xbd021e2f
+DATA lanesAS<>+32(SB)/4, $0xbd021e2f
+DATA lanesAS<>+36(SB)/4, $0xbd021e2f
+DATA lanesAS<>+40(SB)/4, $0xbd021e2f
+DATA lanesAS<>+44(SB)/4, $0xbd021e2f
+DATA lanesAS<>+48(SB)/4, $0xbd021e2f
+DATA lanesAS<>+52(SB)/4, $0xbd021e2f
+DATA lanesAS<>+56(SB)/4, $0xbd021e2f
+DATA lanesAS<>+60(SB)/4, $0xbd021e2f
 GLOBL lanesAS<>(SB), RODATA|NOPTR, $64
 
-DATA lanesAT<>+0(SB)/4, $0xbd021e2f
-DATA lanesAT<>+4(SB)/4, $0xbd021e2f
-DATA lanesAT<>+8(SB)/4, $0xbd021e2f
-DATA lanesAT<>+12(SB)/4, $0xbd021e2f
-DATA lanesAT<>+16(SB)/4, $0xbd021e2f
-DATA lanesAT<>+20(SB)/4, $0xbd021e2f
-DATA lanesAT<>+24(SB)/4, $0xbd021e2f
-DATA lanesAT<>+28(SB)/4, $0xbd021e2f
-DATA lanesAT<>+32(SB)/4, $0xbd021e2f
-DATA lanesAT<>+36(SB)/4, $0xbd021e2f
-DATA lanesAT<>+40(SB)/4, $0xbd021e2f
-DATA lanesAT<>+44(SB)/4, $0xbd021e2f
-DATA lanesAT<>+48(SB)/4, $0xbd021e2f
-DATA lanesAT<>+52(SB)/4, $0xbd021e2f
-DATA lanesAT<>+56(SB)/4, $0xbd021e2f
-DATA lanesAT<>+60(SB)/4, $0xbd021e2f
+DATA lanesAT<>+0(SB)/4, $0x3e2980d4
+DATA lanesAT<>+4(SB)/4, $0x3e2980d4
+DATA lanesAT<>+8(SB)/4, $0x3e2980d4
+DATA lanesAT<>+12(SB)/4, $0x3e2980d4
+DATA lanesAT<>+16(SB)/4, $0x3e2980d4
+DATA lanesAT<>+20(SB)/4, $0x3e2980d4
+DATA lanesAT<>+24(SB)/4, $0x3e2980d4
+DATA lanesAT<>+28(SB)/4, $0x3e2980d4
+DATA lanesAT<>+32(SB)/4, $0x3e2980d4
+DATA lanesAT<>+36(SB)/4, $0x3e2980d4
+DATA lanesAT<>+40(SB)/4, $0x3e2980d4
+DATA lanesAT<>+44(SB)/4, $0x3e2980d4
+DATA lanesAT<>+48(SB)/4, $0x3e2980d4
+DATA lanesAT<>+52(SB)/4, $0x3e2980d4
+DATA lanesAT<>+56(SB)/4, $0x3e2980d4
+DATA lanesAT<>+60(SB)/4, $0x3e2980d4
 GLOBL lanesAT<>(SB), RODATA|NOPTR, $64
 
-DATA lanesAU<>+0(SB)/4, $0x3e2980d4
-DATA lanesAU<>+4(SB)/4, $0x3e2980d4
-DATA lanesAU<>+8(SB)/4, $0x3e2980d4
-DATA lanesAU<>+12(SB)/4, $0x3e2980d4
-DATA lanesAU<>+16(SB)/4, $0x3e2980d4
-DATA lanesAU<>+20(SB)/4, $0x3e2980d4
-DATA lanesAU<>+24(SB)/4, $0x3e2980d4
-DATA lanesAU<>+28(SB)/4, $0x3e2980d4
-DATA lanesAU<>+32(SB)/4, $0x3e2980d4
-DATA lanesAU<>+36(SB)/4, $0x3e2980d4
-DATA lanesAU<>+40(SB)/4, $0x3e2980d4
-DATA lanesAU<>+44(SB)/4, $0x3e2980d4
-DATA lanesAU<>+48(SB)/4, $0x3e2980d4
-DATA lanesAU<>+52(SB)/4, $0x3e2980d4
-DATA lanesAU<>+56(SB)/4, $0x3e2980d4
-DATA lanesAU<>+60(SB)/4, $0x3e2980d4
+DATA lanesAU<>+0(SB)/4, $0x3e34b339
+DATA lanesAU<>+4(SB)/4, $0x3e34b339
+DATA lanesAU<>+8(SB)/4, $0x3e34b339
+DATA lanesAU<>+12(SB)/4, $0x3e34b339
+DATA lanesAU<>+16(SB)/4, $0x3e34b339
+DATA lanesAU<>+20(SB)/4, $0x3e34b339
+DATA lanesAU<>+24(SB)/4, $0x3e34b339
+DATA lanesAU<>+28(SB)/4, $0x3e34b339
+DATA lanesAU<>+32(SB)/4, $0x3e34b339
+DATA lanesAU<>+36(SB)/4, $0x3e34b339
+DATA lanesAU<>+40(SB)/4, $0x3e34b339
+DATA lanesAU<>+44(SB)/4, $0x3e34b339
+DATA lanesAU<>+48(SB)/4, $0x3e34b339
+DATA lanesAU<>+52(SB)/4, $0x3e34b339
+DATA lanesAU<>+56(SB)/4, $0x3e34b339
+DATA lanesAU<>+60(SB)/4, $0x3e34b339
 GLOBL lanesAU<>(SB), RODATA|NOPTR, $64
 
-DATA lanesAV<>+0(SB)/4, $0x3e34b339
-DATA lanesAV<>+4(SB)/4, $0x3e34b339
-DATA lanesAV<>+8(SB)/4, $0x3e34b339
-DATA lanesAV<>+12(SB)/4, $0x3e34b339
-DATA lanesAV<>+16(SB)/4, $0x3e34b339
-DATA lanesAV<>+20(SB)/4, $0x3e34b339
-DATA lanesAV<>+24(SB)/4, $0x3e34b339
-DATA lanesAV<>+28(SB)/4, $0x3e34b339
-DATA lanesAV<>+32(SB)/4, $0x3e34b339
-DATA lanesAV<>+36(SB)/4, $0x3e34b339
-DATA lanesAV<>+40(SB)/4, $0x3e34b339
-DATA lanesAV<>+44(SB)/4, $0x3e34b339
-DATA lanesAV<>+48(SB)/4, $0x3e34b339
-DATA lanesAV<>+52(SB)/4, $0x3e34b339
-DATA lanesAV<>+56(SB)/4, $0x3e34b339
-DATA lanesAV<>+60(SB)/4, $0x3e34b339
+DATA lanesAV<>+0(SB)/4, $0x3e381369
+DATA lanesAV<>+4(SB)/4, $0x3e381369
+DATA lanesAV<>+8(SB)/4, $0x3e381369
+DATA lanesAV<>+12(SB)/4, $0x3e381369
+DATA lanesAV<>+16(SB)/4, $0x3e381369
+DATA lanesAV<>+20(SB)/4, $0x3e381369
+DATA lanesAV<>+24(SB)/4, $0x3e381369
+DATA lanesAV<>+28(SB)/4, $0x3e381369
+DATA lanesAV<>+32(SB)/4, $0x3e381369
+DATA lanesAV<>+36(SB)/4, $0x3e381369
+DATA lanesAV<>+40(SB)/4, $0x3e381369
+DATA lanesAV<>+44(SB)/4, $0x3e381369
+DATA lanesAV<>+48(SB)/4, $0x3e381369
+DATA lanesAV<>+52(SB)/4, $0x3e381369
+DATA lanesAV<>+56(SB)/4, $0x3e381369
+DATA lanesAV<>+60(SB)/4, $0x3e381369
 GLOBL lanesAV<>(SB), RODATA|NOPTR, $64
 
-DATA lanesAW<>+0(SB)/4, $0x3e381369
-DATA lanesAW<>+4(SB)/4, $0x3e381369
-DATA lanesAW<>+8(SB)/4, $0x3e381369
-DATA lanesAW<>+12(SB)/4, $0x3e381369
-DATA lanesAW<>+16(SB)/4, $0x3e381369
-DATA lanesAW<>+20(SB)/4, $0x3e381369
-DATA lanesAW<>+24(SB)/4, $0x3e381369
-DATA lanesAW<>+28(SB)/4, $0x3e381369
-DATA lanesAW<>+32(SB)/4, $0x3e381369
-DATA lanesAW<>+36(SB)/4, $0x3e381369
-DATA lanesAW<>+40(SB)/4, $0x3e381369
-DATA lanesAW<>+44(SB)/4, $0x3e381369
-DATA lanesAW<>+48(SB)/4, $0x3e381369
-DATA lanesAW<>+52(SB)/4, $0x3e381369
-DATA lanesAW<>+56(SB)/4, $0x3e381369
-DATA lanesAW<>+60(SB)/4, $0x3e381369
+DATA lanesAW<>+0(SB)/4, $0xb705a0c6
+DATA lanesAW<>+4(SB)/4, $0xb705a0c6
+DATA lanesAW<>+8(SB)/4, $0xb705a0c6
+DATA lanesAW<>+12(SB)/4, $0xb705a0c6
+DATA lanesAW<>+16(SB)/4, $0xb705a0c6
+DATA lanesAW<>+20(SB)/4, $0xb705a0c6
+DATA lanesAW<>+24(SB)/4, $0xb705a0c6
+DATA lanesAW<>+28(SB)/4, $0xb705a0c6
+DATA lanesAW<>+32(SB)/4, $0xb705a0c6
+DATA lanesAW<>+36(SB)/4, $0xb705a0c6
+DATA lanesAW<>+40(SB)/4, $0xb705a0c6
+DATA lanesAW<>+44(SB)/4, $0xb705a0c6
+DATA lanesAW<>+48(SB)/4, $0xb705a0c6
+DATA lanesAW<>+52(SB)/4, $0xb705a0c6
+DATA lanesAW<>+56(SB)/4, $0xb705a0c6
+DATA lanesAW<>+60(SB)/4, $0xb705a0c6
 GLOBL lanesAW<>(SB), RODATA|NOPTR, $64
-
-DATA lanesAX<>+0(SB)/4, $0xb705a0c6
-DATA lanesAX<>+4(SB)/4, $0xb705a0c6
-DATA lanesAX<>+8(SB)/4, $0xb705a0c6
-DATA lanesAX<>+12(SB)/4, $0xb705a0c6
-DATA lanesAX<>+16(SB)/4, $0xb705a0c6
-DATA lanesAX<>+20(SB)/4, $0xb705a0c6
-DATA lanesAX<>+24(SB)/4, $0xb705a0c6
-DATA lanesAX<>+28(SB)/4, $0xb705a0c6
-DATA lanesAX<>+32(SB)/4, $0xb705a0c6
-DATA lanesAX<>+36(SB)/4, $0xb705a0c6
-DATA lanesAX<>+40(SB)/4, $0xb705a0c6
-DATA lanesAX<>+44(SB)/4, $0xb705a0c6
-DATA lanesAX<>+48(SB)/4, $0xb705a0c6
-DATA lanesAX<>+52(SB)/4, $0xb705a0c6
-DATA lanesAX<>+56(SB)/4, $0xb705a0c6
-DATA lanesAX<>+60(SB)/4, $0xb705a0c6
-GLOBL lanesAX<>(SB), RODATA|NOPTR, $64
 
 // func geluGradAVX2(x []float32, d []float32)
 // Requires: AVX, AVX2, FMA3
@@ -1470,7 +1452,7 @@ step:
 	VANDPS       lanesAK<>+0(SB), Y0, Y1
 	VMULPS       lanesAL<>+0(SB), Y1, Y2
 	VMULPS       Y1, Y2, Y2
-	VMAXPS       lanesAM<>+0(SB), Y2, Y2
+	VMAXPS       lanesAA<>+0(SB), Y2, Y2
 	VMULPS       lanesAB<>+0(SB), Y2, Y3
 	VROUNDPS     $0x00, Y3, Y3
 	VFNMADD231PS lanesAC<>+0(SB), Y3, Y2
@@ -1486,10 +1468,11 @@ step:
 	VPSLLD       $0x17, Y3, Y3
 	VPADDD       Y3, Y4, Y2
 	VMOVUPS      lanesAJ<>+0(SB), Y3
-	VFMADD231PS  lanesAN<>+0(SB), Y1, Y3
+	VFMADD231PS  lanesAM<>+0(SB), Y1, Y3
 	VMOVUPS      lanesAJ<>+0(SB), Y1
 	VDIVPS       Y3, Y1, Y3
-	VMOVUPS      lanesAO<>+0(SB), Y4
+	VMOVUPS      lanesAN<>+0(SB), Y4
+	VFMADD213PS  lanesAO<>+0(SB), Y3, Y4
 	VFMADD213PS  lanesAP<>+0(SB), Y3, Y4
 	VFMADD213PS  lanesAQ<>+0(SB), Y3, Y4
 	VFMADD213PS  lanesAR<>+0(SB), Y3, Y4
@@ -1498,11 +1481,10 @@ step:
 	VFMADD213PS  lanesAU<>+0(SB), Y3, Y4
 	VFMADD213PS  lanesAV<>+0(SB), Y3, Y4
 	VFMADD213PS  lanesAW<>+0(SB), Y3, Y4
-	VFMADD213PS  lanesAX<>+0(SB), Y3, Y4
 	VMULPS       Y2, Y4, Y4
 	VSUBPS       Y4, Y1, Y1
 	VBLENDVPS    Y0, Y4, Y1, Y1
-	VMULPS       lanesAY<>+0(SB), Y2, Y2
+	VMULPS       lanesAX<>+0(SB), Y2, Y2
 	VFMADD213PS  Y1, Y0, Y2
 	VMOVUPS      Y2, (CX)(BX*4)
 	VMULPS       Y0, Y1, Y1
@@ -1522,7 +1504,7 @@ whole:
 	VANDPS       lanesAK<>+0(SB), Y1, Y2
 	VMULPS       lanesAL<>+0(SB), Y2, Y3
 	VMULPS       Y2, Y3, Y3
-	VMAXPS       lanesAM<>+0(SB), Y3, Y3
+	VMAXPS       lanesAA<>+0(SB), Y3, Y3
 	VMULPS       lanesAB<>+0(SB), Y3, Y4
 	VROUNDPS     $0x00, Y4, Y4
 	VFNMADD231PS lanesAC<>+0(SB), Y4, Y3
@@ -1538,10 +1520,11 @@ whole:
 	VPSLLD       $0x17, Y4, Y4
 	VPADDD       Y4, Y5, Y3
 	VMOVUPS      lanesAJ<>+0(SB), Y4
-	VFMADD231PS  lanesAN<>+0(SB), Y2, Y4
+	VFMADD231PS  lanesAM<>+0(SB), Y2, Y4
 	VMOVUPS      lanesAJ<>+0(SB), Y2
 	VDIVPS       Y4, Y2, Y4
-	VMOVUPS      lanesAO<>+0(SB), Y5
+	VMOVUPS      lanesAN<>+0(SB), Y5
+	VFMADD213PS  lanesAO<>+0(SB), Y4, Y5
 	VFMADD213PS  lanesAP<>+0(SB), Y4, Y5
 	VFMADD213PS  lanesAQ<>+0(SB), Y4, Y5
 	VFMADD213PS  lanesAR<>+0(SB), Y4, Y5
@@ -1550,11 +1533,10 @@ whole:
 	VFMADD213PS  lanesAU<>+0(SB), Y4, Y5
 	VFMADD213PS  lanesAV<>+0(SB), Y4, Y5
 	VFMADD213PS  lanesAW<>+0(SB), Y4, Y5
-	VFMADD213PS  lanesAX<>+0(SB), Y4, Y5
 	VMULPS       Y3, Y5, Y5
 	VSUBPS       Y5, Y2, Y2
 	VBLENDVPS    Y1, Y5, Y2, Y2
-	VMULPS       lanesAY<>+0(SB), Y3, Y3
+	VMULPS       lanesAX<>+0(SB), Y3, Y3
 	VFMADD213PS  Y2, Y1, Y3
 	VMASKMOVPS   Y3, Y0, (CX)(BX*4)
 	VMULPS       Y1, Y2, Y2
@@ -1564,23 +1546,23 @@ end:
 	VZEROUPPER
 	RET
 
-DATA lanesAY<>+0(SB)/4, $0x3ecc422a
-DATA lanesAY<>+4(SB)/4, $0x3ecc422a
-DATA lanesAY<>+8(SB)/4, $0x3ecc422a
-DATA lanesAY<>+12(SB)/4, $0x3ecc422a
-DATA lanesAY<>+16(SB)/4, $0x3ecc422a
-DATA lanesAY<>+20(SB)/4, $0x3ecc422a
-DATA lanesAY<>+24(SB)/4, $0x3ecc422a
-DATA lanesAY<>+28(SB)/4, $0x3ecc422a
-DATA lanesAY<>+32(SB)/4, $0x3ecc422a
-DATA lanesAY<>+36(SB)/4, $0x3ecc422a
-DATA lanesAY<>+40(SB)/4, $0x3ecc422a
-DATA lanesAY<>+44(SB)/4, $0x3ecc422a
-DATA lanesAY<>+48(SB)/4, $0x3ecc422a
-DATA lanesAY<>+52(SB)/4, $0x3ecc422a
-DATA lanesAY<>+56(SB)/4, $0x3ecc422a
-DATA lanesAY<>+60(SB)/4, $0x3ecc422a
-GLOBL lanesAY<>(SB), RODATA|NOPTR, $64
+DATA lanesAX<>+0(SB)/4, $0x3ecc422a
+DATA lanesAX<>+4(SB)/4, $0x3ecc422a
+DATA lanesAX<>+8(SB)/4, $0x3ecc422a
+DATA lanesAX<>+12(SB)/4, $0x3ecc422a
+DATA lanesAX<>+16(SB)/4, $0x3ecc422a
+DATA lanesAX<>+20(SB)/4, $0x3ecc422a
+DATA lanesAX<>+24(SB)/4, $0x3ecc422a
+DATA lanesAX<>+28(SB)/4, $0x3ecc422a
+DATA lanesAX<>+32(SB)/4, $0x3ecc422a
+DATA lanesAX<>+36(SB)/4, $0x3ecc422a
+DATA lanesAX<>+40(SB)/4, $0x3ecc422a
+DATA lanesAX<>+44(SB)/4, $0x3ecc422a
+DATA lanesAX<>+48(SB)/4, $0x3ecc422a
+DATA lanesAX<>+52(SB)/4, $0x3ecc422a
+DATA lanesAX<>+56(SB)/4, $0x3ecc422a
+DATA lanesAX<>+60(SB)/4, $0x3ecc422a
+GLOBL lanesAX<>(SB), RODATA|NOPTR, $64
 
 // func normalizeAVX2(y []float32, x []float32, gamma []float32, beta []float32, mean float32, rstd float32)
 // Requires: AVX, FMA3
@@ -3625,7 +3607,7 @@ step:
 	VPANDD       lanesAK<>+0(SB), Z0, Z1
 	VMULPS       lanesAL<>+0(SB), Z1, Z2
 	VMULPS       Z1, Z2, Z2
-	VMAXPS       lanesAM<>+0(SB), Z2, Z2
+	VMAXPS       lanesAA<>+0(SB), Z2, Z2
 	VMULPS       lanesAB<>+0(SB), Z2, Z3
 	VRNDSCALEPS  $0x00, Z3, Z3
 	VFNMADD231PS lanesAC<>+0(SB), Z3, Z2
@@ -3641,10 +3623,11 @@ step:
 	VPSLLD       $0x17, Z3, Z3
 	VPADDD       Z3, Z4, Z2
 	VMOVUPS      lanesAJ<>+0(SB), Z3
-	VFMADD231PS  lanesAN<>+0(SB), Z1, Z3
+	VFMADD231PS  lanesAM<>+0(SB), Z1, Z3
 	VMOVUPS      lanesAJ<>+0(SB), Z1
 	VDIVPS       Z3, Z1, Z3
-	VMOVUPS      lanesAO<>+0(SB), Z4
+	VMOVUPS      lanesAN<>+0(SB), Z4
+	VFMADD213PS  lanesAO<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAP<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAQ<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAR<>+0(SB), Z3, Z4
@@ -3653,7 +3636,6 @@ step:
 	VFMADD213PS  lanesAU<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAV<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAW<>+0(SB), Z3, Z4
-	VFMADD213PS  lanesAX<>+0(SB), Z3, Z4
 	VMULPS       Z2, Z4, Z4
 	VSUBPS       Z4, Z1, Z1
 	VPMOVD2M     Z0, K1
@@ -3674,7 +3656,7 @@ whole:
 	VPANDD       lanesAK<>+0(SB), Z0, Z1
 	VMULPS       lanesAL<>+0(SB), Z1, Z2
 	VMULPS       Z1, Z2, Z2
-	VMAXPS       lanesAM<>+0(SB), Z2, Z2
+	VMAXPS       lanesAA<>+0(SB), Z2, Z2
 	VMULPS       lanesAB<>+0(SB), Z2, Z3
 	VRNDSCALEPS  $0x00, Z3, Z3
 	VFNMADD231PS lanesAC<>+0(SB), Z3, Z2
@@ -3690,10 +3672,11 @@ whole:
 	VPSLLD       $0x17, Z3, Z3
 	VPADDD       Z3, Z4, Z2
 	VMOVUPS      lanesAJ<>+0(SB), Z3
-	VFMADD231PS  lanesAN<>+0(SB), Z1, Z3
+	VFMADD231PS  lanesAM<>+0(SB), Z1, Z3
 	VMOVUPS      lanesAJ<>+0(SB), Z1
 	VDIVPS       Z3, Z1, Z3
-	VMOVUPS      lanesAO<>+0(SB), Z4
+	VMOVUPS      lanesAN<>+0(SB), Z4
+	VFMADD213PS  lanesAO<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAP<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAQ<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAR<>+0(SB), Z3, Z4
@@ -3702,7 +3685,6 @@ whole:
 	VFMADD213PS  lanesAU<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAV<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAW<>+0(SB), Z3, Z4
-	VFMADD213PS  lanesAX<>+0(SB), Z3, Z4
 	VMULPS       Z2, Z4, Z4
 	VSUBPS       Z4, Z1, Z1
 	VPMOVD2M     Z0, K2
@@ -3728,7 +3710,7 @@ step:
 	VPANDD       lanesAK<>+0(SB), Z0, Z1
 	VMULPS       lanesAL<>+0(SB), Z1, Z2
 	VMULPS       Z1, Z2, Z2
-	VMAXPS       lanesAM<>+0(SB), Z2, Z2
+	VMAXPS       lanesAA<>+0(SB), Z2, Z2
 	VMULPS       lanesAB<>+0(SB), Z2, Z3
 	VRNDSCALEPS  $0x00, Z3, Z3
 	VFNMADD231PS lanesAC<>+0(SB), Z3, Z2
@@ -3744,10 +3726,11 @@ step:
 	VPSLLD       $0x17, Z3, Z3
 	VPADDD       Z3, Z4, Z2
 	VMOVUPS      lanesAJ<>+0(SB), Z3
-	VFMADD231PS  lanesAN<>+0(SB), Z1, Z3
+	VFMADD231PS  lanesAM<>+0(SB), Z1, Z3
 	VMOVUPS      lanesAJ<>+0(SB), Z1
 	VDIVPS       Z3, Z1, Z3
-	VMOVUPS      lanesAO<>+0(SB), Z4
+	VMOVUPS      lanesAN<>+0(SB), Z4
+	VFMADD213PS  lanesAO<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAP<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAQ<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAR<>+0(SB), Z3, Z4
@@ -3756,12 +3739,11 @@ step:
 	VFMADD213PS  lanesAU<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAV<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAW<>+0(SB), Z3, Z4
-	VFMADD213PS  lanesAX<>+0(SB), Z3, Z4
 	VMULPS       Z2, Z4, Z4
 	VSUBPS       Z4, Z1, Z1
 	VPMOVD2M     Z0, K1
 	VBLENDMPS    Z4, Z1, K1, Z5
-	VMULPS       lanesAY<>+0(SB), Z2, Z1
+	VMULPS       lanesAX<>+0(SB), Z2, Z1
 	VFMADD213PS  Z5, Z0, Z1
 	VMOVUPS      Z1, (CX)(BX*4)
 	VMULPS       Z0, Z5, Z5
@@ -3780,7 +3762,7 @@ whole:
 	VPANDD       lanesAK<>+0(SB), Z0, Z1
 	VMULPS       lanesAL<>+0(SB), Z1, Z2
 	VMULPS       Z1, Z2, Z2
-	VMAXPS       lanesAM<>+0(SB), Z2, Z2
+	VMAXPS       lanesAA<>+0(SB), Z2, Z2
 	VMULPS       lanesAB<>+0(SB), Z2, Z3
 	VRNDSCALEPS  $0x00, Z3, Z3
 	VFNMADD231PS lanesAC<>+0(SB), Z3, Z2
@@ -3796,10 +3778,11 @@ whole:
 	VPSLLD       $0x17, Z3, Z3
 	VPADDD       Z3, Z4, Z2
 	VMOVUPS      lanesAJ<>+0(SB), Z3
-	VFMADD231PS  lanesAN<>+0(SB), Z1, Z3
+	VFMADD231PS  lanesAM<>+0(SB), Z1, Z3
 	VMOVUPS      lanesAJ<>+0(SB), Z1
 	VDIVPS       Z3, Z1, Z3
-	VMOVUPS      lanesAO<>+0(SB), Z4
+	VMOVUPS      lanesAN<>+0(SB), Z4
+	VFMADD213PS  lanesAO<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAP<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAQ<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAR<>+0(SB), Z3, Z4
@@ -3808,12 +3791,11 @@ whole:
 	VFMADD213PS  lanesAU<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAV<>+0(SB), Z3, Z4
 	VFMADD213PS  lanesAW<>+0(SB), Z3, Z4
-	VFMADD213PS  lanesAX<>+0(SB), Z3, Z4
 	VMULPS       Z2, Z4, Z4
 	VSUBPS       Z4, Z1, Z1
 	VPMOVD2M     Z0, K2
 	VBLENDMPS    Z4, Z1, K2, Z6
-	VMULPS       lanesAY<>+0(SB), Z2, Z1
+	VMULPS       lanesAX<>+0(SB), Z2, Z1
 	VFMADD213PS  Z6, Z0, Z1
 	VMOVUPS      Z1, K1, (CX)(BX*4)
 	VMULPS       Z0, Z6, Z6
@@ -5000,10 +4982,10 @@ scan:
 	VMAXPS       X0, X1, X0
 	VXORPS       X1, X1, X1
 	VXORPS       X2, X2, X2
-	VUCOMISS     lanesAZ<>+0(SB), X0
+	VUCOMISS     lanesAY<>+0(SB), X0
 	JCS          ranged
-	VDIVSS       lanesBA<>+0(SB), X0, X1
-	VMOVSS       lanesBA<>+0(SB), X2
+	VDIVSS       lanesAZ<>+0(SB), X0, X1
+	VMOVSS       lanesAZ<>+0(SB), X2
 	VDIVSS       X0, X2, X2
 
 ranged:
@@ -5028,41 +5010,41 @@ round:
 	VZEROUPPER
 	RET
 
-DATA lanesAZ<>+0(SB)/4, $0x0da24260
-DATA lanesAZ<>+4(SB)/4, $0x0da24260
-DATA lanesAZ<>+8(SB)/4, $0x0da24260
-DATA lanesAZ<>+12(SB)/4, $0x0da24260
-DATA lanesAZ<>+16(SB)/4, $0x0da24260
-DATA lanesAZ<>+20(SB)/4, $0x0da24260
-DATA lanesAZ<>+24(SB)/4, $0x0da24260
-DATA lanesAZ<>+28(SB)/4, $0x0da24260
-DATA lanesAZ<>+32(SB)/4, $0x0da24260
-DATA lanesAZ<>+36(SB)/4, $0x0da24260
-DATA lanesAZ<>+40(SB)/4, $0x0da24260
-DATA lanesAZ<>+44(SB)/4, $0x0da24260
-DATA lanesAZ<>+48(SB)/4, $0x0da24260
-DATA lanesAZ<>+52(SB)/4, $0x0da24260
-DATA lanesAZ<>+56(SB)/4, $0x0da24260
-DATA lanesAZ<>+60(SB)/4, $0x0da24260
-GLOBL lanesAZ<>(SB), RODATA|NOPTR, $64
+DATA lanesAY<>+0(SB)/4, $0x0da24260
+DATA lanesAY<>+4(SB)/4, $0x0da24260
+DATA lanesAY<>+8(SB)/4, $0x0da24260
+DATA lanesAY<>+12(SB)/4, $0x0da24260
+DATA lanesAY<>+16(SB)/4, $0x0da24260
+DATA lanesAY<>+20(SB)/4, $0x0da24260
+DATA lanesAY<>+24(SB)/4, $0x0da24260
+DATA lanesAY<>+28(SB)/4, $0x0da24260
+DATA lanesAY<>+32(SB)/4, $0x0da24260
+DATA lanesAY<>+36(SB)/4, $0x0da24260
+DATA lanesAY<>+40(SB)/4, $0x0da24260
+DATA lanesAY<>+44(SB)/4, $0x0da24260
+DATA lanesAY<>+48(SB)/4, $0x0da24260
+DATA lanesAY<>+52(SB)/4, $0x0da24260
+DATA lanesAY<>+56(SB)/4, $0x0da24260
+DATA lanesAY<>+60(SB)/4, $0x0da24260
+GLOBL lanesAY<>(SB), RODATA|NOPTR, $64
 
-DATA lanesBA<>+0(SB)/4, $0x42fe0000
-DATA lanesBA<>+4(SB)/4, $0x42fe0000
-DATA lanesBA<>+8(SB)/4, $0x42fe0000
-DATA lanesBA<>+12(SB)/4, $0x42fe0000
-DATA lanesBA<>+16(SB)/4, $0x42fe0000
-DATA lanesBA<>+20(SB)/4, $0x42fe0000
-DATA lanesBA<>+24(SB)/4, $0x42fe0000
-DATA lanesBA<>+28(SB)/4, $0x42fe0000
-DATA lanesBA<>+32(SB)/4, $0x42fe0000
-DATA lanesBA<>+36(SB)/4, $0x42fe0000
-DATA lanesBA<>+40(SB)/4, $0x42fe0000
-DATA lanesBA<>+44(SB)/4, $0x42fe0000
-DATA lanesBA<>+48(SB)/4, $0x42fe0000
-DATA lanesBA<>+52(SB)/4, $0x42fe0000
-DATA lanesBA<>+56(SB)/4, $0x42fe0000
-DATA lanesBA<>+60(SB)/4, $0x42fe0000
-GLOBL lanesBA<>(SB), RODATA|NOPTR, $64
+DATA lanesAZ<>+0(SB)/4, $0x42fe0000
+DATA lanesAZ<>+4(SB)/4, $0x42fe0000
+DATA lanesAZ<>+8(SB)/4, $0x42fe0000
+DATA lanesAZ<>+12(SB)/4, $0x42fe0000
+DATA lanesAZ<>+16(SB)/4, $0x42fe0000
+DATA lanesAZ<>+20(SB)/4, $0x42fe0000
+DATA lanesAZ<>+24(SB)/4, $0x42fe0000
+DATA lanesAZ<>+28(SB)/4, $0x42fe0000
+DATA lanesAZ<>+32(SB)/4, $0x42fe0000
+DATA lanesAZ<>+36(SB)/4, $0x42fe0000
+DATA lanesAZ<>+40(SB)/4, $0x42fe0000
+DATA lanesAZ<>+44(SB)/4, $0x42fe0000
+DATA lanesAZ<>+48(SB)/4, $0x42fe0000
+DATA lanesAZ<>+52(SB)/4, $0x42fe0000
+DATA lanesAZ<>+56(SB)/4, $0x42fe0000
+DATA lanesAZ<>+60(SB)/4, $0x42fe0000
+GLOBL lanesAZ<>(SB), RODATA|NOPTR, $64
 
 // func gemmInt8AVXVNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 // Requires: AVX, AVX2, CMOV, FMA3
@@ -6147,10 +6129,10 @@ scan:
 	VMAXPS       X1, X2, X1
 	VXORPS       X2, X2, X2
 	VXORPS       X3, X3, X3
-	VUCOMISS     lanesAZ<>+0(SB), X1
+	VUCOMISS     lanesAY<>+0(SB), X1
 	JCS          ranged
-	VDIVSS       lanesBA<>+0(SB), X1, X2
-	VMOVSS       lanesBA<>+0(SB), X3
+	VDIVSS       lanesAZ<>+0(SB), X1, X2
+	VMOVSS       lanesAZ<>+0(SB), X3
 	VDIVSS       X1, X3, X3
 
 ranged:
@@ -9039,10 +9021,10 @@ scan:
 	VMAXPS        X2, X3, X2
 	VXORPS        X3, X3, X3
 	VXORPS        X4, X4, X4
-	VUCOMISS      lanesAZ<>+0(SB), X2
+	VUCOMISS      lanesAY<>+0(SB), X2
 	JCS           ranged
-	VDIVSS        lanesBA<>+0(SB), X2, X3
-	VMOVSS        lanesBA<>+0(SB), X4
+	VDIVSS        lanesAZ<>+0(SB), X2, X3
+	VMOVSS        lanesAZ<>+0(SB), X4
 	VDIVSS        X2, X4, X4
 
 ranged:

@@ -7,15 +7,16 @@ package approx
 import "math"
 
 const (
-	// ExpMin is the smallest argument of Exp, whose result is then a normal number; smaller ones count as ExpMin.
-	ExpMin float32 = -87
+	// ExpMin is the smallest argument of Exp; smaller ones count as ExpMin. e^-70, 4e-31, stands for nothing in a softmax, and is
+	// far enough from the smallest normal number, 1e-38, that probabilities and their products are normal too: on many processors
+	// each subnormal operand costs a hundred cycles, and a Swin's masked scores are all below.
+	ExpMin float32 = -70
 	Log2E  float32 = 1 / math.Ln2
 	// Ln2High has nine trailing zero bits, so that its product with an exponent is exact; Ln2Low is the rest of ln 2.
 	Ln2High float32 = 0x1.62e4p-1
 	Ln2Low  float32 = math.Ln2 - 0x1.62e4p-1
-	// TailMin is the smallest -x²/2 of Normal: beyond it, |x| > 12.6, values of about 1e-36 stand for smaller ones. Its
-	// products are then normal numbers; on many processors each subnormal one costs a hundred cycles.
-	TailMin float32 = -80
+	// TailMin is the smallest -x²/2 of Normal: beyond it, |x| > 11.8, values of about 1e-31 stand for smaller ones.
+	TailMin = ExpMin
 	// TailScale is the p of the variable t = 1/(1 + p |x|), in which exp(x²/2) Φ(-|x|) is nearly a polynomial.
 	TailScale float32 = 0.45
 )

@@ -43,7 +43,7 @@ func interpolate(f func(float64) float64, low, high float64, degree int) []float
 }
 
 func TestCoefficients(t *testing.T) {
-	const farthest = 13.2 // where exp(-x²/2) reaches exp(ExpMin)
+	const farthest = 13.2 // beyond where Normal ends, at sqrt(-2 TailMin)
 	tail := func(t float64) float64 {
 		x := (1/t - 1) / float64(TailScale)
 		return math.Exp(x*x/2) * 0.5 * math.Erfc(x/math.Sqrt2)
