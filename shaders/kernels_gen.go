@@ -737,7 +737,7 @@ var kernels = []Kernel{
 	{
 		Name: "crossentropy", Variant: "", File: "crossentropy.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
-		PushBytes: 12,
+		PushBytes: 16,
 		Spec:      []SpecConstant{{0, 64}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
@@ -759,6 +759,13 @@ var kernels = []Kernel{
 		Name: "clipnorm", Variant: "", File: "clipnorm.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {ReadWrite, StorageBuffer}},
 		PushBytes: 8,
+		Spec:      []SpecConstant{{0, 64}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "adamw", Variant: "", File: "adamw.spv", Needs: 0,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {ReadWrite, StorageBuffer}, {ReadWrite, StorageBuffer}, {ReadWrite, StorageBuffer}},
+		PushBytes: 28,
 		Spec:      []SpecConstant{{0, 64}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},

@@ -127,6 +127,7 @@ var variants = []Row{
 	{"binarycrossentropy", "binarycrossentropy.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"clipnorm_squares", "clipnorm.comp", "SQUARES", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"clipnorm", "clipnorm.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"adamw", "adamw.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"sgd", "sgd.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"swiglu", "swiglu.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"swiglu_bwd_x", "swiglu.comp", "BACKWARD", Spec{64}, 0, "every Vulkan 1.1 device"},

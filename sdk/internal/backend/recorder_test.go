@@ -62,7 +62,13 @@ func TestRecorderErrors(t *testing.T) {
 			v := r.Param("v", buffer(5), 0, 5)
 			r.BatchNorm(x, backend.BatchStats{Mean: v, Var: v, Eps: 1})
 		}, shape, []string{"batchnorm: running mean", "[5]", "[6]"}},
-		{"crossentropy", func(r *backend.Recorder, x backend.Value) { r.CrossEntropy(x, r.Input("t", 4), 1) }, nil, []string{"crossentropy: t holds float32", "int32"}},
+		{"crossentropy", func(r *backend.Recorder, x backend.Value) { r.CrossEntropy(x, r.Input("t", 4), 1, 0) }, nil, []string{"crossentropy: t holds float32", "int32"}},
+		{"label smoothing", func(r *backend.Recorder, x backend.Value) { r.CrossEntropy(x, r.InputInts("t", 4), 1, 1) }, nil, []string{"crossentropy: label smoothing 1"}},
+		{"adamw", func(r *backend.Recorder, x backend.Value) {
+			p := r.Param("p", buffer(24), 0, 4, 6)
+			r.AdamW(p, x, p, p, r.Input("rates", 2), backend.AdamWConfig{Eps: 1})
+		}, nil, []string{"adamw: rates", "[2]", "[3]"}},
+		{"clipnorm", func(r *backend.Recorder, x backend.Value) { r.ClipNorm(r.Param("p", buffer(6), 0, 6), 0) }, nil, []string{"clipnorm: norm 0"}},
 		{"labels as floats", func(r *backend.Recorder, x backend.Value) { r.Scale(r.InputInts("t", 4), 2) }, nil, []string{"scale: t holds int32", "float32"}},
 		{"sgd", func(r *backend.Recorder, x backend.Value) {
 			p := r.Param("p", buffer(6), 0, 6)

@@ -16,6 +16,7 @@ type StepConfig struct {
 	Dropout              bool // as the task's configuration says; off for comparisons with a reference
 	Momentum             float32
 	WeightDecay          float32
+	LabelSmoothing       float32 // of single-label tasks, from 0 below 1
 	ClipNorm             float32 // bound on the norm of all gradients together, 0 for none
 	// Recompute keeps of each block no more than its input and runs it forward again on the way back: the same bits in less
 	// memory, for most of another forward pass.
@@ -144,7 +145,7 @@ func (s *Step) head(p *pass, features backend.Value, c StepConfig) (dlogits, dfe
 		s.loss, dlogits = r.BinaryCrossEntropy(logits, s.target, 1/float32(c.Batch*len(t.cfg.Labels)))
 	} else {
 		s.target = r.InputInts("target", c.Batch)
-		s.loss, dlogits = r.CrossEntropy(logits, s.target, 1/float32(c.Batch))
+		s.loss, dlogits = r.CrossEntropy(logits, s.target, 1/float32(c.Batch), c.LabelSmoothing)
 	}
 	r.Output(s.loss, "loss")
 	s.logits = r.Output(logits, "logits_train")

@@ -226,14 +226,18 @@ func lossGradients() []gradientCase {
 	const b, c, scale = 3, 5, 0.3
 	z, target := random(1, b*c), []int32{4, 0, 2}
 	loss, dz := make([]float64, b), make([]float64, b*c)
-	single := func() float64 {
-		if err := CrossEntropy(loss, dz, z, target, scale, b, c); err != nil {
-			return math.NaN()
+	single := func(smoothing float64) func() float64 {
+		return func() float64 {
+			if err := CrossEntropy(loss, dz, z, target, scale, smoothing, b, c); err != nil {
+				return math.NaN()
+			}
+			return sum(loss)
 		}
-		return sum(loss)
 	}
-	single()
+	single(0)()
 	dSingle := slices.Clone(dz)
+	single(0.1)()
+	dSmooth := slices.Clone(dz)
 	u, flags := random(2, b*c), make([]float64, b*c)
 	for i := range flags {
 		flags[i] = float64(i*7/3%2) * 0.9 // soft flags too
@@ -244,7 +248,8 @@ func lossGradients() []gradientCase {
 	}
 	multi()
 	return []gradientCase{
-		{"crossentropy", z, single, dSingle},
+		{"crossentropy", z, single(0), dSingle},
+		{"crossentropy with label smoothing", z, single(0.1), dSmooth},
 		{"binarycrossentropy", u, multi, slices.Clone(dz)},
 	}
 }

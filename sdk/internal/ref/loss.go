@@ -7,10 +7,11 @@ import (
 
 // CrossEntropy is the loss of single-label classification, per image, with its gradient:
 //
-//	loss[b] = scale (log Σ exp z[b] - z[b, target[b]]);  dz = scale (softmax z - onehot)
+//	loss[b] = scale (log Σ exp z[b] - Σc y[c] z[b, c]);  dz = scale (softmax z - y)
+//	y = (1 - smoothing) onehot + smoothing / C
 //
 // z, dz [b, c]; target, loss [b]. It returns an error for a target that is no class.
-func CrossEntropy[T Float](loss, dz, z []T, target []int32, scale float64, b, c int) error {
+func CrossEntropy[T Float](loss, dz, z []T, target []int32, scale, smoothing float64, b, c int) error {
 	logits := make([]float64, c)
 	for i := range b {
 		t := int(target[i])
@@ -21,14 +22,16 @@ func CrossEntropy[T Float](loss, dz, z []T, target []int32, scale float64, b, c 
 			logits[j] = float64(v)
 		}
 		lse := logSumExp(logits)
-		loss[i] = T(scale * (lse - logits[t]))
+		cross := 0.0
 		for j, v := range logits {
-			g := math.Exp(v - lse)
+			y := smoothing / float64(c)
 			if j == t {
-				g--
+				y += 1 - smoothing
 			}
-			dz[i*c+j] = T(scale * g)
+			cross += y * v
+			dz[i*c+j] = T(scale * (math.Exp(v-lse) - y))
 		}
+		loss[i] = T(scale * (lse - cross))
 	}
 	return nil
 }

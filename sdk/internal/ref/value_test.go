@@ -112,6 +112,37 @@ func TestSGD(t *testing.T) {
 	wantValues(t, "parameter", p, 0.525)
 }
 
+// TestAdamW: two steps from p = 1 with g = 2, then 4; betas 0.5 and 0.75, decay 0.1, rate 0.1, no eps to speak of.
+func TestAdamW(t *testing.T) {
+	p, m, v := []float64{1}, []float64{0}, []float64{0}
+	AdamW(p, m, v, []float64{2}, []float64{0.1, 0.5, 0.25}, 0.5, 0.75, 1e-15, 0.1)
+	wantValues(t, "p, m, v", []float64{p[0], m[0], v[0]}, 1-0.1*(1+0.1), 1, 1) // m/c1 = 2, sqrt(v/c2) = 2
+	AdamW(p, m, v, []float64{4}, []float64{0.1, 0.75, 0.4375}, 0.5, 0.75, 1e-15, 0.1)
+	wantValues(t, "p, m, v", []float64{p[0], m[0], v[0]}, 0.89-0.1*(2.5/0.75/math.Sqrt(4.75/0.4375)+0.089), 2.5, 4.75)
+}
+
+func TestClipNorm(t *testing.T) {
+	x := []float64{3, -4}
+	ClipNorm(x, 5)
+	wantValues(t, "at the limit", x, 3, -4)
+	ClipNorm(x, 1)
+	wantValues(t, "above it", x, 0.6, -0.8)
+	bad := []float64{math.NaN(), 2}
+	if ClipNorm(bad, 1); bad[1] != 2 {
+		t.Errorf("a norm that is no number scales to %v", bad)
+	}
+}
+
+// TestLabelSmoothing: two classes at logits 0 and ln 3, the first is right, smoothing 0.2: y is 0.9 and 0.1.
+func TestLabelSmoothing(t *testing.T) {
+	loss, dz := make([]float64, 1), make([]float64, 2)
+	if err := CrossEntropy(loss, dz, []float64{0, math.Log(3)}, []int32{0}, 2, 0.2, 1, 2); err != nil {
+		t.Fatal(err)
+	}
+	wantValues(t, "loss", loss, 2*(math.Log(4)-0.1*math.Log(3)))
+	wantValues(t, "dz", dz, 2*(0.25-0.9), 2*(0.75-0.1))
+}
+
 func TestBatchNormOfOne(t *testing.T) {
 	y, rstd, mean, variance := make([]float64, 1), make([]float64, 1), []float64{0}, []float64{1}
 	BatchNormTrain(y, rstd, mean, variance, []float64{5}, 0.25, 0.1, 1, 1)
@@ -121,7 +152,7 @@ func TestBatchNormOfOne(t *testing.T) {
 func TestCrossEntropyRefusesTarget(t *testing.T) {
 	one := make([]float64, 2)
 	for _, target := range []int32{-1, 2} {
-		if err := CrossEntropy(one[:1], make([]float64, 2), one, []int32{target}, 1, 1, 2); err == nil {
+		if err := CrossEntropy(one[:1], make([]float64, 2), one, []int32{target}, 1, 0, 1, 2); err == nil {
 			t.Errorf("target %d of two classes passes", target)
 		}
 	}

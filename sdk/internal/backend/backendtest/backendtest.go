@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) backend.Backend, tol Tolerance) {
 		{"loss", testLoss},
 		{"clipnorm", testClipNorm},
 		{"sgd", testSGD},
+		{"adamw", testAdamW},
 		{"block", testBlock},
 		{"golden", testGolden},
 		{"lifecycle", testLifecycle},

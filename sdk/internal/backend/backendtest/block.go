@@ -43,7 +43,7 @@ func (c tiny) step(g *graph) {
 	for i := range target {
 		target[i] = int32(i % c.class)
 	}
-	loss, dz := g.CrossEntropy(logits, g.inputInts("target", target...), 1/float32(c.batch))
+	loss, dz := g.CrossEntropy(logits, g.inputInts("target", target...), 1/float32(c.batch), 0)
 	g.read("logits", logits)
 	g.read("loss", loss)
 

@@ -184,7 +184,7 @@ func (p pytorch) loss(t *testing.T) {
 	shape := p.Floats("loss.logits").Shape
 	b, c := shape[0], shape[1]
 	ce := p.holds(t, "ce.", []string{"dlogits"}, func(g *graph) {
-		loss, dz := g.CrossEntropy(p.given(g, "loss.logits"), g.inputInts("target", p.Ints("loss.target")...), 1/float32(b))
+		loss, dz := g.CrossEntropy(p.given(g, "loss.logits"), g.inputInts("target", p.Ints("loss.target")...), 1/float32(b), 0)
 		g.read("loss", loss)
 		g.read("dlogits", dz)
 	})

@@ -16,13 +16,13 @@ func testLoss(t *testing.T, s suite) {
 		}
 		return z
 	}
-	single := func(b, c, shift int, scale float32) func(g *graph) {
+	single := func(b, c, shift int, scale, smoothing float32) func(g *graph) {
 		return func(g *graph) {
 			target := make([]int32, b)
 			for i := range target {
 				target[i] = int32((i*5 + shift + c - 1) % c)
 			}
-			loss, dz := g.CrossEntropy(logits(g, b, c), g.inputInts("target", target...), scale)
+			loss, dz := g.CrossEntropy(logits(g, b, c), g.inputInts("target", target...), scale, smoothing)
 			g.read("loss", loss)
 			g.read("dz", dz)
 		}
@@ -40,10 +40,13 @@ func testLoss(t *testing.T, s suite) {
 	}
 	for _, c := range []struct{ b, c int }{{1, 1}, {2, 7}, {37, 65}, {3, 1000}} {
 		name := fmt.Sprintf("%dx%d", c.b, c.c)
-		s.check(t, "crossentropy "+name, single(c.b, c.c, 0, 1/float32(c.b)))
+		s.check(t, "crossentropy "+name, single(c.b, c.c, 0, 1/float32(c.b), 0))
+		s.check(t, "crossentropy with smoothing "+name, single(c.b, c.c, 0, 1/float32(c.b), 0.1))
 		s.check(t, "binarycrossentropy "+name, multi(c.b, c.c, 0, 1/float32(c.b*c.c)))
 	}
-	s.rejects(t, "next class", single(5, 7, 0, 0.2), single(5, 7, 1, 0.2))
-	s.rejects(t, "crossentropy of another scale", single(5, 7, 0, 0.2), single(5, 7, 0, 0.25))
+	s.rejects(t, "next class", single(5, 7, 0, 0.2, 0), single(5, 7, 1, 0.2, 0))
+	s.rejects(t, "another smoothing", single(5, 7, 0, 0.2, 0.1), single(5, 7, 0, 0.2, 0.11))
+	s.rejects(t, "smoothing among the other classes only", single(5, 7, 0, 0.2, 0.1), single(5, 7, 0, 0.2, 0.1*7/6.0))
+	s.rejects(t, "crossentropy of another scale", single(5, 7, 0, 0.2, 0), single(5, 7, 0, 0.25, 0))
 	s.rejects(t, "flipped flags", multi(5, 7, 0, 0.2), multi(5, 7, 1, 0.2))
 }

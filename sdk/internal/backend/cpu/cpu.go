@@ -128,6 +128,8 @@ func (d *device) compile(e *executable, op backend.Op) func() {
 		return d.mixedAdapter(e, o)
 	case *backend.MixedHead:
 		return d.mixedHead(e, o)
+	case *backend.AdamW:
+		return d.adamW(e, o)
 	case *backend.ClipNorm:
 		return d.clipNorm(e, o)
 	case *backend.SGD:

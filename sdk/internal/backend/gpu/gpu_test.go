@@ -114,7 +114,7 @@ func TestRefuses(t *testing.T) {
 
 	r = backend.NewRecorder()
 	target := r.InputInts("target", 2)
-	r.CrossEntropy(r.Input("logits", 2, 3), target, 1)
+	r.CrossEntropy(r.Input("logits", 2, 3), target, 1, 0)
 	if p, err = r.Finish(); err != nil {
 		t.Fatal(err)
 	}

@@ -78,6 +78,8 @@ func (r *recording) op(op backend.Op) error {
 		return r.mixedFeatures(o)
 	case *backend.MixedHead:
 		return r.mixedHead(o)
+	case *backend.AdamW:
+		return r.adamW(o)
 	case *backend.ClipNorm:
 		return r.clipNorm(o)
 	case *backend.SGD:

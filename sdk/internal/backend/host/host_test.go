@@ -222,7 +222,7 @@ func TestRunErrors(t *testing.T) {
 	be := host.NewReference()
 	r := backend.NewRecorder()
 	target := r.InputInts("target", 2)
-	r.CrossEntropy(r.Input("z", 2, 3), target, 1)
+	r.CrossEntropy(r.Input("z", 2, 3), target, 1, 0)
 	p, err := r.Finish()
 	if err != nil {
 		t.Fatal(err)

@@ -93,7 +93,7 @@ func (e *Executable[T]) reference(op backend.Op) (func() error, error) {
 	case *backend.CrossEntropy:
 		b, c := e.matrix(o.Z)
 		return func() error {
-			return ref.CrossEntropy(f(o.Loss), f(o.DZ), f(o.Z), e.Ints(o.Target), float64(o.Scale), b, c)
+			return ref.CrossEntropy(f(o.Loss), f(o.DZ), f(o.Z), e.Ints(o.Target), float64(o.Scale), float64(o.Smoothing), b, c)
 		}, nil
 	case *backend.BinaryCrossEntropy:
 		b, c := e.matrix(o.Z)
@@ -104,6 +104,10 @@ func (e *Executable[T]) reference(op backend.Op) (func() error, error) {
 		return e.mixedFeatures(o)
 	case *backend.MixedHead:
 		return e.mixedHead(o)
+	case *backend.AdamW:
+		return always(func() {
+			ref.AdamW(f(o.Param), f(o.M), f(o.V), f(o.Grad), f(o.Rates), float64(o.Beta1), float64(o.Beta2), float64(o.Eps), float64(o.WeightDecay))
+		})
 	case *backend.ClipNorm:
 		return always(func() { ref.ClipNorm(f(o.X), float64(o.Max)) })
 	case *backend.SGD:
