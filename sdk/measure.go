@@ -295,12 +295,12 @@ func (bb *Backbone) measuredStep(v *nn.ViT, c MeasureConfig) (pass func(context.
 		return nil, done, err
 	}
 	closers = append(closers, task)
-	opt, err := nn.NewOptimizer(v, task)
+	opt, err := nn.NewOptimizer(v, task, nn.OptimizerConfig{Momentum: 0.9})
 	if err != nil {
 		return nil, done, err
 	}
 	closers = append(closers, opt)
-	step, err := v.NewStep(task, opt, nn.StepConfig{Batch: c.Batch, Height: c.Size, Width: c.Size, Dropout: true, Momentum: 0.9})
+	step, err := v.NewStep(task, opt, nn.StepConfig{Batch: c.Batch, Height: c.Size, Width: c.Size, Dropout: true})
 	if err != nil {
 		return nil, done, err
 	}

@@ -20,6 +20,7 @@ type tuneFlags struct {
 	session             sessionFlags
 	out, curves, blocks string
 	method, pool, fit   string
+	optimizer           string
 	config              tune.Config
 	json                bool
 }
@@ -61,6 +62,10 @@ func (f *tuneFlags) register(c *cobra.Command) {
 	fl.IntVar(&f.config.Epochs, "epochs", 0, "passes over the training images (default: by their number)")
 	fl.Float64Var(&f.config.LR, "lr", 0, "peak learning rate (default: by the batch)")
 	fl.IntVar(&f.config.Batch, "batch", d.Batch, "images a training step")
+	fl.StringVar(&f.optimizer, "optimizer", string(d.Optimizer), "sgd (momentum 0.9) or adamw (betas 0.9 and 0.999)")
+	fl.Float32Var(&f.config.WeightDecay, "weight-decay", d.WeightDecay, "weight decay, decoupled with adamw")
+	fl.Float32Var(&f.config.LabelSmoothing, "label-smoothing", d.LabelSmoothing, "share of a label that is spread over all classes")
+	fl.BoolVar(&f.config.Balance, "balance", d.Balance, "show every class equally often in an epoch, for classes of very different size")
 	fl.Float32Var(&f.config.ClipNorm, "clip-norm", d.ClipNorm, "bound on the norm of a step's gradients; 0 for none")
 	fl.Float64Var(&f.config.Val, "val", d.Val, "share of each class held out to choose the epoch; 0 trains on all and keeps the last")
 	fl.Uint64Var(&f.config.Seed, "seed", d.Seed, "seed of split, order, start and dropout")
@@ -145,6 +150,7 @@ func (f *tuneFlags) complete(dir string) (tune.Config, error) {
 	}
 	c.Checkpoint.Path = f.out + runSuffix
 	c.Method, c.Pool, c.Fit = adapter.Method(f.method), adapter.Pool(f.pool), adapter.Fit(f.fit)
+	c.Optimizer = tune.Optimizer(f.optimizer)
 	if c.Name == "" {
 		if abs, err := filepath.Abs(dir); err == nil {
 			c.Name = filepath.Base(abs)

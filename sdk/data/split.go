@@ -12,6 +12,37 @@ import (
 // machine and with every release.
 func Shuffle(n int, seed uint64, epoch int) []int { return permutation(n, seed, 2*uint64(epoch)) }
 
+// BalancedShuffle is the order of an epoch in which every class, labels' numbers from 0, comes equally often to within one: it
+// holds as many items as there are labels, those of rare classes more than once and of frequent ones a part that changes with the
+// epoch. It depends on its arguments only.
+func BalancedShuffle(labels []int32, seed uint64, epoch int) []int {
+	var members [][]int
+	for i, l := range labels {
+		for len(members) <= int(l) {
+			members = append(members, nil)
+		}
+		members[l] = append(members[l], i)
+	}
+	members = slices.DeleteFunc(members, func(m []int) bool { return len(m) == 0 })
+	turn := permutation(len(members), seed, 2*uint64(epoch)) // who gets one more changes too
+	drawn := make([]int, 0, len(labels))
+	for k, class := range turn {
+		m := members[class]
+		n := len(labels)*(k+1)/len(turn) - len(labels)*k/len(turn)
+		for round := 0; n > 0; round++ {
+			for _, i := range permutation(len(m), seed, 2*(uint64(epoch)+uint64(round)<<32))[:min(n, len(m))] {
+				drawn = append(drawn, m[i])
+			}
+			n -= min(n, len(m))
+		}
+	}
+	order := make([]int, len(drawn))
+	for i, k := range permutation(len(drawn), seed, 2*uint64(epoch)) {
+		order[i] = drawn[k]
+	}
+	return order
+}
+
 // StratifiedSplit takes a fraction of each class out for validation: round(fraction * images), at least one and never the
 // last one. A class with a single image stays in train and is named in warnings. Both lists keep the dataset's order. A
 // class's share depends on seed, its label and its number of images only. A fraction that is not above 0 takes nothing.

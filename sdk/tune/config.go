@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/pkg/errors"
 )
 
@@ -22,11 +24,15 @@ type Config struct {
 	Size       int // side of the square input in pixels, a multiple of the patch
 	Fit        adapter.Fit
 
-	Epochs   int     // of the adapter, or of the probe where Method is Linear; 0 chooses by the number of images
-	LR       float64 // peak learning rate of the same; 0 chooses by the batch
-	Batch    int
-	ClipNorm float32 // bound on the norm of all gradients of a step together, 0 for none
-	Warmup   float64 // share of the epochs with a rising rate
+	Epochs         int     // of the adapter, or of the probe where Method is Linear; 0 chooses by the number of images
+	LR             float64 // peak learning rate of the same; 0 chooses by the batch
+	Batch          int
+	Optimizer      Optimizer // of the adapter, or of the probe where Method is Linear; other probes are fitted by SGD
+	WeightDecay    float32   // of the same; AdamW's is decoupled
+	LabelSmoothing float32   // share of a label's weight that is spread over all classes, from 0 below 1
+	Balance        bool      // draw as many images of every class in an epoch, by repeating and leaving out
+	ClipNorm       float32   // bound on the norm of all gradients of a step together, 0 for none
+	Warmup         float64   // share of the epochs with a rising rate
 
 	ProbeEpochs int     // of the linear probe
 	ProbeLR     float64 // 0 chooses by the batch
@@ -47,15 +53,36 @@ type Config struct {
 // Default is the recipe: AdaptMLP of 64 in every block, scale 0.1, SGD with momentum 0.9 and a cosine schedule.
 func Default() Config {
 	return Config{Method: adapter.AdaptFormer, Bottleneck: 64, Scale: 0.1, Dropout: 0.1, Size: 112, Fit: adapter.Squash,
-		Batch: 32, ClipNorm: 5, Warmup: 0.2, ProbeEpochs: 60, Val: 0.15, CacheBytes: 1 << 30}
+		Batch: 32, Optimizer: SGD, ClipNorm: 5, Warmup: 0.2, ProbeEpochs: 60, Val: 0.15, CacheBytes: 1 << 30}
 }
 
+// Optimizer names the rule that training follows.
+type Optimizer string
+
+// The rules.
+const (
+	SGD   Optimizer = "sgd"   // with momentum 0.9
+	AdamW Optimizer = "adamw" // with betas 0.9 and 0.999
+)
+
 const momentum = 0.9
+
+// optimizer is the rule of a phase.
+func (c Config) optimizer(p Phase) nn.OptimizerConfig {
+	if p == Probe && c.Method != adapter.Linear {
+		return nn.OptimizerConfig{Momentum: momentum}
+	}
+	if c.Optimizer == AdamW {
+		return nn.OptimizerConfig{AdamW: &backend.AdamWConfig{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: c.WeightDecay}}
+	}
+	return nn.OptimizerConfig{Momentum: momentum, WeightDecay: c.WeightDecay}
+}
 
 // Rates per 32 images of a batch, found on three image sets with this backbone; see RATIONALE.
 const (
 	adapterRate = 0.05
 	probeRate   = 0.1
+	adamWRate   = 1e-3 // either's
 )
 
 // minSteps is how many optimiser steps a run of unstated length should have, within 15 to 60 epochs.
@@ -88,11 +115,17 @@ func (c Config) complete(depth, patch, images int, pool adapter.Pool) (Config, e
 		return c, err
 	}
 	c.Batch = min(c.Batch, images)
+	own, probe := adapterRate, probeRate
+	if c.Optimizer == AdamW {
+		if own = adamWRate; c.Method == adapter.Linear {
+			probe = adamWRate
+		}
+	}
 	if c.LR == 0 {
-		c.LR = adapterRate * float64(c.Batch) / 32
+		c.LR = own * float64(c.Batch) / 32
 	}
 	if c.ProbeLR == 0 {
-		c.ProbeLR = probeRate * float64(c.Batch) / 32
+		c.ProbeLR = probe * float64(c.Batch) / 32
 	}
 	if c.Epochs == 0 {
 		c.Epochs = min(60, max(15, minSteps*c.Batch/images))
@@ -121,6 +154,9 @@ func (c Config) validate(depth, patch int) error {
 		{c.LR >= 0 && finite(c.LR), fmt.Sprintf("learning rate %g, expected a positive number", c.LR)},
 		{c.ProbeLR >= 0 && finite(c.ProbeLR), fmt.Sprintf("probe learning rate %g, expected a positive number", c.ProbeLR)},
 		{c.Batch >= 2 && c.Batch <= 4096, fmt.Sprintf("batch %d, expected 2 to 4096", c.Batch)},
+		{c.Optimizer == SGD || c.Optimizer == AdamW, fmt.Sprintf("optimizer %q, expected sgd or adamw", c.Optimizer)},
+		{c.WeightDecay >= 0 && c.WeightDecay < 1, fmt.Sprintf("weight decay %g, expected at least 0 and below 1", c.WeightDecay)},
+		{c.LabelSmoothing >= 0 && c.LabelSmoothing < 1, fmt.Sprintf("label smoothing %g, expected at least 0 and below 1", c.LabelSmoothing)},
 		{c.ClipNorm >= 0 && finite(float64(c.ClipNorm)), fmt.Sprintf("norm %g to clip gradients to, expected a positive number, or 0 for none", c.ClipNorm)},
 		{c.Warmup >= 0 && c.Warmup < 1, fmt.Sprintf("warm-up %g, expected a share at least 0 and below 1", c.Warmup)},
 		{c.Val >= 0 && c.Val < 1, fmt.Sprintf("validation share %g, expected at least 0 and below 1", c.Val)},

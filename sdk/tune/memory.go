@@ -118,7 +118,7 @@ func (r *run) stepFootprints(train int, m *Memory) (map[bool]int64, error) {
 		return nil, err
 	}
 	defer task.Close()
-	opt, err := nn.NewOptimizer(r.v, task)
+	opt, err := nn.NewOptimizer(r.v, task, r.cfg.optimizer(Adapter))
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (r *run) encoderConfig(images int) nn.ForwardConfig {
 
 // stepConfig is a training step.
 func (r *run) stepConfig(batch int) nn.StepConfig {
-	return nn.StepConfig{Batch: batch, Height: r.cfg.Size, Width: r.cfg.Size, Dropout: true, Momentum: momentum, ClipNorm: r.cfg.ClipNorm, Recompute: r.rep.Memory.Recompute}
+	return nn.StepConfig{Batch: batch, Height: r.cfg.Size, Width: r.cfg.Size, Dropout: true, LabelSmoothing: r.cfg.LabelSmoothing, ClipNorm: r.cfg.ClipNorm, Recompute: r.rep.Memory.Recompute}
 }
 
 // evalConfig is the pass that validates.

@@ -17,6 +17,10 @@ type Record struct {
 	Batch       int      `json:"batch"`
 	Warmup      float64  `json:"warmup"`
 	Momentum    float64  `json:"momentum"`
+	Optimizer   string   `json:"optimizer,omitempty"`
+	WeightDecay float32  `json:"weight_decay,omitempty"`
+	Smoothing   float32  `json:"label_smoothing,omitempty"`
+	Balance     bool     `json:"balance,omitempty"`
 	ClipNorm    float32  `json:"clip_norm,omitempty"`
 	ProbeEpochs int      `json:"probe_epochs"`
 	ProbeLR     float64  `json:"probe_lr"`
@@ -26,12 +30,13 @@ type Record struct {
 
 func (r *run) record() Record {
 	info := r.v.Backend().Info()
-	recipe := "linear probe, SGD"
+	recipe := "linear probe"
 	if r.cfg.Method == adapter.AdaptFormer {
-		recipe = "linear probe, then AdaptMLP and head, SGD, cosine"
+		recipe = "linear probe, then AdaptMLP and head, cosine"
 	}
 	return Record{Recipe: recipe, Device: info.Name, Driver: info.Driver, Seed: r.cfg.Seed, DataDigest: r.rep.DataDigest,
 		TrainImages: r.rep.Train, ValImages: r.rep.Val, Epochs: r.rep.Epochs, BestEpoch: r.rep.BestEpoch, LR: r.rep.LR, Batch: r.rep.Batch,
-		Warmup: r.cfg.Warmup, Momentum: momentum, ClipNorm: r.cfg.ClipNorm, ProbeEpochs: r.cfg.ProbeEpochs, ProbeLR: r.cfg.ProbeLR,
+		Warmup: r.cfg.Warmup, Momentum: momentum, ClipNorm: r.cfg.ClipNorm, Optimizer: string(r.cfg.Optimizer), WeightDecay: r.cfg.WeightDecay,
+		Smoothing: r.cfg.LabelSmoothing, Balance: r.cfg.Balance, ProbeEpochs: r.cfg.ProbeEpochs, ProbeLR: r.cfg.ProbeLR,
 		ProbeTop1: r.rep.ProbeTop1, Top1: r.rep.Top1}
 }

@@ -77,6 +77,9 @@ func TestResumeAfterCancel(t *testing.T) {
 	for name, change := range map[string]func(*tune.Config){
 		"adapter": func(*tune.Config) {},
 		"linear":  func(c *tune.Config) { c.Method = adapter.Linear },
+		"adamw": func(c *tune.Config) {
+			c.Optimizer, c.WeightDecay, c.LabelSmoothing, c.Balance = tune.AdamW, 0.05, 0.1, true
+		},
 		"no split": func(c *tune.Config) {
 			c.Val, c.ProbeEpochs, c.Blocks = 0, 2, []int{1}
 		},

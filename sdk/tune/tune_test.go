@@ -238,6 +238,10 @@ func TestRunErrors(t *testing.T) {
 		"blocks":                         {context.Background(), ds, func(c *tune.Config) { c.Blocks = []int{3} }, tune.ErrConfig, "1 to 3"},
 		"bottleneck":                     {context.Background(), ds, func(c *tune.Config) { c.Bottleneck = 0 }, tune.ErrConfig, "bottleneck"},
 		"rate":                           {context.Background(), ds, func(c *tune.Config) { c.LR = math.NaN() }, tune.ErrConfig, "rate"},
+		"optimizer":                      {context.Background(), ds, func(c *tune.Config) { c.Optimizer = "adam" }, tune.ErrConfig, "sgd or adamw"},
+		"weight decay":                   {context.Background(), ds, func(c *tune.Config) { c.WeightDecay = -0.1 }, tune.ErrConfig, "weight decay -0.1"},
+		"label smoothing":                {context.Background(), ds, func(c *tune.Config) { c.LabelSmoothing = 1 }, tune.ErrConfig, "label smoothing 1"},
+		"clip":                           {context.Background(), ds, func(c *tune.Config) { c.ClipNorm = -1 }, tune.ErrConfig, "norm -1"},
 		"cancelled":                      {cancelled, ds, func(*tune.Config) {}, context.Canceled, ""},
 	} {
 		cfg := short()

@@ -295,7 +295,7 @@ func (r *run) newTrainer(phase Phase, a *adapter.Adapter, bar *score) (t *traine
 	if t.task, err = nn.NewTask(r.v, a); err != nil {
 		return t, err
 	}
-	if t.opt, err = nn.NewOptimizer(r.v, t.task); err != nil {
+	if t.opt, err = nn.NewOptimizer(r.v, t.task, r.cfg.optimizer(phase)); err != nil {
 		return t, err
 	}
 	if t.step, err = r.v.NewStep(t.task, t.opt, r.stepConfig(t.batch)); err != nil {
@@ -344,7 +344,7 @@ func (t *trainer) speed() float64 {
 // epoch trains on a fresh order of the images, an incomplete last batch left out, and scores the validation split.
 func (t *trainer) epoch(epoch int) (EpochStat, error) {
 	began := time.Now()
-	order := data.Shuffle(len(t.r.train.labels), t.r.cfg.Seed, epoch+t.salt())
+	order := t.r.order(epoch + t.salt())
 	steps := len(order) / t.batch
 	stat := EpochStat{Phase: t.phase, Epoch: epoch}
 	for s := t.at.Step; s < steps; s++ {
@@ -382,6 +382,14 @@ func (t *trainer) epoch(epoch int) (EpochStat, error) {
 	stat.Seconds = time.Since(began).Seconds()
 	t.report(stat, steps, &stat)
 	return stat, nil
+}
+
+// order is that of the training images in an epoch.
+func (r *run) order(epoch int) []int {
+	if r.cfg.Balance {
+		return data.BalancedShuffle(r.train.labels, r.cfg.Seed, epoch)
+	}
+	return data.Shuffle(len(r.train.labels), r.cfg.Seed, epoch)
 }
 
 // rateOf is the learning rate of a step, counted from 0 over the phase.

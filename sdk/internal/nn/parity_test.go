@@ -204,7 +204,7 @@ func (c parityCase) gradients(t *testing.T, v *nn.ViT, a *adapter.Adapter, loss 
 		t.Fatal(err)
 	}
 	defer task.Close()
-	opt, err := nn.NewOptimizer(v, task)
+	opt, err := nn.NewOptimizer(v, task, nn.OptimizerConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,83 +363,114 @@ type trajectory struct {
 	Batch, Epochs int
 	Warmup        float64 `json:"warmup_epochs"`
 	Runs          map[string]struct {
-		Optimiser struct{ LR, Momentum float64 }
-		LR, Loss  []float64
+		Optimiser struct {
+			LR, Momentum, Eps float64
+			Betas             []float64
+		}
+		LR, Loss []float64
 	}
 }
 
-// TestTrajectory replays 30 steps of SGD: the loss before each and the tensors after the last.
+// optimizer is the rule of a run.
+func (traj trajectory) optimizer(run string) nn.OptimizerConfig {
+	o := traj.Runs[run].Optimiser
+	if run == "adamw" {
+		return nn.OptimizerConfig{AdamW: &backend.AdamWConfig{Beta1: float32(o.Betas[0]), Beta2: float32(o.Betas[1]), Eps: float32(o.Eps)}}
+	}
+	return nn.OptimizerConfig{Momentum: float32(o.Momentum)}
+}
+
+// TestTrajectory replays 30 steps of each optimiser: the loss before each and the tensors after the last.
 func TestTrajectory(t *testing.T) {
-	raw, err := os.ReadFile("testdata/train_vit/trajectory.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var traj trajectory
-	if err := json.Unmarshal(raw, &traj); err != nil {
-		t.Fatal(err)
-	}
-	forEachBackend(t, func(t *testing.T, be backend.Backend, _ tolerance) {
-		v, err := nn.NewViT(be, importBackbone(t, quant.F32, "train_vit"), nn.FloatActivations)
+	for _, folder := range []string{"train_vit"} {
+		raw, err := os.ReadFile(filepath.Join("testdata", folder, "trajectory.json"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer v.Close()
-		task, losses := replay(t, v, traj)
-		defer task.Close()
-		for i, l := range traj.Runs["sgd"].Loss {
-			if math.Abs(losses[i]-l) > 1e-3 {
-				t.Fatalf("step %d: loss %g, expected %g", i, losses[i], l)
-			}
-		}
-		got, err := task.Tensors()
-		if err != nil {
+		var traj trajectory
+		if err := json.Unmarshal(raw, &traj); err != nil {
 			t.Fatal(err)
 		}
-		final := open(t, "train_vit", "final.sgd.safetensors")
-		for name, x := range got {
-			w := final.floats(name)
-			if d, i := worst(x.Data, w.Data); d > 5e-3*largest(w.Data) {
-				t.Errorf("%s: element %d is %g, expected %g", name, i, x.Data[i], w.Data[i])
-			}
+		for run, want := range traj.Runs {
+			t.Run(folder+" "+run, func(t *testing.T) {
+				forEachBackend(t, func(t *testing.T, be backend.Backend, _ tolerance) {
+					v, err := nn.NewViT(be, importBackbone(t, quant.F32, folder), nn.FloatActivations)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer v.Close()
+					task, losses := replay(t, v, folder, traj.optimizer(run), want.LR, traj.Batch)
+					defer task.Close()
+					for i, l := range want.Loss {
+						if math.Abs(losses[i]-l) > 1e-3 {
+							t.Fatalf("step %d: loss %g, expected %g", i, losses[i], l)
+						}
+					}
+					got, err := task.Tensors()
+					if err != nil {
+						t.Fatal(err)
+					}
+					final := open(t, folder, "final."+run+".safetensors")
+					for name, x := range got {
+						w := final.floats(name)
+						if d, i := worst(x.Data, w.Data); d > 5e-3*largest(w.Data) {
+							t.Errorf("%s: element %d is %g, expected %g", name, i, x.Data[i], w.Data[i])
+						}
+					}
+				})
+			})
 		}
-	})
+	}
 }
 
-func replay(t *testing.T, v *nn.ViT, traj trajectory) (*nn.Task, []float64) {
+func replay(t *testing.T, v *nn.ViT, folder string, rule nn.OptimizerConfig, rates []float64, size int) (*nn.Task, []float64) {
 	t.Helper()
-	a, err := adapter.Import("testdata/train_vit/start.safetensors", v.Config().Ref(), nil)
+	a, err := adapter.Import(filepath.Join("testdata", folder, "start.safetensors"), v.Config().Ref(), nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	data := open(t, folder, "data.safetensors")
+	images, order := data.floats("input"), data.ints("order")
+	var labels []int32
+	var flags tensor.Tensor
+	if a.Config().Task == adapter.MultiLabel {
+		flags = data.floats("target")
+	} else {
+		labels = data.ints("target")
 	}
 	task, err := nn.NewTask(v, a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt, err := nn.NewOptimizer(v, task)
+	opt, err := nn.NewOptimizer(v, task, rule)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer opt.Close()
-	data := open(t, "train_vit", "data.safetensors")
-	images, order, labels := data.floats("input"), data.ints("order"), data.ints("target")
-	step, err := v.NewStep(task, opt, nn.StepConfig{Batch: traj.Batch, Height: images.Shape[2], Width: images.Shape[3], Momentum: float32(traj.Runs["sgd"].Optimiser.Momentum)})
+	step, err := v.NewStep(task, opt, nn.StepConfig{Batch: size, Height: images.Shape[2], Width: images.Shape[3]})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer step.Close()
 	tokens := embeddings(t, v, images)
 	n, width := images.Shape[0], len(tokens)/images.Shape[0]
-	batch, y := make([]float32, traj.Batch*width), make([]int32, traj.Batch)
+	batch := make([]float32, size*width)
 	var losses []float64
-	for i, lr := range traj.Runs["sgd"].LR {
-		perEpoch := n / traj.Batch
-		at := i/perEpoch*n + i%perEpoch*traj.Batch
-		for k := range traj.Batch {
+	for i, lr := range rates {
+		perEpoch := n / size
+		at := i/perEpoch*n + i%perEpoch*size
+		var y nn.Targets
+		for k := range size {
 			id := int(order[at+k])
 			copy(batch[k*width:], tokens[id*width:(id+1)*width])
-			y[k] = labels[id]
+			if labels != nil {
+				y.Classes = append(y.Classes, labels[id])
+			} else {
+				classes := flags.Shape[1]
+				y.Flags = append(y.Flags, flags.Data[id*classes:(id+1)*classes]...)
+			}
 		}
-		loss, _, err := step.Run(context.Background(), batch, nn.Targets{Classes: y}, float32(lr), 0)
+		loss, _, err := step.Run(context.Background(), batch, y, float32(lr), 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,12 +37,12 @@ func trained(t *testing.T, be backend.Backend, acts nn.Activations, folder strin
 		t.Fatal(err)
 	}
 	defer task.Close()
-	opt, err := nn.NewOptimizer(v, task)
+	opt, err := nn.NewOptimizer(v, task, nn.OptimizerConfig{Momentum: 0.9})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer opt.Close()
-	step, err := v.NewStep(task, opt, nn.StepConfig{Batch: 5, Height: size, Width: size, Dropout: true, Momentum: 0.9, Recompute: recompute})
+	step, err := v.NewStep(task, opt, nn.StepConfig{Batch: 5, Height: size, Width: size, Dropout: true, Recompute: recompute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,12 +13,19 @@ func (v *ViT) Scheme() quant.Scheme { return v.host.Scheme() }
 // carried lists, by name, what the optimiser carries from one step to the next: a checkpoint holds all of it, so a new
 // kind of state has only to be named here. Gradients are made anew by every step.
 func (o *Optimizer) carried() map[string]backend.Buffer {
-	return map[string]backend.Buffer{"velocity": o.velocity}
+	buffers := map[string]backend.Buffer{}
+	for i, name := range o.cfg.moments() {
+		buffers[name] = o.moments[i]
+	}
+	return buffers
 }
 
-// State reads what the optimiser carries from one step to the next, by name, each [Task.Size].
+// stateSteps is the number of steps done, which float32 holds exactly up to 2²⁴.
+const stateSteps = "steps"
+
+// State reads what the optimiser carries from one step to the next, by name: the number of steps [1], the others [Task.Size].
 func (o *Optimizer) State() (map[string][]float32, error) {
-	state := map[string][]float32{}
+	state := map[string][]float32{stateSteps: {float32(o.steps)}}
 	for name, b := range o.carried() {
 		state[name] = make([]float32, b.Len())
 		if err := b.Read(0, state[name]); err != nil {
@@ -30,9 +37,9 @@ func (o *Optimizer) State() (map[string][]float32, error) {
 
 // SetState puts back what State read.
 func (o *Optimizer) SetState(state map[string][]float32) error {
-	buffers := o.carried()
-	if len(state) != len(buffers) {
-		return errors.WithMessagef(tensor.ErrShape, "optimiser with %d kinds of state, expected %d", len(state), len(buffers))
+	buffers, steps := o.carried(), state[stateSteps]
+	if len(state) != len(buffers)+1 || len(steps) != 1 || !(steps[0] >= 0 && steps[0] <= 1<<24) {
+		return errors.WithMessagef(tensor.ErrShape, "optimiser with %d kinds of state and steps %v, expected %d and a number", len(state), steps, len(buffers)+1)
 	}
 	for name, b := range buffers {
 		if len(state[name]) != b.Len() {
@@ -42,5 +49,6 @@ func (o *Optimizer) SetState(state map[string][]float32) error {
 			return errors.WithMessagef(err, "optimiser state %s", name)
 		}
 	}
+	o.steps = int(steps[0])
 	return nil
 }

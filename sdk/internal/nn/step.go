@@ -13,9 +13,7 @@ import (
 // StepConfig says what a training step computes.
 type StepConfig struct {
 	Batch, Height, Width int
-	Dropout              bool // as the task's configuration says; off for comparisons with a reference
-	Momentum             float32
-	WeightDecay          float32
+	Dropout              bool    // as the task's configuration says; off for comparisons with a reference
 	LabelSmoothing       float32 // of single-label tasks, from 0 below 1
 	ClipNorm             float32 // bound on the norm of all gradients together, 0 for none
 	// Recompute keeps of each block no more than its input and runs it forward again on the way back: the same bits in less
@@ -24,25 +22,6 @@ type StepConfig struct {
 	// Gradients keeps the gradients of the logits, the features and every block's input for reading, carries the
 	// backward pass down to the image tokens and updates nothing: for comparisons with a reference.
 	Gradients bool
-}
-
-// Optimizer is the state of a training run beside the task's parameters: gradients and velocities, one element each
-// for every parameter.
-type Optimizer struct {
-	grads, velocity backend.Buffer
-	resources
-}
-
-// NewOptimizer makes the state for t, all zero.
-func NewOptimizer(v *ViT, t *Task) (*Optimizer, error) {
-	o := &Optimizer{resources: resources{be: v.be}}
-	o.grads = o.floats("gradients", make([]float32, t.Size()))
-	o.velocity = o.floats("velocities", make([]float32, t.Size()))
-	if o.err != nil {
-		o.Close()
-		return nil, o.err
-	}
-	return o, nil
 }
 
 // Step is a compiled training step: forward, loss, backward and optimiser in one run on the device. What comes in
@@ -64,7 +43,6 @@ type Step struct {
 	shapes map[string]tensor.Shape
 
 	losses, scores []float32 // what the last Run gave
-	rate           [1]float32
 	keys           [1]int32
 }
 
@@ -114,13 +92,7 @@ func (v *ViT) recordStep(t *Task, o *Optimizer, c StepConfig) (*Step, *backend.P
 		s.keep(p, "dlogits", dlogits)
 		s.keep(p, "dfeatures", dfeatures)
 	} else {
-		s.lr = r.Input("learning rate", 1)
-		whole := func(name string, b backend.Buffer) backend.Value { return r.Param(name, b, 0, t.layout.size) }
-		grads := whole("gradients", o.grads)
-		if c.ClipNorm > 0 {
-			r.ClipNorm(grads, c.ClipNorm)
-		}
-		r.SGD(whole("parameters", t.params), grads, whole("velocities", o.velocity), s.lr, c.Momentum, c.WeightDecay)
+		s.lr = o.update(r, t, c.ClipNorm)
 	}
 	if c.Recompute {
 		r.Prune() // what follows a block's state in its second run
@@ -220,6 +192,9 @@ func (s *Step) Run(ctx context.Context, input []float32, y Targets, lr float32, 
 	if err := s.exec.Run(ctx); err != nil {
 		return 0, nil, err
 	}
+	if s.lr != backend.None {
+		s.opt.steps++
+	}
 	if err := s.exec.ReadFloats(s.loss, s.losses); err != nil {
 		return 0, nil, err
 	}
@@ -234,8 +209,7 @@ func (s *Step) write(input []float32, y Targets, lr float32, key int32) error {
 		return err
 	}
 	if s.lr != backend.None {
-		s.rate[0] = lr
-		if err := s.exec.WriteFloats(s.lr, s.rate[:]); err != nil {
+		if err := s.exec.WriteFloats(s.lr, s.opt.rates(lr)); err != nil {
 			return err
 		}
 	}
