@@ -2,7 +2,6 @@ package nn_test
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
@@ -216,7 +215,7 @@ func TestProportional(t *testing.T) {
 			t.Errorf("task %d: other bits in a mixed batch", i)
 		}
 		if i > 0 && sameBits(got, alone[i-1]) {
-			t.Error(fmt.Sprintf("control: tasks %d and %d give equal values", i-1, i))
+			t.Errorf("control: tasks %d and %d give equal values", i-1, i)
 		}
 	}
 }
