@@ -73,6 +73,10 @@ var variants = []Row{
 	{"mixed_down", "mixed.comp", "DOWN", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
 	{"mixed_up", "mixed.comp", "TEXEL UP", Spec{8, 16}, TexelFetch, "software drivers: wide tiles, no storage-buffer loads in the loop"},
 	{"mixed_up", "mixed.comp", "UP", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"mixed_up_apart", "mixed.comp", "TEXEL UP APART", Spec{8, 16}, TexelFetch, "software drivers: wide tiles, no storage-buffer loads in the loop"},
+	{"mixed_up_apart", "mixed.comp", "UP APART", Spec{64, 4}, 0, "every Vulkan 1.1 device"},
+	{"mixed_norm", "mixed_norm.comp", "", Spec{32}, 0, "one group a row"},
+	{"mixed_norm_out", "mixed_norm.comp", "OUT", Spec{32}, 0, "one group a row"},
 	{"mixed_head", "mixed.comp", "TEXEL HEAD", Spec{8, 1}, TexelFetch, "software drivers: no storage-buffer loads in the loop"},
 	{"mixed_head", "mixed.comp", "HEAD", Spec{64, 1}, 0, "every Vulkan 1.1 device"},
 	{"mixed_features", "mixed_features.comp", "", Spec{32}, 0, "one group an image"},
@@ -85,6 +89,7 @@ var variants = []Row{
 	{"weightgrad", "weightgrad.comp", "TEXEL", Spec{8}, TexelFetch, "software drivers: wide tiles, no storage-buffer loads in the loop"},
 	{"weightgrad", "weightgrad.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"biasgrad", "biasgrad.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"gaingrad", "biasgrad.comp", "GAIN", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"reduce", "reduce.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"layernorm", "layernorm_row.comp", "TEXEL", Spec{8}, TexelFetch, "software drivers: no barrier, a thread a row"},
 	{"layernorm", "layernorm.comp", "", Spec{32}, 0, "one group a row; 32 lanes are a subgroup on most GPUs"},
@@ -132,6 +137,7 @@ var variants = []Row{
 	{"swiglu", "swiglu.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"swiglu_bwd_x", "swiglu.comp", "BACKWARD", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"add", "elementwise.comp", "ADD", Spec{64}, 0, "every Vulkan 1.1 device"},
+	{"scaleby", "elementwise.comp", "BY", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"scale", "elementwise.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 }
 

@@ -11,7 +11,7 @@ import (
 
 func (a *app) adapters() *cobra.Command {
 	c := &cobra.Command{Use: "adapters", Short: "Work with adapter files", Args: cobra.NoArgs}
-	c.AddCommand(a.adaptersList(), a.adaptersSearch(), a.adaptersVerify(), a.adaptersSign(), a.adaptersKeygen(), a.adaptersImport(),
+	c.AddCommand(a.adaptersList(), a.adaptersSearch(), a.adaptersVerify(), a.adaptersSign(), a.adaptersKeygen(), a.adaptersImport(), a.adaptersExport(),
 		a.adaptersAttach(), a.adaptersDetach())
 	c.RunE = func(*cobra.Command, []string) error { return usagef("a command is missing, such as list") }
 	return c
@@ -65,5 +65,42 @@ func (f *importFlags) run(ctx context.Context, a *app, path string) error {
 		return err
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s  %s, %d classes, %s parameters\n", f.out, bytesText(size), len(ad.Config().Labels), parameters(ad.Parameters()))
+	return err
+}
+
+func (a *app) adaptersExport() *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:   "export ADAPTER -o FILE",
+		Short: "Turn an adapter into a task file with the AdaptFormer authors' tensor names",
+		Long: `Export writes a safetensors file with tensors named as in the AdaptFormer authors' code, its options in the
+metadata's "spec" and the labels beside them, for PyTorch and for 'adapters import'. What such a file has no place for
+stays behind: preprocessing, description, training record, plug-in and signature.`,
+		Example: `  edgeadapt adapters export parts.safetensors -o task.safetensors`,
+		Args:    exactly("ADAPTER"),
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "task file to write")
+	return a.command(c, func(ctx context.Context, args []string) error { return a.export(ctx, args[0], out) })
+}
+
+func (a *app) export(ctx context.Context, path, out string) error {
+	if err := require("output", out); err != nil {
+		return err
+	}
+	ad, err := adapter.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := ad.Export(out); err != nil {
+		return err
+	}
+	size, err := fileSize(out)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s  %s, %d tensors\n", out, bytesText(size), len(ad.Names()))
 	return err
 }

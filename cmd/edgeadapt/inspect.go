@@ -228,7 +228,7 @@ func (r *inspection) adapterRows() [][]string {
 	}
 	method := string(c.Method)
 	if len(c.Blocks) > 0 {
-		method += fmt.Sprintf(": blocks %s, bottleneck %d, scale %g", formatBlocks(c.Blocks), c.Bottleneck, c.Scale)
+		method += ": " + branchesText(*c)
 	}
 	rows = append(rows, [][]string{
 		{"method", method},

@@ -18,6 +18,7 @@ import (
 // tuneFlags are the options of tune.
 type tuneFlags struct {
 	session             sessionFlags
+	branches            branchFlags
 	out, curves, blocks string
 	method, pool, fit   string
 	optimizer           string
@@ -40,6 +41,8 @@ A run keeps a checkpoint in OUTPUT.run until it has ended. After Ctrl-C, a crash
 --resume goes on from there, to the same bits as a run that was never interrupted.`,
 		Example: `  edgeadapt tune parts -o parts.safetensors
   edgeadapt tune parts -o parts.safetensors --blocks 7-12 --epochs 30 --curves parts.png
+  edgeadapt tune parts -o better.safetensors --init parts.safetensors
+  edgeadapt tune parts -o learned.safetensors --placement sequential --branch-norm in --scale learn
   edgeadapt tune parts -o probe.safetensors --method linear`,
 		Args: exactly("DATA"),
 	}
@@ -54,7 +57,7 @@ func (f *tuneFlags) register(c *cobra.Command) {
 	fl.StringVar(&f.method, "method", string(d.Method), "adaptformer or linear (the probe alone)")
 	fl.StringVar(&f.blocks, "blocks", "", "blocks that get a branch, counted from 1, such as 7-12 or 1,3,5-8, or 3.1-3.6 by a Swin's stages (default: all)")
 	fl.IntVar(&f.config.Bottleneck, "bottleneck", d.Bottleneck, "width of a branch, 1 to 256")
-	fl.Float32Var(&f.config.Scale, "scale", d.Scale, "factor on a branch's output")
+	f.branches.register(fl, d)
 	fl.Float32Var(&f.config.Dropout, "dropout", d.Dropout, "share of a branch's hidden values dropped while training")
 	fl.StringVar(&f.pool, "pool", "", "cls, mean, cls_mean or norm_mean (default: the backbone's)")
 	fl.IntVar(&f.config.Size, "size", d.Size, "side of the input in pixels, a multiple of the backbone's patch")
@@ -145,11 +148,15 @@ func (f *tuneFlags) complete(dir string) (tune.Config, error) {
 	if _, err := parseBlocks(f.blocks); err != nil {
 		return c, err
 	}
+	c.Fit = adapter.Fit(f.fit)
+	if err := f.branches.complete(&c); err != nil {
+		return c, err
+	}
 	if c.Checkpoint.Every < 0 {
 		return c, usagef("--checkpoint-every %d, expected steps, or 0 to go by time", c.Checkpoint.Every)
 	}
 	c.Checkpoint.Path = f.out + runSuffix
-	c.Method, c.Pool, c.Fit = adapter.Method(f.method), adapter.Pool(f.pool), adapter.Fit(f.fit)
+	c.Method, c.Pool = adapter.Method(f.method), adapter.Pool(f.pool)
 	c.Optimizer = tune.Optimizer(f.optimizer)
 	if c.Name == "" {
 		if abs, err := filepath.Abs(dir); err == nil {
@@ -187,7 +194,11 @@ func (f *tuneFlags) print(a *app, ad *adapter.Adapter, rep *tune.Report) error {
 		return a.printJSON(tuneResult{File: f.out, Bytes: size, Curves: f.curves, Report: rep})
 	}
 	rows := [][]string{{"images", fmt.Sprintf("%d to train, %d held out, %d classes", rep.Train, rep.Val, len(rep.Classes))}}
-	rows = append(rows, []string{"linear probe", accuracy(rep.ProbeTop1)})
+	if rep.StartTop1 != nil {
+		rows = append(rows, []string{"went on from", accuracy(rep.StartTop1)})
+	} else {
+		rows = append(rows, []string{"linear probe", accuracy(rep.ProbeTop1)})
+	}
 	if f.method != string(adapter.Linear) {
 		rows = append(rows, []string{"adapter", accuracy(rep.Top1) + chosen(rep)})
 	}
@@ -214,7 +225,10 @@ func accuracy(top1 *float64) string {
 
 // chosen says which epoch the result is of.
 func chosen(rep *tune.Report) string {
-	if rep.BestEpoch == 0 {
+	switch {
+	case rep.BestEpoch == 0 && rep.StartTop1 != nil:
+		return ", as it was: no epoch did better"
+	case rep.BestEpoch == 0:
 		return ", which is the probe: no epoch did better"
 	}
 	return fmt.Sprintf(", after epoch %d of %d", rep.BestEpoch, rep.Epochs)

@@ -122,8 +122,11 @@ func TestPoolings(t *testing.T) {
 
 func TestRoundTrip(t *testing.T) {
 	for name, change := range map[string]func(*Config){"default": nil,
-		"mean":   func(c *Config) { c.Pool = PoolMean },
-		"plain":  func(c *Config) { c.HeadNorm = false; c.Task = MultiLabel },
+		"mean":  func(c *Config) { c.Pool = PoolMean },
+		"plain": func(c *Config) { c.HeadNorm = false; c.Task = MultiLabel },
+		"options": func(c *Config) {
+			c.Placement, c.Norm, c.LearnScale, c.Bottlenecks = Sequential, NormOut, true, []int{3, 7}
+		},
 		"linear": func(c *Config) { c.Method, c.Blocks, c.Bottleneck, c.Scale = Linear, nil, 0, 0 }} {
 		a, err := tiny(t, change).WithRecord(map[string]any{"seed": 3, "val_top1": 0.75})
 		if err != nil {
@@ -204,6 +207,12 @@ func TestValidate(t *testing.T) {
 		"block order":   func(c *Config) { c.Blocks = []int{1, 1} },
 		"linear blocks": func(c *Config) { c.Method = Linear },
 		"bottleneck":    func(c *Config) { c.Bottleneck = 257 },
+		"placement":     func(c *Config) { c.Placement = "serial" },
+		"norm":          func(c *Config) { c.Norm = "both" },
+		"widths":        func(c *Config) { c.Bottlenecks = []int{7} },
+		"no width":      func(c *Config) { c.Bottlenecks = []int{7, 0} },
+		"widest":        func(c *Config) { c.Bottlenecks = []int{7, 8} },
+		"linear scale":  func(c *Config) { c.Method, c.Blocks, c.LearnScale = Linear, nil, true },
 		"scale":         func(c *Config) { c.Scale = float32(math.Inf(1)) },
 		"dropout":       func(c *Config) { c.Dropout = 1 },
 		"dropout nan":   func(c *Config) { c.Dropout = float32(math.NaN()) },
@@ -271,6 +280,9 @@ func TestParseRefuses(t *testing.T) {
 		{"kind", set(metaKind, "backbone"), ErrCorrupt, "backbone"},
 		{"version", set(metaVersion, "9"), ErrVersion, "9"},
 		{"config", set(metaConfig, "]"), ErrCorrupt, "config"},
+		{"unknown option", set(metaConfig, `{"method":"linear","gate":true}`), ErrUnsupported, `option "gate"`},
+		{"config twice", set(metaConfig, `{"method":"linear"} {}`), ErrCorrupt, "more than one"},
+		{"options in version 1", set(metaConfig, `{"method":"adaptformer","learn_scale":true}`), ErrCorrupt, "format 2"},
 		{"empty config", set(metaConfig, "{}"), ErrCorrupt, "method"},
 		{"backbone", set(metaBackbone, `{"dim":0}`), ErrCorrupt, "width 0"},
 		{"width", set(metaBackbone, `{"dim":65,"depth":3}`), ErrCorrupt, "expected [7, 65]"},
@@ -296,6 +308,9 @@ func TestParseRefuses(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(encoded(f, tiny(f, nil), nil))
 	f.Add(encoded(f, tiny(f, func(c *Config) { c.Pool, c.HeadNorm = PoolMean, false }), nil))
+	f.Add(encoded(f, tiny(f, func(c *Config) {
+		c.Placement, c.Norm, c.LearnScale, c.Bottlenecks = Sequential, NormIn, true, []int{7, 2}
+	}), nil))
 	f.Add(encoded(f, withPlugin(f, Plugin{Module: []byte("\x00asm"), TimeMillis: 5}), nil))
 	f.Add(encoded(f, tiny(f, nil), func(m map[string]string, _ *[]checkpoint.Entry) {
 		m[metaBackbone] = `{"dim":9223372036854775807,"depth":3}`
@@ -303,8 +318,8 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, err := Parse(data)
 		if err != nil {
-			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) {
-				t.Fatalf("%v is neither ErrCorrupt nor ErrVersion", err)
+			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) && !errors.Is(err, ErrUnsupported) {
+				t.Fatalf("%v is none of ErrCorrupt, ErrVersion and ErrUnsupported", err)
 			}
 			return
 		}
@@ -315,7 +330,8 @@ func FuzzParse(f *testing.F) {
 }
 
 func FuzzImport(f *testing.F) {
-	for _, spec := range []string{`{}`, `{"adapter":{"mode":"parallel","bottleneck":7,"ln":"none","scale":0.1,"blocks":[0,2]}}`, `{"adapter":{"blocks":[-1]}}`} {
+	for _, spec := range []string{`{}`, `{"adapter":{"mode":"parallel","bottleneck":7,"ln":"none","scale":0.1,"blocks":[0,2]}}`, `{"adapter":{"blocks":[-1]}}`,
+		`{"adapter":{"mode":"sequential","bottleneck":9,"ln":"in","scale":"learnable"},"fc_norm":true}`} {
 		_, entries, err := tiny(f, nil).encode()
 		if err != nil {
 			f.Fatal(err)

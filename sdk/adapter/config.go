@@ -71,8 +71,14 @@ type Config struct {
 	Method     Method  `json:"method"`
 	Blocks     []int   `json:"blocks,omitempty"`     // with a branch, ascending, counted from 0; none for Linear
 	Bottleneck int     `json:"bottleneck,omitempty"` // r, 1 to 256
-	Scale      float32 `json:"scale,omitempty"`      // s, on the branch's output
+	Scale      float32 `json:"scale,omitempty"`      // s, on the branch's output; with LearnScale, what it starts from
 	Dropout    float32 `json:"dropout,omitempty"`    // after the ReLU, in training only
+
+	// Options that the AdaptFormer paper examines; the zero values are its choice.
+	Placement   Placement  `json:"placement,omitempty"`
+	Norm        BranchNorm `json:"branch_norm,omitempty"`
+	LearnScale  bool       `json:"learn_scale,omitempty"` // each branch has a trained scale of its own
+	Bottlenecks []int      `json:"bottlenecks,omitempty"` // r of each of Blocks, where they differ; Bottleneck is the widest
 
 	Pool     Pool     `json:"pool"`
 	HeadNorm bool     `json:"head_norm"` // BatchNorm without affine before the head's linear layer
@@ -88,7 +94,8 @@ type Config struct {
 
 // clone copies c with its slices.
 func (c Config) clone() Config {
-	c.Blocks, c.Labels, c.Tags = slices.Clone(c.Blocks), slices.Clone(c.Labels), slices.Clone(c.Tags)
+	c.Blocks, c.Bottlenecks = slices.Clone(c.Blocks), slices.Clone(c.Bottlenecks)
+	c.Labels, c.Tags = slices.Clone(c.Labels), slices.Clone(c.Tags)
 	return c
 }
 
@@ -156,6 +163,9 @@ func (c Config) checkBranches(depth int) error {
 		if len(c.Blocks) > 0 {
 			return fmt.Errorf("method linear with branches in blocks %v", c.Blocks)
 		}
+		if c.hasOptions() {
+			return errors.New("method linear with options of branches")
+		}
 		return nil
 	case AdaptFormer:
 	default:
@@ -178,7 +188,7 @@ func (c Config) checkBranches(depth int) error {
 	if !(c.Dropout >= 0 && c.Dropout < 1) {
 		return fmt.Errorf("dropout %g, expected at least 0 and below 1", c.Dropout)
 	}
-	return nil
+	return c.checkOptions()
 }
 
 func (c Config) checkLabels() error {
@@ -214,6 +224,10 @@ const (
 	runningVar   = "head.0.running_var"
 	fcNormWeight = "fc_norm.weight"
 	fcNormBias   = "fc_norm.bias"
+
+	// In the name of a branch. The authors' name says "before" also where the norm is on the output.
+	normLeaf  = "adapter_layer_norm_before."
+	scaleLeaf = "scale"
 )
 
 // headName is the prefix of the head's linear layer: with a BatchNorm it is the second of a sequence.
@@ -224,14 +238,25 @@ func (c Config) headName() string {
 	return "head."
 }
 
+// branch lists the tensors of the branch of width r with the given name, on tokens of width dim.
+func (c Config) branch(name string, dim, r int) []spec {
+	list := []spec{
+		{name + "down_proj.weight", tensor.Shape{r, dim}}, {name + "down_proj.bias", tensor.Shape{r}},
+		{name + "up_proj.weight", tensor.Shape{dim, r}}, {name + "up_proj.bias", tensor.Shape{dim}}}
+	if c.Norm != NormNone {
+		list = append(list, spec{name + normLeaf + "weight", tensor.Shape{dim}}, spec{name + normLeaf + "bias", tensor.Shape{dim}})
+	}
+	if c.LearnScale {
+		list = append(list, spec{name + scaleLeaf, tensor.Shape{1}})
+	}
+	return list
+}
+
 // specs lists the adapter's tensors in the order of its file.
 func (c Config) specs(backbone Ref) []spec {
 	var list []spec
 	for _, i := range c.Blocks {
-		p, dim := backbone.BranchName(i), backbone.BlockDim(i)
-		list = append(list,
-			spec{p + "down_proj.weight", tensor.Shape{c.Bottleneck, dim}}, spec{p + "down_proj.bias", tensor.Shape{c.Bottleneck}},
-			spec{p + "up_proj.weight", tensor.Shape{dim, c.Bottleneck}}, spec{p + "up_proj.bias", tensor.Shape{dim}})
+		list = append(list, c.branch(backbone.BranchName(i), backbone.BlockDim(i), c.BottleneckOf(i))...)
 	}
 	dim := backbone.FeatureDim()
 	if c.Pool == PoolMean {

@@ -3,6 +3,7 @@ package adapter
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/pkg/errors"
 
@@ -20,6 +21,7 @@ const (
 
 	kindAdapter   = "adapter"
 	formatVersion = "1"
+	formatOptions = "2" // branches with options: releases that read version 1 only would run them without
 )
 
 // ReadFile reads an adapter file into memory. It returns ErrCorrupt for a file that is damaged or no adapter, and
@@ -45,19 +47,23 @@ func Parse(data []byte) (*Adapter, error) {
 }
 
 func decode(f *checkpoint.File) (*Adapter, error) {
-	if err := f.CheckKind(kindAdapter, formatVersion); err != nil {
+	if err := f.CheckKind(kindAdapter, formatVersion, formatOptions); err != nil {
 		if kind := f.Metadata()[metaKind]; kind != "" && kind != kindAdapter {
 			return nil, fmt.Errorf("%w: %w", err, ErrKind)
 		}
 		return nil, err
 	}
-	var c Config
-	var backbone Ref
 	meta := f.Metadata()
-	for key, to := range map[string]any{metaConfig: &c, metaBackbone: &backbone} {
-		if err := json.Unmarshal([]byte(meta[key]), to); err != nil {
-			return nil, fmt.Errorf("metadata %q: %v: %w", key, err, ErrCorrupt)
-		}
+	c, err := decodeConfig(meta[metaConfig])
+	if err != nil {
+		return nil, err
+	}
+	var backbone Ref
+	if err := json.Unmarshal([]byte(meta[metaBackbone]), &backbone); err != nil {
+		return nil, fmt.Errorf("metadata %q: %v: %w", metaBackbone, err, ErrCorrupt)
+	}
+	if c.hasOptions() && meta[metaVersion] == formatVersion {
+		return nil, fmt.Errorf("options of format %s in a file of format %s: %w", formatOptions, formatVersion, ErrCorrupt)
 	}
 	record := json.RawMessage(meta[metaRecord])
 	if len(record) == 0 {
@@ -102,6 +108,24 @@ func decode(f *checkpoint.File) (*Adapter, error) {
 	return a, nil
 }
 
+// decodeConfig reads a configuration. An option that this release does not know is ErrUnsupported, by its name: the
+// adapter would run as something else without it.
+func decodeConfig(text string) (c Config, err error) {
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.DisallowUnknownFields()
+	err = dec.Decode(&c)
+	if err == nil && dec.More() {
+		err = errors.New("more than one value")
+	}
+	if err == nil {
+		return c, nil
+	}
+	if _, name, ok := strings.Cut(err.Error(), "unknown field "); ok {
+		return c, fmt.Errorf("metadata %q: option %s: %w", metaConfig, name, ErrUnsupported)
+	}
+	return c, fmt.Errorf("metadata %q: %v: %w", metaConfig, err, ErrCorrupt)
+}
+
 // WriteFile writes the adapter so that a reader sees the old file or the new one, never half of either. The same adapter
 // always gives the same bytes.
 func (a *Adapter) WriteFile(path string) error {
@@ -114,6 +138,9 @@ func (a *Adapter) WriteFile(path string) error {
 
 func (a *Adapter) encode() (map[string]string, []checkpoint.Entry, error) {
 	metadata := map[string]string{metaKind: kindAdapter, metaVersion: formatVersion}
+	if a.config.hasOptions() {
+		metadata[metaVersion] = formatOptions
+	}
 	for key, from := range map[string]any{metaConfig: a.config, metaBackbone: a.backbone} {
 		text, err := json.Marshal(from)
 		if err != nil {

@@ -48,6 +48,21 @@ func TestImport(t *testing.T) {
 		}
 		f.Close()
 	}
+	for task, want := range map[string]Config{
+		"seq":            {Placement: Sequential, Scale: 0.1},
+		"seq_lnin":       {Placement: Sequential, Norm: NormIn, LearnScale: true, Scale: 1},
+		"par_learn_lnin": {Norm: NormIn, LearnScale: true, Scale: 1},
+		"par_lnout":      {Norm: NormOut, Scale: 0.1},
+	} {
+		a, err := Import(taskFile(task), tinyRef, nil)
+		if err != nil {
+			t.Errorf("%s: %v", task, err)
+			continue
+		}
+		if g := a.Config(); g.Placement != want.Placement || g.Norm != want.Norm || g.LearnScale != want.LearnScale || g.Scale != want.Scale || g.Bottlenecks != nil {
+			t.Errorf("%s: %+v", task, g)
+		}
+	}
 	labels := []string{"a", "b", "c", "d", "e"}
 	if a, err := Import(taskFile("par"), tinyRef, labels); err != nil || !slices.Equal(a.Config().Labels, labels) {
 		t.Errorf("labels: %v", err)
@@ -56,7 +71,7 @@ func TestImport(t *testing.T) {
 
 func TestImportRefuses(t *testing.T) {
 	for _, c := range []struct{ task, says string }{
-		{"seq", "sequential"}, {"par_learn_lnin", `ln "in"`}, {"par_lnout", `ln "out"`}, {"vpt_deep", "prompts"}, {"lora_qv", "lora"}, {"mean", "fc_norm"},
+		{"vpt_deep", "prompts"}, {"lora_qv", "lora"},
 	} {
 		if _, err := Import(taskFile(c.task), tinyRef, nil); !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, expected ErrUnsupported that says %s", c.task, err, c.says)
@@ -69,5 +84,15 @@ func TestImportRefuses(t *testing.T) {
 	narrow.Dim = 48
 	if _, err := Import(taskFile("par"), narrow, nil); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("other width: %v", err)
+	}
+}
+
+// TestImportMean takes over fc_norm with its mean pooling.
+func TestImportMean(t *testing.T) {
+	ref := tinyRef
+	ref.Dim, ref.Depth = 48, 2
+	a, err := Import(taskFile("mean"), ref, nil)
+	if err != nil || a.Config().Pool != PoolMean || len(a.Tensor("fc_norm.weight").Data) != 48 {
+		t.Fatalf("%v", err)
 	}
 }

@@ -20,9 +20,10 @@ type Config struct {
 	Bottleneck int     // r, 1 to 256
 	Scale      float32 // s, of the branch
 	Dropout    float32 // in the branch, while training
-	Pool       adapter.Pool
-	Size       int // side of the square input in pixels, a multiple of the patch
-	Fit        adapter.Fit
+	Options
+	Pool adapter.Pool
+	Size int // side of the square input in pixels, a multiple of the patch
+	Fit  adapter.Fit
 
 	Epochs         int     // of the adapter, or of the probe where Method is Linear; 0 chooses by the number of images
 	LR             float64 // peak learning rate of the same; 0 chooses by the batch
@@ -90,6 +91,10 @@ const minSteps = 300
 
 // complete fills what is left open, given the backbone's depth and patch and the number of training images.
 func (c Config) complete(depth, patch, images int, pool adapter.Pool) (Config, error) {
+	var err error
+	if c, err = c.continued(); err != nil {
+		return c, err
+	}
 	if c.Pool == "" {
 		c.Pool = pool
 	}
@@ -165,7 +170,7 @@ func (c Config) validate(depth, patch int) error {
 			return errors.WithMessage(ErrConfig, rule.text)
 		}
 	}
-	return nil
+	return c.Options.validate()
 }
 
 // maxSize bounds the input side: a 2048-pixel image has over 20,000 tokens, and attention grows with their square.

@@ -22,6 +22,7 @@ func Pipeline(c adapter.Config, mc model.Config) data.Pipeline {
 type encoder struct {
 	r       *run
 	fwd     *nn.Forward
+	task    *nn.Task // whose branches make the features, nil for the plain backbone's
 	taps    []string // features, and the input of the lowest adapted block where there is one
 	input   []float32
 	out     [][]float32 // by tap, a batch
@@ -31,21 +32,40 @@ type encoder struct {
 	skipped []data.Skipped
 }
 
-func (r *run) newEncoder(total int) (*encoder, error) {
+// newEncoder makes the encoder of a run for the given classes. Where a new head is to go on other branches than zero ones,
+// the features are those that they make.
+func (r *run) newEncoder(total int, classes []string) (e *encoder, err error) {
 	c := r.encoderConfig(total)
-	taps := c.Taps
-	fwd, err := r.v.NewForward(c)
-	if err != nil {
-		return nil, err
+	e = &encoder{r: r, taps: c.Taps, total: total, began: time.Now()}
+	defer func() {
+		if err != nil {
+			e.close()
+		}
+	}()
+	if r.cfg.From != nil && !r.keepsHead(classes) {
+		if e.task, err = nn.NewTask(r.v, r.cfg.From); err != nil {
+			return e, err
+		}
+		c.Task = e.task
 	}
-	e := &encoder{r: r, fwd: fwd, taps: taps, input: make([]float32, fwd.InputShape().Elems()), total: total, began: time.Now()}
-	for _, t := range taps {
-		e.out = append(e.out, make([]float32, fwd.Shape(t).Elems()))
+	if e.fwd, err = r.v.NewForward(c); err != nil {
+		return e, err
+	}
+	e.input = make([]float32, e.fwd.InputShape().Elems())
+	for _, t := range c.Taps {
+		e.out = append(e.out, make([]float32, e.fwd.Shape(t).Elems()))
 	}
 	return e, nil
 }
 
-func (e *encoder) close() { e.fwd.Close() }
+func (e *encoder) close() {
+	if e.fwd != nil {
+		e.fwd.Close()
+	}
+	if e.task != nil {
+		e.task.Close()
+	}
+}
 
 // encode decodes and encodes items in order.
 func (e *encoder) encode(items []data.Item) (s set, err error) {
@@ -60,7 +80,7 @@ func (e *encoder) encode(items []data.Item) (s set, err error) {
 	}()
 	for i := range e.taps {
 		budget := e.r.cfg.CacheBytes
-		if e.r.tokensToFile && e.taps[i] != nn.TapFeatures {
+		if e.r.tokensToFile && i > 0 {
 			budget = 0
 		}
 		if caches[i], err = newCache(len(items), len(e.out[i])/batch, budget); err != nil {

@@ -24,6 +24,12 @@ func newIdentity(v *nn.ViT, c Config, digest string) (identity, error) {
 	info := v.Backend().Info()
 	id := identity{"backbone": v.Config().Fingerprint, "scheme": string(v.Scheme()), "activations": v.Activations().String(),
 		"data digest": digest, "device": info.Name, "driver": info.Driver, "release": release()}
+	if c.From != nil {
+		var err error
+		if id["init"], err = c.From.Digest(); err != nil {
+			return nil, errors.WithMessage(err, "identity of the run")
+		}
+	}
 	text, err := json.Marshal(c.decisive())
 	if err != nil {
 		return nil, errors.Wrap(err, "identity of the run")

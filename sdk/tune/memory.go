@@ -75,7 +75,7 @@ func (r *run) plan(train, val int) (Memory, error) {
 	for _, t := range enc.Taps {
 		row := int64(taps[t].Elems() / enc.Batch * 4)
 		m.Encode += row * int64(enc.Batch) // the host's copy
-		if t == nn.TapFeatures {
+		if t == r.featureTap() {
 			m.Cache = int64(train+val) * row
 			continue
 		}
@@ -144,11 +144,19 @@ func (r *run) stepFootprints(train int, m *Memory) (map[bool]int64, error) {
 
 // encoderConfig is the pass over all images: features, and what enters the lowest adapted block where there is one.
 func (r *run) encoderConfig(images int) nn.ForwardConfig {
-	c := nn.ForwardConfig{Batch: min(r.cfg.Batch, max(images, 1)), Height: r.cfg.Size, Width: r.cfg.Size, Pool: r.cfg.Pool, Taps: []string{nn.TapFeatures}}
+	c := nn.ForwardConfig{Batch: min(r.cfg.Batch, max(images, 1)), Height: r.cfg.Size, Width: r.cfg.Size, Pool: r.cfg.Pool, Taps: []string{r.featureTap()}}
 	if r.cfg.Method != adapter.Linear {
 		c.Taps = append(c.Taps, nn.BlockInput(r.cfg.Blocks[0]))
 	}
 	return c
+}
+
+// featureTap names the pooled vectors that a probe takes: it trains fc_norm itself, with mean pooling.
+func (r *run) featureTap() string {
+	if r.cfg.Pool == adapter.PoolMean {
+		return nn.TapPooled
+	}
+	return nn.TapFeatures
 }
 
 // stepConfig is a training step.

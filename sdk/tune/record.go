@@ -25,7 +25,10 @@ type Record struct {
 	ProbeEpochs int      `json:"probe_epochs"`
 	ProbeLR     float64  `json:"probe_lr"`
 	ProbeTop1   *float64 `json:"probe_val_top1,omitempty"`
+	StartTop1   *float64 `json:"start_val_top1,omitempty"`
 	Top1        *float64 `json:"val_top1,omitempty"`
+	Start       string   `json:"start,omitempty"` // of the branches, where it is not zero
+	Init        string   `json:"init,omitempty"`  // digest of the adapter that the run went on from
 }
 
 func (r *run) record() Record {
@@ -34,7 +37,15 @@ func (r *run) record() Record {
 	if r.cfg.Method == adapter.AdaptFormer {
 		recipe = "linear probe, then AdaptMLP and head, cosine"
 	}
-	return Record{Recipe: recipe, Device: info.Name, Driver: info.Driver, Seed: r.cfg.Seed, DataDigest: r.rep.DataDigest,
+	init := ""
+	if from := r.cfg.From; from != nil {
+		init, _ = from.Digest() // which the run has taken before
+		recipe = "another adapter, trained on: " + recipe
+		if r.keepsHead(r.rep.Classes) {
+			recipe = "another adapter, trained on: SGD, cosine"
+		}
+	}
+	return Record{Start: string(r.cfg.Start), Init: init, StartTop1: r.rep.StartTop1, Recipe: recipe, Device: info.Name, Driver: info.Driver, Seed: r.cfg.Seed, DataDigest: r.rep.DataDigest,
 		TrainImages: r.rep.Train, ValImages: r.rep.Val, Epochs: r.rep.Epochs, BestEpoch: r.rep.BestEpoch, LR: r.rep.LR, Batch: r.rep.Batch,
 		Warmup: r.cfg.Warmup, Momentum: momentum, ClipNorm: r.cfg.ClipNorm, Optimizer: string(r.cfg.Optimizer), WeightDecay: r.cfg.WeightDecay,
 		Smoothing: r.cfg.LabelSmoothing, Balance: r.cfg.Balance, ProbeEpochs: r.cfg.ProbeEpochs, ProbeLR: r.cfg.ProbeLR,

@@ -60,8 +60,9 @@ type Report struct {
 	Seed       uint64         `json:"seed"`
 	DataDigest string         `json:"data_digest"`
 	ProbeTop1  *float64       `json:"probe_val_top1,omitempty"`
-	Top1       *float64       `json:"val_top1,omitempty"` // of the result
-	BestEpoch  int            `json:"best_epoch"`         // 0: the probe did best and is the result
+	StartTop1  *float64       `json:"start_val_top1,omitempty"` // of the adapter that the run went on from, if its head was kept
+	Top1       *float64       `json:"val_top1,omitempty"`       // of the result
+	BestEpoch  int            `json:"best_epoch"`               // 0: the probe, or what the run went on from, did best and is the result
 	History    []EpochStat    `json:"history"`
 	Seconds    float64        `json:"seconds"`
 	Memory     Memory         `json:"memory"` // as planned

@@ -21,7 +21,7 @@ func (r *run) temperedHead(probe *adapter.Adapter) (map[string]tensor.Tensor, er
 	if err != nil {
 		return nil, err
 	}
-	head := headOf(probe)
+	head := tensorsOf(probe)
 	factor := temper(logits, r.train.labels)
 	for _, name := range []string{"head.1.weight", "head.1.bias"} {
 		t := head[name].Clone()

@@ -11,7 +11,6 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/data"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/disk"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
-	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
 	"github.com/pkg/errors"
 )
 
@@ -58,6 +57,11 @@ func runOn(ctx context.Context, fsys disk.FS, v *nn.ViT, ds *data.Dataset, cfg C
 	if err != nil {
 		return nil, nil, err
 	}
+	if cfg.From != nil {
+		if err := cfg.From.CheckBackbone(mc.Ref()); err != nil {
+			return nil, nil, err
+		}
+	}
 	digest, err := ds.Digest()
 	if err != nil {
 		return nil, nil, err
@@ -102,7 +106,11 @@ func (r *run) encode(ds *data.Dataset) error {
 		return err
 	}
 	r.progress(Event{Phase: Encode, Memory: &r.rep.Memory})
-	enc, err := r.newEncoder(len(train) + len(val))
+	if r.cfg.From != nil && !r.keepsHead(ds.Classes) {
+		r.warn(fmt.Sprintf("the adapter to go on from has the labels %s, the data %s: its head is made anew",
+			labelList(r.cfg.From.Config().Labels), labelList(ds.Classes)))
+	}
+	enc, err := r.newEncoder(len(train)+len(val), ds.Classes)
 	if err != nil {
 		return err
 	}
@@ -138,6 +146,9 @@ func (r *run) checkClasses(classes []string) error {
 
 // fitAll fits the probe and, unless the method is linear, the adapter.
 func (r *run) fitAll(classes []string) (*adapter.Adapter, error) {
+	if r.keepsHead(classes) {
+		return r.goOn(classes)
+	}
 	probe, bar, err := r.fitProbe(classes)
 	if err != nil {
 		return nil, err
@@ -167,15 +178,13 @@ func (r *run) fitAll(classes []string) (*adapter.Adapter, error) {
 		return nil, err
 	}
 	r.rep.Top1, r.rep.BestEpoch = best.top1, best.epoch
-	if best.epoch == 0 {
-		return probe, nil // the branches never helped: the file need not carry them
+	switch {
+	case best.epoch > 0:
+		return a, nil
+	case r.cfg.From != nil:
+		return a.WithTensors(tensorsOf(probe)) // which was fitted on the features of the branches that it went on from
 	}
-	return a, nil
-}
-
-// start makes the adapter that a phase begins with: zero-start branches in the given blocks and a fresh head.
-func (r *run) start(blocks []int, classes []string) (*adapter.Adapter, error) {
-	return adapter.New(r.adapterConfig(blocks, classes), r.v.Config().Ref(), r.cfg.Seed)
+	return probe, nil // the branches never helped: the file need not carry them
 }
 
 func (r *run) adapterConfig(blocks []int, classes []string) adapter.Config {
@@ -184,18 +193,9 @@ func (r *run) adapterConfig(blocks []int, classes []string) adapter.Config {
 		Mean: p.Mean, Std: p.Std, Labels: slices.Clone(classes), Task: adapter.SingleLabel, HeadNorm: true,
 		Name: r.cfg.Name, Description: r.cfg.Description, Tags: r.cfg.Tags}
 	if len(blocks) > 0 {
-		c.Method, c.Blocks, c.Bottleneck, c.Scale, c.Dropout = adapter.AdaptFormer, blocks, r.cfg.Bottleneck, r.cfg.Scale, r.cfg.Dropout
+		c = r.branches(c, blocks)
 	}
 	return c
-}
-
-// headOf is the part of a probe that an adapter starts from.
-func headOf(a *adapter.Adapter) map[string]tensor.Tensor {
-	head := map[string]tensor.Tensor{}
-	for _, name := range []string{"head.0.running_mean", "head.0.running_var", "head.1.weight", "head.1.bias"} {
-		head[name] = a.Tensor(name)
-	}
-	return head
 }
 
 // score is how good the parameters after an epoch are.

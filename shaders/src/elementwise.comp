@@ -1,4 +1,4 @@
-// Elementwise: ADD y = a + b; SCALE y = factor a. All [count]. One thread each. Reference: sdk/internal/ref/elementwise.go.
+// Elementwise: ADD y = a + b; BY y = a[0] y; else y = factor a. All [count], a [1] with BY. One thread each. Reference: sdk/internal/ref/elementwise.go.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
@@ -9,6 +9,8 @@ layout(std430, set = 0, binding = 0) readonly buffer A { float a[]; };
 #if defined(ADD)
 layout(std430, set = 0, binding = 1) readonly buffer B { float b[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer Y { float y[]; };
+#elif defined(BY)
+layout(std430, set = 0, binding = 1) buffer Y { float y[]; };
 #else
 layout(std430, set = 0, binding = 1) writeonly buffer Y { float y[]; };
 #endif
@@ -21,6 +23,8 @@ void main() {
     if (i >= count) return;
 #if defined(ADD)
     y[i] = a[i] + b[i];
+#elif defined(BY)
+    y[i] *= a[0];
 #else
     y[i] = factor * a[i];
 #endif

@@ -2,10 +2,11 @@
 //
 //   DOWN   y = ReLU(x wt + bias)           hidden rows of a branch: x [B T, D], w [r, D], y [B T, stride]
 //   UP     y += s (x wt + bias)            the branch onto the tokens: x [B T, stride], w [D, r], y [B T, D]
+//   UP APART  y = s (x wt + bias)          the same to memory of its own, where a norm follows; UP leaves those images alone
 //   HEAD   y = x wt + bias                 logits: x [B, 2 D], w [classes, F], F = D or 2 D, y [B, stride]
 //
 // mix [B, columns] int32 says where an image's weights are (sdk/internal/backend/mixed.go), -1 that it has none: DOWN and
-// UP leave it alone, HEAD gives zeros. One thread computes ROWS x 4 outputs of one image; sums are float32 in increasing k.
+// UP leave it alone, as they do where its branches are elsewhere in the block, and HEAD gives zeros. One thread computes ROWS x 4 outputs of one image; sums are float32 in increasing k.
 // Reference: sdk/internal/ref/mixed.go.
 #version 450
 #extension GL_EXT_control_flow_attributes : require
@@ -21,15 +22,16 @@ layout(constant_id = 9) const bool WIDE = false; // D is a multiple of 4
 layout(std430, set = 0, binding = 0) readonly buffer Mix { int mix[]; };
 VEC4S(1, arena);
 VEC4S(2, x);
-#if defined(UP)
+#if defined(UP) && !defined(APART)
 layout(std430, set = 0, binding = 3) buffer Y { float y[]; };
 #else
 layout(std430, set = 0, binding = 3) writeonly buffer Y { float y[]; };
 #endif
-layout(push_constant) uniform Push { uint B, T, D, columns, column, stride, quads; };
+layout(push_constant) uniform Push { uint B, T, D, columns, column, stride, quads, sequential; };
 
 // Columns of mix.
-const uint POOL = 0u, CLASSES = 4u, BOTTLENECK = 5u, SCALE = 6u;
+const uint POOL = 0u, CLASSES = 4u, OPTIONS = 5u, SCALE = 6u;
+const uint SEQUENTIAL = 1u, NORM_OUT = 4u; // bits of OPTIONS
 const int POOL_CLS_MEAN = 2;
 
 uint align(uint n) { return (n + 63u) & ~63u; }
@@ -43,9 +45,9 @@ void main() {
     uint at = image * columns;
     int offset = mix[at + column];
 #if defined(DOWN)
-    uint N = uint(mix[at + BOTTLENECK]), K = D, ldx = D, ldy = stride, w = uint(offset), bias = w + align(N * K);
+    uint N = uint(mix[at + column + 1u]), K = D, ldx = D, ldy = stride, w = uint(offset), bias = w + align(N * K);
 #elif defined(UP)
-    uint N = D, K = uint(mix[at + BOTTLENECK]), ldx = stride, ldy = D;
+    uint N = D, K = uint(mix[at + column + 1u]), ldx = stride, ldy = D;
     uint w = uint(offset) + align(K * N) + align(K), bias = w + align(N * K);
 #else
     uint N = uint(mix[at + CLASSES]), ldx = 2u * D, ldy = stride;
@@ -54,6 +56,15 @@ void main() {
     for (uint c = 0; c < 4u; c++) if (n0 + c >= N && n0 + c < stride) y[image * ldy + n0 + c] = 0.0;
 #endif
     if (offset < 0 || n0 >= N) return;
+#if !defined(HEAD)
+    uint options = uint(mix[at + OPTIONS]);
+    if ((options & SEQUENTIAL) != sequential) return;
+#endif
+#if defined(APART)
+    if ((options & NORM_OUT) == 0u) return;
+#elif defined(UP)
+    if ((options & NORM_OUT) != 0u) return;
+#endif
     uint row = image * T;
     float acc[ROWS][4];
     [[unroll]] for (uint i = 0; i < ROWS; i++) [[unroll]] for (uint c = 0; c < 4; c++) acc[i][c] = 0.0;
@@ -71,6 +82,8 @@ void main() {
         float v = acc[i][c] + parameter(bias + n);
 #if defined(DOWN)
         y[(row + t) * ldy + n] = max(v, 0.0);
+#elif defined(APART)
+        y[(row + t) * ldy + n] = intBitsToFloat(mix[at + SCALE]) * v;
 #elif defined(UP)
         y[(row + t) * ldy + n] = fma(intBitsToFloat(mix[at + SCALE]), v, y[(row + t) * ldy + n]);
 #else

@@ -41,3 +41,32 @@ func (r *Recorder) Scale(x Value, factor float32) Value {
 	r.record(&Scale{Factor: factor, X: x, Y: y})
 	return y
 }
+
+// ScaleBy is y = s x, elementwise, with a factor that the device holds: s [1]. Y may be X itself.
+type ScaleBy struct {
+	S, X Value
+	Y    Value
+}
+
+func (*ScaleBy) Name() string { return "scaleby" }
+
+func (o *ScaleBy) Operands() []Operand {
+	if o.X == o.Y {
+		return reads(o.S).updates(o.Y)
+	}
+	return reads(o.S, o.X).writes(o.Y)
+}
+
+func (o *ScaleBy) check(p *Program) error {
+	return firstError(want(p, "s", o.S, 1), want(p, "y", o.Y, p.Shape(o.X)...))
+}
+
+// ScaleBy records s x.
+func (r *Recorder) ScaleBy(x, s Value) Value {
+	y := r.temp("scaleby", r.Shape(x)...)
+	r.record(&ScaleBy{S: s, X: x, Y: y})
+	return y
+}
+
+// ScaleInPlace records x = s x.
+func (r *Recorder) ScaleInPlace(x, s Value) { r.record(&ScaleBy{S: s, X: x, Y: x}) }

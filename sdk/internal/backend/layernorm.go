@@ -34,20 +34,38 @@ type Norm struct {
 // NormStats are the row statistics that a LayerNorm leaves for its gradient.
 type NormStats struct{ Mean, Rstd Value }
 
+// TrainedNorm is a LayerNorm's parameters as values of a Program: those of a task are views of its flat buffer.
+type TrainedNorm struct {
+	Gamma, Beta Value
+	Eps         float32
+}
+
+// values are n's parameters as values of r's Program.
+func (n Norm) values(r *Recorder) TrainedNorm {
+	if r.err != nil {
+		return TrainedNorm{}
+	}
+	return TrainedNorm{r.Param("gamma", n.Gamma, 0, n.Gamma.Len()), r.Param("beta", n.Beta, 0, n.Beta.Len()), n.Eps}
+}
+
 // LayerNorm records y = LayerNorm(x).
 func (r *Recorder) LayerNorm(x Value, n Norm) (Value, NormStats) {
+	return r.LayerNormTrained(x, n.values(r))
+}
+
+// LayerNormTrained records y = LayerNorm(x) with trained parameters.
+func (r *Recorder) LayerNormTrained(x Value, n TrainedNorm) (Value, NormStats) {
 	if r.err != nil {
 		return None, NormStats{}
 	}
 	m, d := r.dim(x, 0), r.dim(x, 1)
-	op := &LayerNorm{Eps: n.Eps, X: x,
-		Gamma: r.Param("gamma", n.Gamma, 0, n.Gamma.Len()), Beta: r.Param("beta", n.Beta, 0, n.Beta.Len()),
+	op := &LayerNorm{Eps: n.Eps, X: x, Gamma: n.Gamma, Beta: n.Beta,
 		Y: r.temp("layernorm", m, d), Mean: r.temp("mean", m), Rstd: r.temp("rstd", m)}
 	r.record(op)
 	return op.Y, NormStats{op.Mean, op.Rstd}
 }
 
-// LayerNormBackward is the input gradient of a frozen LayerNorm. With u = gamma ⊙ dy and xh = (x - mean) rstd:
+// LayerNormBackward is the input gradient of a LayerNorm. With u = gamma ⊙ dy and xh = (x - mean) rstd:
 //
 //	dx = base + rstd (u - mean(u) - xh mean(u xh))
 //
@@ -79,6 +97,11 @@ func (o *LayerNormBackward) check(p *Program) error {
 
 // LayerNormBackward records dx of a LayerNorm over x, added in place to base where there is one.
 func (r *Recorder) LayerNormBackward(x Value, n Norm, s NormStats, dy, base Value) Value {
+	return r.LayerNormTrainedBackward(x, n.values(r), s, dy, base)
+}
+
+// LayerNormTrainedBackward records the same with trained parameters.
+func (r *Recorder) LayerNormTrainedBackward(x Value, n TrainedNorm, s NormStats, dy, base Value) Value {
 	if r.err != nil {
 		return None
 	}
@@ -86,7 +109,31 @@ func (r *Recorder) LayerNormBackward(x Value, n Norm, s NormStats, dy, base Valu
 	if dx == None {
 		dx = r.temp("dlayernorm", r.Shape(x)...)
 	}
-	r.record(&LayerNormBackward{X: x, Gamma: r.Param("gamma", n.Gamma, 0, n.Gamma.Len()),
-		Mean: s.Mean, Rstd: s.Rstd, DY: dy, Base: base, DX: dx})
+	r.record(&LayerNormBackward{X: x, Gamma: n.Gamma, Mean: s.Mean, Rstd: s.Rstd, DY: dy, Base: base, DX: dx})
 	return dx
+}
+
+// GainGrad is the gradient of a trained LayerNorm's gain; that of its bias is BiasGrad's:
+//
+//	dgamma = column sums of dy ⊙ (x - mean) rstd        x, dy [M, D]; mean, rstd [M]; dgamma [D]
+//
+// The sum over M runs in one fixed order whatever the number of workers.
+type GainGrad struct {
+	X, Mean, Rstd, DY Value
+	DGamma            Value
+}
+
+func (*GainGrad) Name() string { return "gaingrad" }
+
+func (o *GainGrad) Operands() []Operand { return reads(o.X, o.Mean, o.Rstd, o.DY).writes(o.DGamma) }
+
+func (o *GainGrad) check(p *Program) error {
+	m, d, err := matrix(p, "x", o.X)
+	return firstError(err, want(p, "mean", o.Mean, m), want(p, "rstd", o.Rstd, m), want(p, "dy", o.DY, m, d), want(p, "dgamma", o.DGamma, d))
+}
+
+// LayerNormGrad records the gradients of a trained LayerNorm over x into dgamma and dbeta, parameters.
+func (r *Recorder) LayerNormGrad(x Value, s NormStats, dy, dgamma, dbeta Value) {
+	r.record(&GainGrad{X: x, Mean: s.Mean, Rstd: s.Rstd, DY: dy, DGamma: dgamma})
+	r.BiasGrad(dy, dbeta, 1)
 }

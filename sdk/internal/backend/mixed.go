@@ -5,18 +5,29 @@ package backend
 // mix and nothing else: the Program stays the same. Offsets are elements of the arena, multiples of ParamAlign; -1 says
 // that the image's task has no such part.
 const (
-	MixPool       = iota // the PoolMode that makes the image's features
-	MixNorm              // offset of fc_norm: gamma [D], beta [D]
-	MixStats             // offset of the head's running statistics: mean [F], variance [F]
-	MixHead              // offset of the head: weight [classes, F], bias [classes]
-	MixClasses           // number of classes
-	MixBottleneck        // r of the branches, a multiple of 4
-	MixScale             // s of the branches, the bits of a float32
-	MixBlock             // offset of block 0's branch; the next columns are those of blocks 1, 2, ...
+	MixPool    = iota // the PoolMode that makes the image's features
+	MixNorm           // offset of fc_norm: gamma [D], beta [D]
+	MixStats          // offset of the head's running statistics: mean [F], variance [F]
+	MixHead           // offset of the head: weight [classes, F], bias [classes]
+	MixClasses        // number of classes
+	MixOptions        // of the branches, as MixSequential and the following say
+	MixScale          // s of the branches, the bits of a float32
+	MixBlock          // offset of block 0's branch, then its r, a multiple of 4; the next columns are those of blocks 1, 2, ...
 )
 
+// Bits of the column MixOptions.
+const (
+	MixSequential = 1 << iota // the branches read the MLP's output
+	MixNormIn                 // a LayerNorm on their input
+	MixNormOut                // a LayerNorm on their output
+)
+
+// MixBranch is the column of a block's branch: its offset. The next one is its r.
+func MixBranch(block int) int { return MixBlock + 2*block }
+
 // BranchParts lays out a branch in the arena: down [r, d], bias [r], up [d, r] and upBias [d], each from a multiple of
-// ParamAlign on. It gives the offsets behind down's, and the size of the whole.
+// ParamAlign on. It gives the offsets behind down's, and the size of the whole. A branch with a norm goes on there with
+// gamma [d] and beta [d].
 func BranchParts(d, r int) (bias, up, upBias, size int) {
 	bias = AlignParam(r * d)
 	up = bias + AlignParam(r)
@@ -46,31 +57,43 @@ func (m Mixed) columns(p *Program, batch int) (int, error) {
 
 // MixedAdapter adds to the tokens of each image the AdaptMLP branch that its task has in a block, in place:
 //
-//	x += s (ReLU(x downᵀ + bias) upᵀ + upBias)      x [B T, D]
+//	x += s (ReLU(in downᵀ + bias) upᵀ + upBias)      x, in [B T, D]
 //
-// An image whose mix has -1 for the block is left alone. Bottleneck is the largest r that a mix may hold.
+// with a LayerNorm on in, or on what is added, where the task has one. An image is left alone whose mix has -1 for the
+// block, or whose branches are not where Sequential says. Bottleneck is the largest r that a mix may hold, and Norms is
+// whether it may hold any; In may be X itself.
 type MixedAdapter struct {
 	Mixed
 	Batch, Block, Bottleneck int
-	X                        Value
+	Sequential, Norms        bool
+	NormEps                  float32
+	In, X                    Value
 }
 
 func (*MixedAdapter) Name() string { return "mixed_adapter" }
 
-func (o *MixedAdapter) Operands() []Operand { return reads(o.Mix, o.Arena).updates(o.X) }
-
-func (o *MixedAdapter) check(p *Program) error {
-	m, _, err := matrix(p, "x", o.X)
-	columns, e := o.columns(p, o.Batch)
-	return firstError(err, e,
-		option(m%o.Batch == 0, "%d token rows do not divide into %d images", m, o.Batch),
-		option(o.Block >= 0 && MixBlock+o.Block < columns, "block %d, the mix has %d", o.Block, columns-MixBlock),
-		option(o.Bottleneck > 0 && o.Bottleneck%4 == 0, "bottleneck is at most %d, expected a multiple of 4", o.Bottleneck))
+func (o *MixedAdapter) Operands() []Operand {
+	if o.In == o.X {
+		return reads(o.Mix, o.Arena).updates(o.X)
+	}
+	return reads(o.Mix, o.Arena, o.In).updates(o.X)
 }
 
-// MixedAdapter records x += branch of block, in place.
-func (r *Recorder) MixedAdapter(x Value, m Mixed, batch, block, bottleneck int) {
-	r.record(&MixedAdapter{Mixed: m, Batch: batch, Block: block, Bottleneck: bottleneck, X: x})
+func (o *MixedAdapter) check(p *Program) error {
+	m, d, err := matrix(p, "x", o.X)
+	columns, e := o.columns(p, o.Batch)
+	return firstError(err, e,
+		want(p, "in", o.In, m, d),
+		option(o.Batch > 0 && m%o.Batch == 0, "%d token rows do not divide into %d images", m, o.Batch),
+		option(o.Block >= 0 && MixBranch(o.Block)+1 < columns, "block %d, the mix has columns for %d", o.Block, (columns-MixBlock)/2),
+		option(o.NormEps > 0 || !o.Norms, "eps is %g, expected a positive number", o.NormEps),
+		option(o.Bottleneck > 0 && o.Bottleneck%4 == 0, "bottleneck is %d, expected a multiple of 4", o.Bottleneck))
+}
+
+// MixedAdapter records x += branch(in) for the images with a branch where o says; the caller leaves In and X to this.
+func (r *Recorder) MixedAdapter(x, in Value, o MixedAdapter) {
+	o.In, o.X = in, x
+	r.record(&o)
 }
 
 // MixedFeatures makes each image's features as its task wants them, and what the task's head reads:

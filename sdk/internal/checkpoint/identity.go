@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // What backbone files and adapter files both have to say is defined once, here. Packages model and adapter, which do not
@@ -118,13 +119,13 @@ const (
 // ErrVersion says that a file is of a format that this release does not know.
 var ErrVersion = errors.New("unknown format version")
 
-// CheckKind makes sure that f is a file of ours, of the wanted kind and format version.
-func (f *File) CheckKind(kind, version string) error {
+// CheckKind makes sure that f is a file of ours, of the wanted kind and one of the format versions.
+func (f *File) CheckKind(kind string, versions ...string) error {
 	if got := f.metadata[MetaKind]; got != kind {
 		return corrupt("metadata %q is %q, expected %q", MetaKind, got, kind)
 	}
-	if got := f.metadata[MetaVersion]; got != version {
-		return fmt.Errorf("format version %q, this release reads %q: %w", got, version, ErrVersion)
+	if got := f.metadata[MetaVersion]; !slices.Contains(versions, got) {
+		return fmt.Errorf("format version %q, this release reads %q: %w", got, versions, ErrVersion)
 	}
 	return nil
 }

@@ -17,14 +17,13 @@ type block struct {
 
 // blockState is what a block's forward pass leaves for its backward pass.
 type blockState struct {
-	merged           mergeState    // of the patch merging before it
-	x, mid           backend.Value // the block's input; after the attention residual
-	stats1, stats2   backend.NormStats
-	qkv, o, lse      backend.Value
-	dgelu            backend.Value // GELU's derivative, None with SwiGLU
-	gate             backend.Value // SwiGLU's input, None with GELU
-	hidden           backend.Value // of the branch, None without one
-	down, up, upBias backend.Value
+	merged         mergeState    // of the patch merging before it
+	x, mid         backend.Value // the block's input; after the attention residual
+	stats1, stats2 backend.NormStats
+	qkv, o, lse    backend.Value
+	dgelu          backend.Value // GELU's derivative, None with SwiGLU
+	gate           backend.Value // SwiGLU's input, None with GELU
+	branch         branchState   // where there is one
 }
 
 // forward records
@@ -33,7 +32,7 @@ type blockState struct {
 //	y  = x' + MLP(LN2(x')) + s (dropout(ReLU(x' Wdown + bdown)) Wup + bup)
 //
 // x, y [B T, D]. The branch reads x' without LayerNorm, as the AdaptFormer authors' code does and unlike the paper's
-// formula; it is absent where br is nil. With train it keeps what backward needs.
+// formula; it is absent where br is nil, and a sequential one reads MLP(LN2(x')). With train it keeps what backward needs.
 func (b *block) forward(r *backend.Recorder, x backend.Value, a attention, br *branch, train bool) (backend.Value, blockState) {
 	s := blockState{x: x}
 	var n1, n2, z backend.Value
@@ -51,35 +50,37 @@ func (b *block) forward(r *backend.Recorder, x backend.Value, a attention, br *b
 	if br == nil {
 		return r.LinearResidual(z, b.fc2, s.mid), s
 	}
-	s.down, s.up, s.upBias = br.down(r), br.up(r), br.upBias(r)
-	s.hidden = r.AdaptDown(s.mid, s.down, br.downBias(r), br.dropout)
-	return r.LinearResidualAdapter(z, b.fc2, s.mid,
-		backend.Branch{Hidden: s.hidden, Up: s.up, UpBias: s.upBias, Scale: br.scale}), s
+	if br.fused() {
+		s.branch = br.forward(r, s.mid)
+		return r.LinearResidualAdapter(z, b.fc2, s.mid,
+			backend.Branch{Hidden: s.branch.hidden, Up: s.branch.up, UpBias: s.branch.bias, Scale: s.branch.scale}), s
+	}
+	var in, y backend.Value
+	if br.sequential() {
+		in = r.Linear(z, b.fc2)
+		y = r.Add(s.mid, in)
+	} else {
+		in = s.mid
+		y = r.LinearResidual(z, b.fc2, s.mid)
+	}
+	s.branch = br.forward(r, in)
+	return r.Add(y, br.output(r, &s.branch)), s
 }
 
-// backwardBranch records the gradients of the branch's own parameters from g = dL/dy and returns the gradient at its
-// hidden sums:
-//
-//	dh = s (g Wup) where h > 0;  dWup = s gᵀ h;  dbup = s Σ g;  dWdown = dhᵀ x';  dbdown = Σ dh
-func (b *block) backwardBranch(r *backend.Recorder, s blockState, br *branch, g backend.Value) backend.Value {
-	dh := r.AdaptDownBackward(g, s.up, s.hidden, br.scale/(1-br.dropout.P))
-	r.WeightGrad(g, s.hidden, br.upGrad(r), br.scale)
-	r.BiasGrad(g, br.upBiasGrad(r), br.scale)
-	r.WeightGrad(dh, s.mid, br.downGrad(r), 1)
-	r.BiasGrad(dh, br.downBiasGrad(r), 1)
-	return dh
-}
-
-// backward records dL/dx from g = dL/dy, in place of g; dh is what backwardBranch returned, None without a branch.
+// backward records dL/dx from g = dL/dy, in place of g; d is what the branch's own backward pass returned, nil without one.
 // The frozen weights have no gradient.
-func (b *block) backward(r *backend.Recorder, s blockState, a attention, g, dh backend.Value) backend.Value {
-	dz := r.LinearBackward(g, b.fc2, s.dgelu)
+func (b *block) backward(r *backend.Recorder, s blockState, a attention, g backend.Value, d *branchGrad) backend.Value {
+	dm := g // at the MLP's output
+	if d != nil && d.b.sequential() {
+		dm = r.Add(g, d.into(r, backend.None))
+	}
+	dz := r.LinearBackward(dm, b.fc2, s.dgelu)
 	if b.swiglu {
 		dz = r.SwiGLUBackward(s.gate, dz)
 	}
 	dn2 := r.LinearBackward(dz, b.fc1, backend.None)
-	if dh != backend.None {
-		g = r.MatMul(dh, s.down, g)
+	if d != nil && !d.b.sequential() {
+		g = d.into(r, g)
 	}
 	g = r.LayerNormBackward(s.mid, b.norm2, s.stats2, dn2, g)
 	do := r.LinearBackward(g, b.proj, backend.None)

@@ -19,6 +19,7 @@ const (
 	TapEmbedding = "embedding"       // tokens entering block 0 [B, T, D]
 	TapTokens    = "tokens"          // after the final norm [B, T, D]
 	TapFeatures  = "features"        // pooled [B, F]
+	TapPooled    = "pooled"          // with mean pooling, before fc_norm [B, F]: what a task takes that enters at Features
 	TapLogits    = "logits"          // the adapter's head [B, classes]
 	TapOriginal  = "logits_original" // the checkpoint's own head on its class token [B, classes]
 )
@@ -38,7 +39,7 @@ type Entry int
 
 const (
 	Images   Entry = 0  // normalised pixels [B, 3, H, W]
-	Features Entry = -1 // pooled features [B, F]: only the task's head runs
+	Features Entry = -1 // pooled features [B, F], before fc_norm with mean pooling: only that and the task's head run
 )
 
 // AtBlock is the entry of tokens [B T, D] that go into block i: what is below ran before, and was kept. Those that go into
@@ -283,6 +284,9 @@ func (p *pass) run(x backend.Value) (features backend.Value) {
 	}
 	switch p.c.From {
 	case Features:
+		if p.c.Task != nil && p.c.Task.hasFCNorm() {
+			x = p.normPooled(x)
+		}
 		p.classify(x)
 		return x
 	case Images:
@@ -372,12 +376,14 @@ func (p *pass) features(x backend.Value) backend.Value {
 	switch {
 	case pool != adapter.PoolMean:
 		f = r.Pool(tokens, poolMode(pool), p.c.Batch, prefix)
-	case p.c.Task != nil:
-		p.pooled = r.Pool(x, backend.PoolMean, p.c.Batch, prefix)
-		f, p.final = r.LayerNorm(p.pooled, *p.c.Task.fcNorm)
 	default:
 		f = r.Pool(x, backend.PoolMean, p.c.Batch, prefix)
-		if v.cfg.FCNorm {
+		if p.tap(TapPooled, f) {
+			return backend.None
+		}
+		if p.c.Task != nil {
+			f = p.normPooled(f)
+		} else if v.cfg.FCNorm {
 			f, _ = r.LayerNorm(f, v.norm)
 		}
 	}
@@ -388,6 +394,13 @@ func (p *pass) features(x backend.Value) backend.Value {
 		p.original(x, tokens)
 	}
 	p.classify(f)
+	return f
+}
+
+// normPooled records the task's fc_norm.
+func (p *pass) normPooled(f backend.Value) backend.Value {
+	p.pooled = f
+	f, p.final = p.r.LayerNormTrained(f, p.c.Task.fcNorm(p.r))
 	return f
 }
 
@@ -421,7 +434,7 @@ func (p *pass) classify(f backend.Value) {
 
 // imageShape splits the rows of a token matrix [B T, D] into [B, T, D]; what has a row an image stays as it is.
 func (p *pass) imageShape(name string, s tensor.Shape) tensor.Shape {
-	if vectors := []string{TapFeatures, TapLogits, TapOriginal, "logits_train", "dlogits", "dfeatures"}; len(s) == 2 && !slices.Contains(vectors, name) {
+	if vectors := []string{TapFeatures, TapPooled, TapLogits, TapOriginal, "logits_train", "dlogits", "dfeatures"}; len(s) == 2 && !slices.Contains(vectors, name) {
 		return tensor.Shape{p.c.Batch, s[0] / p.c.Batch, s[1]}
 	}
 	return s

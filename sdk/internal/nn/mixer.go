@@ -31,6 +31,7 @@ type passKey struct {
 	pool                 adapter.Pool
 	taps                 string
 	mixed                bool
+	options              int
 }
 
 // maxPasses bounds the compiled passes that a Mixer keeps. Each holds its own activations: 12 MB for one image of a ViT-S
@@ -139,13 +140,13 @@ func (m *Mixer) admit(tasks []*Resident) (int, error) {
 // pass finds or compiles the pass for a batch.
 func (m *Mixer) pass(c MixConfig, tasks []*Resident) (*Forward, error) {
 	fc := ForwardConfig{Batch: batchFor(len(tasks)), Height: c.Height, Width: c.Width, From: c.From, Pool: c.Pool, Taps: c.Taps}
-	key := passKey{fc.Batch, c.Height, c.Width, c.From, c.Pool, strings.Join(c.Taps, ","), false}
+	key := passKey{fc.Batch, c.Height, c.Width, c.From, c.Pool, strings.Join(c.Taps, ","), false, 0}
 	if slices.ContainsFunc(tasks, func(t *Resident) bool { return t != nil }) {
 		if err := m.widen(tasks); err != nil {
 			return nil, err
 		}
-		key.mixed, key.pool = true, ""
-		fc.mixed = &mixed{arena: m.arena.buf, bottleneck: m.limits.bottleneck, classes: m.limits.classes}
+		key.mixed, key.pool, key.options = true, "", optionsOf(tasks)
+		fc.mixed = &mixed{arena: m.arena.buf, bottleneck: m.limits.bottleneck, classes: m.limits.classes, options: key.options}
 	} else {
 		fc.Taps = slices.DeleteFunc(slices.Clone(fc.Taps), func(t string) bool { return t == TapLogits })
 	}
@@ -165,6 +166,17 @@ func (m *Mixer) pass(c MixConfig, tasks []*Resident) (*Forward, error) {
 		err = m.forget(func(k passKey) bool { return k == oldest })
 	}
 	return f, err
+}
+
+// optionsOf is what the branches of any of the tasks have: a pass without the kernels for options costs nothing for them.
+// An image's bits are the same in a pass with them.
+func optionsOf(tasks []*Resident) (options int) {
+	for _, t := range tasks {
+		if t != nil {
+			options |= int(t.mix[backend.MixOptions])
+		}
+	}
+	return options
 }
 
 // widen raises the limits that passes are compiled for to what tasks need; passes with lower ones go.
@@ -195,7 +207,7 @@ func (m *Mixer) run(ctx context.Context, c MixConfig, f *Forward, input []float3
 		return err
 	}
 	if f.mix != backend.None {
-		columns := backend.MixBlock + m.v.cfg.Depth
+		columns := backend.MixBranch(m.v.cfg.Depth)
 		mix := make([]int32, batchFor(len(tasks))*columns)
 		for i := 0; i*columns < len(mix); i++ {
 			if row := mix[i*columns : (i+1)*columns]; i < len(tasks) && tasks[i] != nil {

@@ -33,8 +33,20 @@ func randomAdapter(t testing.TB, b *model.Backbone, i int) *adapter.Adapter {
 			c.Blocks = append(c.Blocks, block)
 		}
 	}
+	if i%2 == 1 { // half of them are the paper's own
+		c.Placement = []adapter.Placement{adapter.Parallel, adapter.Sequential}[r.IntN(2)]
+		c.Norm = []adapter.BranchNorm{adapter.NormNone, adapter.NormIn, adapter.NormOut}[r.IntN(3)]
+		c.LearnScale = r.IntN(2) == 0
+		for range c.Blocks {
+			c.Bottlenecks = append(c.Bottlenecks, 1+r.IntN(c.Bottleneck))
+		}
+		if len(c.Blocks) > 0 {
+			c.Bottlenecks[r.IntN(len(c.Blocks))] = c.Bottleneck
+		}
+	}
 	if len(c.Blocks) == 0 {
 		c.Method, c.Bottleneck, c.Scale = adapter.Linear, 0, 0
+		c.Placement, c.Norm, c.LearnScale = adapter.Parallel, adapter.NormNone, false
 	}
 	for k := range 1 + r.IntN(40) {
 		c.Labels = append(c.Labels, fmt.Sprint(k))

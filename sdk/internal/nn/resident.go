@@ -18,7 +18,7 @@ type Resident struct {
 	mix        []int32 // its row of a mix, with offsets from its own first element
 	size       int     // elements, whole multiples of backend.ParamAlign
 	first      int     // the lowest block with a branch
-	bottleneck int     // padded
+	bottleneck int     // of the widest branch, padded
 	classes    int
 	features   int
 
@@ -27,28 +27,32 @@ type Resident struct {
 	used uint64 // the Mixer's clock at the last use
 }
 
-// part is a tensor [rows, cols] of the adapter at an offset; each row is followed by zeros up to stride.
+// part is a tensor [rows, cols] of the adapter at an offset, times a factor; each row is followed by zeros up to stride.
 type part struct {
 	name                   string
 	at, rows, cols, stride int
+	factor                 float32
 }
 
 // NewResident lays out a, which must have been made for a backbone of v's width and depth. Nothing is copied.
 func (v *ViT) NewResident(a *adapter.Adapter) (*Resident, error) {
 	c, d := a.Config(), v.cfg.FeatureDim()
 	t := &Resident{host: a, at: -1, classes: len(c.Labels), features: v.featureWidth(c.Pool), first: v.cfg.Depth,
-		bottleneck: (c.Bottleneck + 3) / 4 * 4, mix: make([]int32, backend.MixBlock+v.cfg.Depth)}
+		mix: make([]int32, backend.MixBranch(v.cfg.Depth))}
 	for i := range t.mix {
 		t.mix[i] = -1
 	}
 	t.mix[backend.MixPool] = int32(mixMode(c.Pool))
-	t.mix[backend.MixClasses], t.mix[backend.MixBottleneck] = int32(t.classes), int32(t.bottleneck)
+	t.mix[backend.MixClasses], t.mix[backend.MixOptions] = int32(t.classes), mixOptions(c)
 	t.mix[backend.MixScale] = int32(math.Float32bits(c.Scale))
+	if c.LearnScale {
+		t.mix[backend.MixScale] = int32(math.Float32bits(1)) // the branches' own are packed into their up-projections
+	}
 	for _, i := range c.Blocks {
 		if i < 0 || i >= v.cfg.Depth {
 			return nil, errors.WithMessagef(tensor.ErrShape, "adapter has a branch in block %d, the backbone has %d blocks", i+1, v.cfg.Depth)
 		}
-		t.addBranch(v.cfg.Ref().BranchName(i), i, v.cfg.BlockDim(i), c.Bottleneck)
+		t.addBranch(v.cfg.Ref().BranchName(i), i, v.cfg.BlockDim(i))
 		t.first = min(t.first, i)
 	}
 	if c.Pool == adapter.PoolMean {
@@ -74,20 +78,46 @@ func (v *ViT) NewResident(a *adapter.Adapter) (*Resident, error) {
 // add appends a tensor and returns its offset.
 func (t *Resident) add(name string, rows, cols, stride int) int32 {
 	at := t.size
-	t.parts = append(t.parts, part{name, at, rows, cols, stride})
+	t.parts = append(t.parts, part{name, at, rows, cols, stride, 1})
 	t.size += backend.AlignParam(rows * stride)
 	return int32(at)
 }
 
 // addBranch appends a branch as backend.BranchParts has it. The bottleneck is padded with zeros to whole vectors, which
-// changes no value.
-func (t *Resident) addBranch(p string, block, d, r int) {
-	at := t.size
-	bias, up, upBias, size := backend.BranchParts(d, t.bottleneck)
-	t.mix[backend.MixBlock+block] = int32(at)
-	t.parts = append(t.parts, part{p + "down_proj.weight", at, r, d, d}, part{p + "down_proj.bias", at + bias, 1, r, r},
-		part{p + "up_proj.weight", at + up, d, r, t.bottleneck}, part{p + "up_proj.bias", at + upBias, 1, d, d})
+// changes no value, and a learned scale goes into the up-projection, as in a Task.
+func (t *Resident) addBranch(p string, block, d int) {
+	c, at := t.host.Config(), t.size
+	r := c.BottleneckOf(block)
+	padded := (r + 3) / 4 * 4
+	t.bottleneck = max(t.bottleneck, padded)
+	bias, up, upBias, size := backend.BranchParts(d, padded)
+	column := backend.MixBranch(block)
+	t.mix[column], t.mix[column+1] = int32(at), int32(padded)
+	factor := float32(1)
+	if s := t.host.Tensor(p + "scale").Data; c.LearnScale && len(s) == 1 {
+		factor = s[0]
+	}
+	t.parts = append(t.parts, part{p + "down_proj.weight", at, r, d, d, 1}, part{p + "down_proj.bias", at + bias, 1, r, r, 1},
+		part{p + "up_proj.weight", at + up, d, r, padded, factor}, part{p + "up_proj.bias", at + upBias, 1, d, d, factor})
 	t.size += size
+	if c.Norm != adapter.NormNone {
+		t.add(p+"adapter_layer_norm_before.weight", 1, d, d)
+		t.add(p+"adapter_layer_norm_before.bias", 1, d, d)
+	}
+}
+
+// mixOptions are the bits of backend.MixOptions.
+func mixOptions(c adapter.Config) (bits int32) {
+	if c.Placement == adapter.Sequential {
+		bits |= backend.MixSequential
+	}
+	switch c.Norm {
+	case adapter.NormIn:
+		bits |= backend.MixNormIn
+	case adapter.NormOut:
+		bits |= backend.MixNormOut
+	}
+	return bits
 }
 
 // Host is the adapter.
@@ -111,12 +141,14 @@ func (t *Resident) pack(dst []float32) {
 	clear(dst)
 	for _, p := range t.parts {
 		x := t.host.Tensor(p.name).Data
-		if p.stride == p.cols {
-			copy(dst[p.at:], x)
-			continue
-		}
 		for i := range p.rows {
-			copy(dst[p.at+i*p.stride:], x[i*p.cols:(i+1)*p.cols])
+			row := dst[p.at+i*p.stride:][:p.cols]
+			copy(row, x[i*p.cols:(i+1)*p.cols])
+			if p.factor != 1 {
+				for j := range row {
+					row[j] *= p.factor
+				}
+			}
 		}
 	}
 }
@@ -132,7 +164,8 @@ func (t *Resident) row(dst []int32) {
 }
 
 func isOffset(column int) bool {
-	return slices.Contains([]int{backend.MixNorm, backend.MixStats, backend.MixHead}, column) || column >= backend.MixBlock
+	return slices.Contains([]int{backend.MixNorm, backend.MixStats, backend.MixHead}, column) ||
+		column >= backend.MixBlock && (column-backend.MixBlock)%2 == 0
 }
 
 // mixMode is poolMode for a mix, which says apart whether the mean is one of normed tokens.
@@ -149,5 +182,5 @@ func plainRow(dst []int32, p adapter.Pool) {
 		dst[i] = -1
 	}
 	dst[backend.MixPool], dst[backend.MixClasses] = int32(mixMode(p)), 0
-	dst[backend.MixBottleneck], dst[backend.MixScale] = 0, 0
+	dst[backend.MixOptions], dst[backend.MixScale] = 0, 0
 }

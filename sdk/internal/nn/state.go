@@ -10,6 +10,20 @@ import (
 // Scheme is how the backbone's linear layers are stored.
 func (v *ViT) Scheme() quant.Scheme { return v.host.Scheme() }
 
+// FCNorm is the backbone's own norm of the pooled vector, by the names of a task's, nil where it has none: what a task's
+// may start from.
+func (v *ViT) FCNorm() map[string]tensor.Tensor {
+	if !v.cfg.FCNorm {
+		return nil
+	}
+	norm := map[string]tensor.Tensor{}
+	for _, leaf := range []string{"weight", "bias"} {
+		data := v.host.Float(v.cfg.FinalNorm() + "." + leaf)
+		norm["fc_norm."+leaf] = tensor.Tensor{Shape: tensor.Shape{len(data)}, Data: data}
+	}
+	return norm
+}
+
 // carried lists, by name, what the optimiser carries from one step to the next: a checkpoint holds all of it, so a new
 // kind of state has only to be named here. Gradients are made anew by every step.
 func (o *Optimizer) carried() map[string]backend.Buffer {

@@ -121,37 +121,41 @@ func (s *Step) head(p *pass, features backend.Value, c StepConfig) (dlogits, dfe
 	}
 	r.Output(s.loss, "loss")
 	s.logits = r.Output(logits, "logits_train")
-	dfeatures = t.headBackward(r, state, dlogits, p.grads, s.from != Features)
+	dfeatures = t.headBackward(r, state, dlogits, p.grads, s.from != Features || t.hasFCNorm())
 	s.taps["logits_train"] = s.logits
 	return dlogits, dfeatures
 }
 
-// backward records the way from the features down to the lowest block with a branch, where it stops: nothing below is
+// backward records the gradients of fc_norm, and the way from the features down to the lowest block with a branch, where it stops: nothing below is
 // trained. With Gradients it goes on to the tokens that enter block 0.
 func (p *pass) backward(s *Step, dfeatures backend.Value, c StepConfig) {
 	r, v, prefix := p.r, p.v, p.v.cfg.PrefixTokens()
-	var g backend.Value
-	if p.c.Task.cfg.Pool == adapter.PoolMean {
-		d := r.LayerNormBackward(p.pooled, *p.c.Task.fcNorm, p.final, dfeatures, backend.None)
-		g = r.PoolBackward(d, p.last, backend.PoolMean, p.c.Batch, prefix)
-	} else {
-		d := r.PoolBackward(dfeatures, p.last, poolMode(p.c.Task.cfg.Pool), p.c.Batch, prefix)
-		g = r.LayerNormBackward(p.last, v.norm, p.final, d, backend.None)
+	d := dfeatures
+	if t := p.c.Task; t.hasFCNorm() {
+		r.LayerNormGrad(p.pooled, p.final, d, t.layout.param(r, p.grads, "fc_norm.weight"), t.layout.param(r, p.grads, "fc_norm.bias"))
+		if s.from == Features {
+			return
+		}
+		d = r.LayerNormTrainedBackward(p.pooled, t.fcNorm(r), p.final, d, backend.None)
+	}
+	g := r.PoolBackward(d, p.last, poolMode(p.c.Task.cfg.Pool), p.c.Batch, prefix)
+	if !p.c.Task.hasFCNorm() {
+		g = r.LayerNormBackward(p.last, v.norm, p.final, g, backend.None)
 	}
 	lowest := p.c.Task.firstBlock(v.cfg.Depth)
 	for i := v.cfg.Depth - 1; i >= p.c.From.block(v.cfg.Depth); i-- {
 		if c.Recompute && i > lowest && i < v.cfg.Depth-1 { // of the last block all is still there, of the lowest little is kept
 			p.block(i, p.states[i].x)
 		}
-		dh := backend.None
+		var d *branchGrad
 		if br := p.c.Task.branchAt(i); br != nil {
 			br.grads, br.dropout.P = p.grads, p.dropoutP()
-			dh = v.blocks[i].backwardBranch(r, p.states[i], br, g)
+			d = br.backward(r, p.states[i].branch, g)
 		}
 		if i == lowest && !c.Gradients {
 			return
 		}
-		g = v.blocks[i].backward(r, p.states[i], p.places[i], g, dh)
+		g = v.blocks[i].backward(r, p.states[i], p.places[i], g, d)
 		if c.Gradients {
 			s.keep(p, fmt.Sprintf("dblock_input.%d", i), g)
 		}

@@ -18,8 +18,8 @@ const (
 // fcNormEps belongs to the norm that mean pooling applies to the pooled vector.
 const fcNormEps = 1e-6
 
-// Task is an adapter resident on a device: the parameters of all branches and of the head side by side in one buffer,
-// so that an optimiser step is one operator, and the head's running statistics in another.
+// Task is an adapter resident on a device: the parameters of all branches, of the head and of fc_norm side by side in one
+// buffer, so that an optimiser step is one operator, and the head's running statistics in another.
 // Safe for concurrent reading; one trainer at a time may change it.
 type Task struct {
 	cfg      adapter.Config
@@ -28,7 +28,6 @@ type Task struct {
 	layout   layout
 	params   backend.Buffer
 	stats    backend.Buffer // running mean, then running variance; nil without HeadNorm
-	fcNorm   *backend.Norm  // mean pooling only
 	resources
 }
 
@@ -63,21 +62,17 @@ func NewTask(v *ViT, a *adapter.Adapter) (*Task, error) {
 		if i < 0 || i >= v.cfg.Depth {
 			return nil, errors.WithMessagef(tensor.ErrShape, "adapter has a branch in block %d, the backbone has %d blocks", i+1, v.cfg.Depth)
 		}
-		p, d := t.backbone.BranchName(i), v.cfg.BlockDim(i)
-		t.layout.add(p+"down_proj.weight", c.Bottleneck, d)
-		t.layout.add(p+"down_proj.bias", c.Bottleneck)
-		t.layout.add(p+"up_proj.weight", d, c.Bottleneck)
-		t.layout.add(p+"up_proj.bias", d)
+		t.addBranch(t.backbone.BranchName(i), v.cfg.BlockDim(i), c.BottleneckOf(i))
 	}
 	t.layout.add(t.headName()+"weight", len(c.Labels), t.features)
 	t.layout.add(t.headName()+"bias", len(c.Labels))
+	if t.hasFCNorm() {
+		t.layout.add("fc_norm.weight", t.features)
+		t.layout.add("fc_norm.bias", t.features)
+	}
 	t.params = t.floats("adapter", make([]float32, t.layout.size))
 	if c.HeadNorm {
 		t.stats = t.floats("head.0", make([]float32, 2*align(t.features)))
-	}
-	if c.Pool == adapter.PoolMean {
-		t.fcNorm = &backend.Norm{Gamma: t.floats("fc_norm.weight", a.Tensor("fc_norm.weight").Data),
-			Beta: t.floats("fc_norm.bias", a.Tensor("fc_norm.bias").Data), Eps: fcNormEps}
 	}
 	if t.err == nil {
 		t.err = t.Load(a)
@@ -140,16 +135,15 @@ func (t *Task) Tensors() (map[string]tensor.Tensor, error) {
 			out[name] = x
 		}
 	}
-	if t.fcNorm != nil {
-		for name, b := range map[string]backend.Buffer{"fc_norm.weight": t.fcNorm.Gamma, "fc_norm.bias": t.fcNorm.Beta} {
-			x := tensor.New(b.Len())
-			if err := b.Read(0, x.Data); err != nil {
-				return nil, err
-			}
-			out[name] = x
-		}
-	}
 	return out, nil
+}
+
+// hasFCNorm reports whether the task norms its pooled vector itself: with mean pooling.
+func (t *Task) hasFCNorm() bool { return t.cfg.Pool == adapter.PoolMean }
+
+// fcNorm is that norm.
+func (t *Task) fcNorm(r *backend.Recorder) backend.TrainedNorm {
+	return backend.TrainedNorm{Gamma: t.layout.param(r, t.params, "fc_norm.weight"), Beta: t.layout.param(r, t.params, "fc_norm.bias"), Eps: fcNormEps}
 }
 
 // headName is the prefix of the head's linear layer: the authors wrap it with the BatchNorm in a sequence.
@@ -175,38 +169,3 @@ func (t *Task) Entry(depth int) Entry {
 	}
 	return Features
 }
-
-// branch is the AdaptMLP of one block as a Program sees it.
-type branch struct {
-	task    *Task
-	name    string
-	grads   backend.Buffer // nil outside training
-	scale   float32
-	dropout backend.Dropout
-}
-
-// branchAt returns block i's branch, nil where it has none.
-func (t *Task) branchAt(i int) *branch {
-	if t == nil || !slices.Contains(t.cfg.Blocks, i) {
-		return nil
-	}
-	return &branch{task: t, name: t.backbone.BranchName(i), scale: t.cfg.Scale}
-}
-
-func (b *branch) param(r *backend.Recorder, leaf string) backend.Value {
-	return b.task.layout.param(r, b.task.params, b.name+leaf)
-}
-
-func (b *branch) grad(r *backend.Recorder, leaf string) backend.Value {
-	return b.task.layout.param(r, b.grads, b.name+leaf)
-}
-
-func (b *branch) down(r *backend.Recorder) backend.Value     { return b.param(r, "down_proj.weight") }
-func (b *branch) downBias(r *backend.Recorder) backend.Value { return b.param(r, "down_proj.bias") }
-func (b *branch) up(r *backend.Recorder) backend.Value       { return b.param(r, "up_proj.weight") }
-func (b *branch) upBias(r *backend.Recorder) backend.Value   { return b.param(r, "up_proj.bias") }
-
-func (b *branch) downGrad(r *backend.Recorder) backend.Value     { return b.grad(r, "down_proj.weight") }
-func (b *branch) downBiasGrad(r *backend.Recorder) backend.Value { return b.grad(r, "down_proj.bias") }
-func (b *branch) upGrad(r *backend.Recorder) backend.Value       { return b.grad(r, "up_proj.weight") }
-func (b *branch) upBiasGrad(r *backend.Recorder) backend.Value   { return b.grad(r, "up_proj.bias") }

@@ -94,6 +94,10 @@ func normGradients() []gradientCase {
 	LayerNormBackward(dx, x, gamma, mean, rstd, dy, nil, m, d)
 	LayerNormBackward(onto, x, gamma, mean, rstd, dy, onto, m, d)
 
+	dgamma, dbeta := make([]float64, d), make([]float64, d)
+	GainGrad(dgamma, x, mean, rstd, dy, m, d)
+	BiasGrad(dbeta, dy, 1, m, d)
+
 	z, running := random(6, m*d), make([]float64, d)
 	norm, norm2, scale := make([]float64, m*d), make([]float64, m*d), make([]float64, d)
 	batch := func() float64 {
@@ -106,6 +110,8 @@ func normGradients() []gradientCase {
 	BatchNormBackward(dz, norm, scale, dy, m, d)
 	return []gradientCase{
 		{"layernorm", x, layer, dx},
+		{"layernorm gain", gamma, layer, dgamma},
+		{"layernorm bias", beta, layer, dbeta},
 		{"layernorm onto base", x, func() float64 { return layer() + dot(x, base) }, onto},
 		{"batchnorm", z, batch, dz},
 	}

@@ -55,3 +55,14 @@ func LayerNormBackward[T Float](dx, x, gamma, mean, rstd, dy, base []T, m, d int
 		}
 	}
 }
+
+// GainGrad is the gradient of the gain: dgamma = column sums of dy ⊙ (x - mean) rstd; x, dy [m, d]; mean, rstd [m].
+func GainGrad[T Float](dgamma, x, mean, rstd, dy []T, m, d int) {
+	for j := range d {
+		var s float64
+		for i := range m {
+			s += float64(dy[i*d+j]) * (float64(x[i*d+j]) - float64(mean[i])) * float64(rstd[i])
+		}
+		dgamma[j] = T(s)
+	}
+}

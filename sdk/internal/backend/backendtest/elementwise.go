@@ -17,7 +17,16 @@ func testElementwise(t *testing.T, s suite) {
 		scale := func(factor float32) func(g *graph) {
 			return func(g *graph) { g.read("y", g.Scale(g.items("x", m, m, n), factor)) }
 		}
+		scaleBy := func(by string) func(g *graph) {
+			return func(g *graph) {
+				s := g.param(by, 1)
+				g.read("y", g.ScaleBy(g.items("x", m, m, n), s))
+				g.ScaleInPlace(g.updated("z", normal("z", 0, m*n), m, n), s)
+			}
+		}
 		name := fmt.Sprintf(" %dx%d", m, n)
+		s.check(t, "scaleby"+name, scaleBy("s"))
+		s.rejects(t, "another factor of scaleby"+name, scaleBy("s"), scaleBy("t"))
 		s.check(t, "add"+name, add("b"))
 		s.check(t, "scale"+name, scale(-0.3))
 		s.rejects(t, "add of another operand"+name, add("b"), add("c"))

@@ -41,6 +41,13 @@ func testLayerNorm(t *testing.T, s suite) {
 			g.read("dx", g.LayerNormBackward(x, n, stats, dy, to))
 		}
 	}
+	gain := func(kind string, m, d int, eps float32) func(g *graph) {
+		return func(g *graph) {
+			x, n := g.input("x", g.rows(kind, m, d), m, d), g.norm("norm", d, eps)
+			_, stats := g.LayerNorm(x, n)
+			g.LayerNormGrad(x, stats, g.items("dy", m, m, d), g.gradient("dgamma", d), g.gradient("dbeta", d))
+		}
+	}
 	for _, c := range []struct {
 		kind string
 		m, d int
@@ -48,8 +55,11 @@ func testLayerNorm(t *testing.T, s suite) {
 		name := fmt.Sprintf("%s %dx%d", c.kind, c.m, c.d)
 		s.check(t, name, forward(c.kind, c.m, c.d, 1e-6))
 		s.check(t, "backward "+name, backward(c.kind, c.m, c.d, 1e-6, false))
+		s.check(t, "gain and bias "+name, gain(c.kind, c.m, c.d, 1e-6))
 		s.check(t, "backward onto base "+name, backward(c.kind, c.m, c.d, 1e-6, true))
 	}
+	s.check(t, "gain and bias of 1537 rows", gain("plain", 1537, 5, 1e-6)) // sums cut into slices
+	s.rejects(t, "gain with eps 1e-5", gain("tiny variance", 7, 64, 1e-6), gain("tiny variance", 7, 64, 1e-5))
 	s.independent(t, "forward", 37, func(g *graph, n int) { forward("plain", n, 67, 1e-6)(g) })
 	s.rejects(t, "eps 1e-5", forward("tiny variance", 7, 64, 1e-6), forward("tiny variance", 7, 64, 1e-5))
 	s.rejects(t, "backward with eps 1e-5", backward("tiny variance", 7, 64, 1e-6, false), backward("tiny variance", 7, 64, 1e-5, false))

@@ -15,6 +15,7 @@ type mixedTask struct {
 	block       int // with a branch
 	pool        backend.PoolMode
 	norm, stats bool
+	options     int32
 }
 
 const mixedBlocks = 3
@@ -27,6 +28,11 @@ var mixedTasks = []mixedTask{
 	{r: 12, classes: 1, scale: 1, block: 2},
 	{classes: 70, block: -1, pool: backend.PoolMean},
 	{r: 20, classes: 5, scale: 0.5, block: 1, pool: backend.PoolMean, norm: true},
+	{r: 8, classes: 2, scale: 0.5, block: 1, options: backend.MixNormIn},
+	{r: 16, classes: 2, scale: 2, block: 1, options: backend.MixNormOut},
+	{r: 4, classes: 2, scale: 1, block: 1, options: backend.MixSequential},
+	{r: 36, classes: 2, scale: 1, block: 1, options: backend.MixSequential | backend.MixNormIn},
+	{r: 8, classes: 2, scale: 1, block: 1, options: backend.MixSequential | backend.MixNormOut},
 }
 
 // What operators of the tests have room for.
@@ -49,18 +55,23 @@ func (g *graph) mixed(n, d int, tasks []mixedTask, pick func(i int) int) backend
 	part("before", 70, false)
 	rows := make([][]int32, len(tasks))
 	for i, t := range tasks {
-		row := make([]int32, backend.MixBlock+mixedBlocks)
+		row := make([]int32, backend.MixBranch(mixedBlocks))
 		for c := range row {
 			row[c] = -1
 		}
-		row[backend.MixPool], row[backend.MixClasses], row[backend.MixBottleneck] = int32(t.pool), int32(t.classes), int32(t.r)
+		row[backend.MixPool], row[backend.MixClasses], row[backend.MixOptions] = int32(t.pool), int32(t.classes), t.options
 		row[backend.MixScale] = int32(math.Float32bits(t.scale))
 		name := fmt.Sprintf("task %d ", i)
 		if t.r > 0 {
-			row[backend.MixBlock+t.block] = part(name+"down", t.r*d, false)
+			column := backend.MixBranch(t.block)
+			row[column], row[column+1] = part(name+"down", t.r*d, false), int32(t.r)
 			part(name+"bias", t.r, false)
 			part(name+"up", d*t.r, false)
 			part(name+"up bias", d, false)
+			if t.options&(backend.MixNormIn|backend.MixNormOut) != 0 {
+				part(name+"branch gamma", d, false)
+				part(name+"branch beta", d, false)
+			}
 		}
 		f := t.pool.Width(d)
 		if t.norm {
@@ -77,7 +88,7 @@ func (g *graph) mixed(n, d int, tasks []mixedTask, pick func(i int) int) backend
 		}
 		rows[i] = row
 	}
-	mix := g.InputInts("mix", n, backend.MixBlock+mixedBlocks)
+	mix := g.InputInts("mix", n, backend.MixBranch(mixedBlocks))
 	for i := range n {
 		g.ints[mix] = append(g.ints[mix], rows[pick(g.first+i)%len(rows)]...)
 	}
@@ -87,11 +98,32 @@ func (g *graph) mixed(n, d int, tasks []mixedTask, pick func(i int) int) backend
 // inTurn gives image i task i.
 func inTurn(i int) int { return i }
 
+// sameWithout checks that tasks without options have the bits in an operator for options that they have in one without.
+func (s suite) sameWithout(t *testing.T, tasks []mixedTask, tokens, d int) {
+	t.Run("same bits without options", func(t *testing.T) {
+		var bits [2][]float32
+		for i, norms := range []bool{false, true} {
+			bits[i] = run(t, s.be, 0, func(g *graph) {
+				n := len(tasks)
+				x := g.copied(g.items("x", n, n*tokens, d))
+				g.MixedAdapter(x, x, backend.MixedAdapter{Mixed: g.mixed(n, d, tasks, inTurn), Batch: n, Block: 1, Bottleneck: mixedBottleneck,
+					Norms: norms, NormEps: 1e-5})
+				g.read("x", x)
+			}).tensors["x"].Data
+		}
+		sameBits(t, "x", bits[0], bits[1])
+	})
+}
+
 func testMixed(t *testing.T, s suite) {
+	// Both kinds of branches, in the order of a block.
 	branch := func(n, tokens, d int, tasks []mixedTask, pick func(int) int) func(g *graph) {
 		return func(g *graph) {
-			x := g.copied(g.items("x", n, n*tokens, d))
-			g.MixedAdapter(x, g.mixed(n, d, tasks, pick), n, 1, mixedBottleneck)
+			x, in := g.copied(g.items("x", n, n*tokens, d)), g.items("in", n, n*tokens, d)
+			o := backend.MixedAdapter{Mixed: g.mixed(n, d, tasks, pick), Batch: n, Block: 1, Bottleneck: mixedBottleneck, Norms: true, NormEps: 1e-5}
+			g.MixedAdapter(x, x, o)
+			o.Sequential = true
+			g.MixedAdapter(x, in, o)
 			g.read("x", x)
 		}
 	}
@@ -125,5 +157,11 @@ func testMixed(t *testing.T, s suite) {
 	s.rejects(t, "the neighbour's head", head(6, 32, mixedTasks, inTurn), head(6, 32, mixedTasks, func(i int) int { return i + 1 }))
 	other := append([]mixedTask(nil), mixedTasks...)
 	other[1].scale *= 1.05
+	s.sameWithout(t, mixedTasks[:6], 19, 37)
+	for i, t2 := range mixedTasks[6:] {
+		plain := t2
+		plain.options = 0
+		s.rejects(t, fmt.Sprintf("no options %d", i), branch(2, 5, 32, []mixedTask{t2}, inTurn), branch(2, 5, 32, []mixedTask{plain}, inTurn))
+	}
 	s.rejects(t, "another scale", branch(2, 5, 32, mixedTasks[1:2], inTurn), branch(2, 5, 32, other[1:2], inTurn))
 }

@@ -88,6 +88,8 @@ func (d *device) compile(e *executable, op backend.Op) func() {
 		return d.layerNorm(e, o)
 	case *backend.LayerNormBackward:
 		return d.layerNormBackward(e, o)
+	case *backend.GainGrad:
+		return d.gainGrad(e, o)
 	case *backend.Linear:
 		return d.linear(e, o)
 	case *backend.LinearBackward:
@@ -142,6 +144,8 @@ func (d *device) compile(e *executable, op backend.Op) func() {
 		return d.add(e, o)
 	case *backend.Scale:
 		return d.scale(e, o)
+	case *backend.ScaleBy:
+		return d.scaleBy(e, o)
 	}
 	return nil
 }

@@ -29,6 +29,15 @@ func (d *device) scale(e *executable, o *backend.Scale) func() {
 	})
 }
 
+// scaleBy is y = s x.
+func (d *device) scaleBy(e *executable, o *backend.ScaleBy) func() {
+	x, y, s := e.Floats(o.X), e.Floats(o.Y), e.Floats(o.S)
+	return d.elements(len(y), func(from, to int) {
+		copy(y[from:to], x[from:to])
+		d.set.Scale(y[from:to], s[0])
+	})
+}
+
 // sgd is v = momentum v + g + weightDecay p, then p = p - lr v.
 func (d *device) sgd(e *executable, o *backend.SGD) func() {
 	grad, lr, param, velocity := e.Floats(o.Grad), e.Floats(o.LR), e.Floats(o.Param), e.Floats(o.Velocity)

@@ -50,3 +50,22 @@ func (d *device) layerNormBackward(e *executable, o *backend.LayerNormBackward) 
 	}
 	return func() { d.pool.run(pieces(m, rowsPerTask), task) }
 }
+
+// gainGrad is dgamma = column sums of dy ⊙ (x - mean) rstd; a task sums some columns over all rows.
+func (d *device) gainGrad(e *executable, o *backend.GainGrad) func() {
+	const columns = 64
+	m, n := matrix(e, o.X)
+	x, mean, rstd, dy, dgamma := e.Floats(o.X), e.Floats(o.Mean), e.Floats(o.Rstd), e.Floats(o.DY), e.Floats(o.DGamma)
+	task := func(_ *worker, i int) {
+		from, to := bounds(i, columns, n)
+		sum := dgamma[from:to]
+		clear(sum)
+		for r := range m {
+			in, g, mu, s := x[r*n+from:r*n+to], dy[r*n+from:r*n+to], mean[r], rstd[r]
+			for j := range sum {
+				sum[j] += g[j] * ((in[j] - mu) * s)
+			}
+		}
+	}
+	return func() { d.pool.run(pieces(n, columns), task) }
+}

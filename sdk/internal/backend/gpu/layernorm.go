@@ -2,7 +2,10 @@
 
 package gpu
 
-import "github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+import (
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/vulkan"
+)
 
 func (r *recording) layerNorm(o *backend.LayerNorm) error {
 	m, d := r.matrix(o.X)
@@ -27,4 +30,14 @@ func (r *recording) copyBase(out, base backend.Value) error {
 		return nil
 	}
 	return r.scale(&backend.Scale{Factor: 1, X: base, Y: out})
+}
+
+func (r *recording) gainGrad(o *backend.GainGrad) error {
+	m, n := r.matrix(o.X)
+	s := slicesOf(m)
+	part := r.partial(s * n)
+	if err := r.threads("gaingrad", n*s, push(m, n, s), append(r.values(o.DY, o.X, o.Mean, o.Rstd), part)); err != nil {
+		return err
+	}
+	return r.threads("reduce", n, push(n, s, float32(1)), append([]vulkan.Range{part}, r.values(o.DGamma)...))
 }

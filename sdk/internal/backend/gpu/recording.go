@@ -28,6 +28,8 @@ func (r *recording) op(op backend.Op) error {
 		return r.layerNorm(o)
 	case *backend.LayerNormBackward:
 		return r.layerNormBackward(o)
+	case *backend.GainGrad:
+		return r.gainGrad(o)
 	case *backend.Linear:
 		return r.linear(o)
 	case *backend.LinearBackward:
@@ -92,6 +94,8 @@ func (r *recording) op(op backend.Op) error {
 		return r.add(o)
 	case *backend.Scale:
 		return r.scale(o)
+	case *backend.ScaleBy:
+		return r.scaleBy(o)
 	}
 	return errors.Errorf("no kernel for %T", op)
 }
@@ -107,6 +111,9 @@ func (r *recording) reserve() error {
 			need = max(need, slicesOf(r.rows(o.DY))*n*k)
 		case *backend.MixedAdapter:
 			need = max(need, r.rows(o.X)*o.Bottleneck)
+			if o.Norms {
+				need = max(need, backend.AlignParam(r.rows(o.X)*o.Bottleneck)+r.elems(o.X))
+			}
 		case *backend.PatchEmbed:
 			_, k := r.matrix(o.Weight)
 			need = max(need, r.rows(o.X)*k)
@@ -117,6 +124,9 @@ func (r *recording) reserve() error {
 		case *backend.ClipNorm:
 			need = max(need, backend.AlignParam(normThreads)+1)
 		case *backend.BiasGrad:
+			m, n := r.matrix(o.DY)
+			need = max(need, slicesOf(m)*n)
+		case *backend.GainGrad:
 			m, n := r.matrix(o.DY)
 			need = max(need, slicesOf(m)*n)
 		}

@@ -24,15 +24,22 @@ func (m Mix[T]) at(image, column int) int { return int(m.rows[image*m.columns+co
 // part is n elements from offset on.
 func (m Mix[T]) part(offset, n int) []T { return m.arena[offset : offset+n : offset+n] }
 
-// Branch is an image's branch in a block for tokens of width d; false where its task has none there.
-func (m Mix[T]) Branch(image, block, d int) (ref.Branch[T], bool) {
-	at, r := m.at(image, backend.MixBlock+block), m.at(image, backend.MixBottleneck)
-	if at < 0 {
+// Branch is an image's branch as an operator adds it to tokens of width d; false where its task has none there, or one at
+// another place.
+func (m Mix[T]) Branch(image, d int, o *backend.MixedAdapter) (ref.Branch[T], bool) {
+	column, options := backend.MixBranch(o.Block), m.at(image, backend.MixOptions)
+	at, r := m.at(image, column), m.at(image, column+1)
+	if at < 0 || (options&backend.MixSequential != 0) != o.Sequential {
 		return ref.Branch[T]{}, false
 	}
-	bias, up, upBias, _ := backend.BranchParts(d, r)
-	return ref.Branch[T]{Down: m.part(at, r*d), Bias: m.part(at+bias, r), Up: m.part(at+up, d*r), UpBias: m.part(at+upBias, d),
-		Scale: float64(math.Float32frombits(uint32(m.at(image, backend.MixScale)))), R: r}, true
+	bias, up, upBias, norm := backend.BranchParts(d, r)
+	b := ref.Branch[T]{Down: m.part(at, r*d), Bias: m.part(at+bias, r), Up: m.part(at+up, d*r), UpBias: m.part(at+upBias, d),
+		Scale: float64(math.Float32frombits(uint32(m.at(image, backend.MixScale)))), R: r,
+		NormIn: options&backend.MixNormIn != 0, NormOut: options&backend.MixNormOut != 0, Eps: float64(o.NormEps)}
+	if b.NormIn || b.NormOut {
+		b.Gamma, b.Beta = m.part(at+norm, d), m.part(at+norm+backend.AlignParam(d), d)
+	}
+	return b, true
 }
 
 // Mode is how an image's features are pooled.
@@ -66,11 +73,11 @@ func (m Mix[T]) Head(image, f int) (weight, bias []T) {
 
 func (e *Executable[T]) mixedAdapter(o *backend.MixedAdapter) (func() error, error) {
 	m, d := e.matrix(o.X)
-	mix, x, tokens := e.Mix(o.Mixed), e.Floats(o.X), m/o.Batch
+	mix, x, in, tokens := e.Mix(o.Mixed), e.Floats(o.X), e.Floats(o.In), m/o.Batch
 	return always(func() {
 		for i := range o.Batch {
-			if b, ok := mix.Branch(i, o.Block, d); ok {
-				ref.MixedAdapter(x[i*tokens*d:(i+1)*tokens*d], b, tokens, d)
+			if b, ok := mix.Branch(i, d, o); ok {
+				ref.MixedAdapter(x[i*tokens*d:(i+1)*tokens*d], in[i*tokens*d:(i+1)*tokens*d], b, tokens, d)
 			}
 		}
 	})

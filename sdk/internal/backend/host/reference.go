@@ -24,6 +24,9 @@ func (e *Executable[T]) reference(op backend.Op) (func() error, error) {
 		return always(func() {
 			ref.LayerNormBackward(f(o.DX), f(o.X), f(o.Gamma), f(o.Mean), f(o.Rstd), f(o.DY), f(o.Base), m, d)
 		})
+	case *backend.GainGrad:
+		m, d := e.matrix(o.X)
+		return always(func() { ref.GainGrad(f(o.DGamma), f(o.X), f(o.Mean), f(o.Rstd), f(o.DY), m, d) })
 	case *backend.Linear:
 		return e.linear(o)
 	case *backend.LinearBackward:
@@ -124,6 +127,8 @@ func (e *Executable[T]) reference(op backend.Op) (func() error, error) {
 		return always(func() { ref.Add(f(o.Y), f(o.A), f(o.B)) })
 	case *backend.Scale:
 		return always(func() { ref.Scale(f(o.Y), f(o.X), float64(o.Factor)) })
+	case *backend.ScaleBy:
+		return always(func() { ref.Scale(f(o.Y), f(o.X), float64(f(o.S)[0])) })
 	}
 	return nil, errors.Errorf("no reference for %T", op)
 }
