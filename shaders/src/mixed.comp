@@ -6,7 +6,8 @@
 //   HEAD   y = x wt + bias                 logits: x [B, 2 D], w [classes, F], F = D or 2 D, y [B, stride]
 //
 // mix [B, columns] int32 says where an image's weights are (sdk/internal/backend/mixed.go), -1 that it has none: DOWN and
-// UP leave it alone, as they do where its branches are elsewhere in the block, and HEAD gives zeros. One thread computes ROWS x 4 outputs of one image; sums are float32 in increasing k.
+// UP leave it alone, as they do where its branches are elsewhere in the block, and HEAD gives zeros. With HALF the arena is float16.
+// One thread computes ROWS x 4 outputs of one image; sums are float32 in increasing k.
 // Reference: sdk/internal/ref/mixed.go.
 #version 450
 #extension GL_EXT_control_flow_attributes : require
@@ -20,7 +21,19 @@ layout(constant_id = 9) const bool WIDE = false; // D is a multiple of 4
 #include "load.glsl"
 
 layout(std430, set = 0, binding = 0) readonly buffer Mix { int mix[]; };
+#if defined(HALF)
+#include "arena.glsl"
+// Elements at .. at+3, those from left on as zero, as LOAD4 has it.
+vec4 parameters(uint at, uint left) {
+    if (WIDE) return vec4(unpackHalf2x16(arena[at >> 1]), unpackHalf2x16(arena[(at >> 1) + 1u]));
+    return vec4(left > 0u ? parameter(at) : 0.0, left > 1u ? parameter(at + 1u) : 0.0, left > 2u ? parameter(at + 2u) : 0.0,
+        left > 3u ? parameter(at + 3u) : 0.0);
+}
+#else
 VEC4S(1, arena);
+vec4 parameters(uint at, uint left) { return LOAD4(arena, at, left); }
+float parameter(uint i) { return LOAD4(arena, i & ~3u, 4u)[i & 3u]; }
+#endif
 VEC4S(2, x);
 #if defined(UP) && !defined(APART)
 layout(std430, set = 0, binding = 3) buffer Y { float y[]; };
@@ -35,8 +48,6 @@ const uint SEQUENTIAL = 1u, NORM_OUT = 4u; // bits of OPTIONS
 const int POOL_CLS_MEAN = 2;
 
 uint align(uint n) { return (n + 63u) & ~63u; }
-
-float parameter(uint i) { return LOAD4(arena, i & ~3u, 4u)[i & 3u]; }
 
 void main() {
     uint id = flatIndex(), n0 = id % quads * 4u, tile = id / quads;
@@ -70,7 +81,7 @@ void main() {
     [[unroll]] for (uint i = 0; i < ROWS; i++) [[unroll]] for (uint c = 0; c < 4; c++) acc[i][c] = 0.0;
     for (uint k = 0; k < K; k += 4u) {
         vec4 b[4];
-        [[unroll]] for (uint c = 0; c < 4; c++) b[c] = LOAD4(arena, w + min(n0 + c, N - 1u) * K + k, K - k);
+        [[unroll]] for (uint c = 0; c < 4; c++) b[c] = parameters(w + min(n0 + c, N - 1u) * K + k, K - k);
         [[unroll]] for (uint i = 0; i < ROWS; i++) {
             vec4 a = LOAD4(x, (row + min(t0 + i, T - 1u)) * ldx + k, K - k);
             [[unroll]] for (uint c = 0; c < 4; c++) acc[i][c] = dot4(a, b[c], acc[i][c]);

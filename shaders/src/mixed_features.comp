@@ -13,7 +13,7 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 32; // a power of two
 
 layout(std430, set = 0, binding = 0) readonly buffer Mix { int mix[]; };
-layout(std430, set = 0, binding = 1) readonly buffer Arena { float arena[]; };
+#include "arena.glsl"
 layout(std430, set = 0, binding = 2) readonly buffer Normed { float normed[]; };
 layout(std430, set = 0, binding = 3) readonly buffer Mean { float mean[]; };
 layout(std430, set = 0, binding = 4) writeonly buffer F { float f[]; };
@@ -46,9 +46,9 @@ void main() {
         float v = 0.0, u = 0.0;
         if (i < width) {
             v = pool == POOL_MEAN ? mean[at + i] : normed[2u * at + i + (pool == POOL_NORM_MEAN ? D : 0u)];
-            if (pool == POOL_MEAN && norm >= 0) v = fma((v - mu) * r, arena[norm + i], arena[norm + align(D) + i]);
+            if (pool == POOL_MEAN && norm >= 0) v = fma((v - mu) * r, parameter(norm + i), parameter(norm + align(D) + i));
             u = v;
-            if (stats >= 0) u = (v - arena[stats + i]) / sqrt(arena[stats + align(width) + i] + statsEps);
+            if (stats >= 0) u = (v - parameter(stats + i)) / sqrt(parameter(stats + align(width) + i) + statsEps);
         }
         f[2u * at + i] = v;
         z[2u * at + i] = u;

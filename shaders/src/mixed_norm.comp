@@ -12,7 +12,7 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 32; // a power of two
 
 layout(std430, set = 0, binding = 0) readonly buffer Mix { int mix[]; };
-layout(std430, set = 0, binding = 1) readonly buffer Arena { float arena[]; };
+#include "arena.glsl"
 layout(std430, set = 0, binding = 2) readonly buffer X { float x[]; };
 #if defined(OUT)
 layout(std430, set = 0, binding = 3) buffer Y { float y[]; };
@@ -45,9 +45,9 @@ void main() {
     if (row >= M || offset < 0 || (options & SEQUENTIAL) != sequential) return;
 #if defined(OUT)
     if ((options & NORM_OUT) == 0u) return;
-    for (uint i = lane; i < D; i += LANES) y[at + i] += fma((x[at + i] - mu) * s, arena[gamma + i], arena[beta + i]);
+    for (uint i = lane; i < D; i += LANES) y[at + i] += fma((x[at + i] - mu) * s, parameter(gamma + i), parameter(beta + i));
 #else
     for (uint i = lane; i < D; i += LANES)
-        y[at + i] = (options & NORM_IN) == 0u ? x[at + i] : fma((x[at + i] - mu) * s, arena[gamma + i], arena[beta + i]);
+        y[at + i] = (options & NORM_IN) == 0u ? x[at + i] : fma((x[at + i] - mu) * s, parameter(gamma + i), parameter(beta + i));
 #endif
 }

@@ -23,6 +23,8 @@ type Backend interface {
 	Info() Info
 	// NewBuffer makes n zeroed float32 elements that outlive Programs.
 	NewBuffer(name string, n int) (Buffer, error)
+	// NewHalfBuffer makes n zeroed float16 elements: Write rounds to the nearest, ties to even. Only operators that say so read them.
+	NewHalfBuffer(name string, n int) (Buffer, error)
 	// NewWeight makes a frozen matrix resident, in whatever packing the backend's kernels read. It keeps no
 	// reference to m's slices.
 	NewWeight(name string, m quant.Matrix) (Weight, error)
@@ -45,10 +47,11 @@ type Info struct {
 	Int8   bool   // whether Linear takes int8 activations
 }
 
-// Buffer is resident float32 memory: adapter parameters, optimiser state, small float weights.
+// Buffer is resident float memory: adapter parameters, optimiser state, small float weights.
 // Reads and writes wait for runs under way. Safe for concurrent use.
 type Buffer interface {
 	Len() int
+	Type() DType // F32 or F16
 	// Write copies src to the elements from offset on.
 	Write(offset int, src []float32) error
 	// Read copies len(dst) elements from offset on.

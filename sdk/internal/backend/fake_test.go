@@ -6,6 +6,7 @@ import "github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 type buffer int
 
 func (b buffer) Len() int                 { return int(b) }
+func (buffer) Type() backend.DType        { return backend.F32 }
 func (buffer) Write(int, []float32) error { return nil }
 func (buffer) Read(int, []float32) error  { return nil }
 func (buffer) Close() error               { return nil }

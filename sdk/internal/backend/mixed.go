@@ -41,8 +41,10 @@ func AlignParam(n int) int { return (n + ParamAlign - 1) / ParamAlign * ParamAli
 // Mixed names the operands that the operators of a mixed batch share.
 type Mixed struct {
 	Mix   Value // I32 [B, columns]
-	Arena Value // [elements]
+	Arena Value // [elements], float32 or float16
 }
+
+func (m Mixed) half() Value { return m.Arena }
 
 func (m Mixed) integers() Value { return m.Mix }
 

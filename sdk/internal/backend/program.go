@@ -13,17 +13,21 @@ const None Value = 0
 // DType is a value's element type.
 type DType uint8
 
-// Every value is F32 save labels and random keys.
+// Every value is F32 save labels and random keys, and the arena of a mixed batch, which may be F16.
 const (
 	F32 DType = iota
 	I32
+	F16
 )
 
-func (t DType) String() string {
-	if t == I32 {
-		return "int32"
+func (t DType) String() string { return [...]string{"float32", "int32", "float16"}[t] }
+
+// Size is the number of bytes of an element.
+func (t DType) Size() int {
+	if t == F16 {
+		return 2
 	}
-	return "float32"
+	return 4
 }
 
 // Kind says who owns a value's memory.

@@ -54,7 +54,7 @@ func (r *Recorder) Param(name string, b Buffer, offset int, shape ...int) Value 
 			name, n, offset, ParamAlign))
 		return None
 	}
-	return r.value(ValueInfo{Name: name, Shape: shape, Kind: Param, Buffer: b, Offset: offset})
+	return r.value(ValueInfo{Name: name, Shape: shape, Kind: Param, Type: b.Type(), Buffer: b, Offset: offset})
 }
 
 // Output marks v as readable after a run and names it.
@@ -111,7 +111,7 @@ func (r *Recorder) record(op Op) {
 			r.Fail(errors.Errorf("%s: an operand is missing", op.Name()))
 			return
 		}
-		if wants := elementType(op, o.Value); r.p.Info(o.Value).Type != wants {
+		if wants := elementType(op, o.Value); r.p.Info(o.Value).Type != wants && !mayBeHalf(op, r.p.Info(o.Value).Type, o.Value) {
 			r.Fail(errors.Errorf("%s: %s holds %v, expected %v", op.Name(), r.p.Info(o.Value).Name, r.p.Info(o.Value).Type, wants))
 			return
 		}
@@ -140,6 +140,12 @@ func elementType(op Op, v Value) DType {
 		return I32
 	}
 	return F32
+}
+
+// mayBeHalf reports whether op reads v as float16 too.
+func mayBeHalf(op Op, t DType, v Value) bool {
+	i, ok := op.(interface{ half() Value })
+	return ok && t == F16 && i.half() == v
 }
 
 // operands builds operand lists; absent values are left out.

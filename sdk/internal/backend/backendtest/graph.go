@@ -17,8 +17,9 @@ type graph struct {
 	*backend.Recorder
 	t      *testing.T
 	be     backend.Backend
-	first  int // number of the first item that items makes
-	block  int // of int8 activations and gradients in the layers that frozen makes, 0 for none
+	first  int  // number of the first item that items makes
+	half   bool // whether the arena of a mixed batch is float16
+	block  int  // of int8 activations and gradients in the layers that frozen makes, 0 for none
 	floats map[backend.Value][]float32
 	ints   map[backend.Value][]int32
 	reads  []named[backend.Value]

@@ -92,7 +92,27 @@ func (g *graph) mixed(n, d int, tasks []mixedTask, pick func(i int) int) backend
 	for i := range n {
 		g.ints[mix] = append(g.ints[mix], rows[pick(g.first+i)%len(rows)]...)
 	}
-	return backend.Mixed{Mix: mix, Arena: g.Param("arena", g.buffer("arena", arena), 0, len(arena))}
+	return backend.Mixed{Mix: mix, Arena: g.Param("arena", g.arena(arena), 0, len(arena))}
+}
+
+// arena is a buffer of x, of halves in cases that say so.
+func (g *graph) arena(x []float32) backend.Buffer {
+	if !g.half {
+		return g.buffer("arena", x)
+	}
+	b, err := g.be.NewHalfBuffer("arena", len(x))
+	g.must(err)
+	g.close = append(g.close, b.Close)
+	g.must(b.Write(0, x))
+	return b
+}
+
+// halved is build with a float16 arena.
+func halved(build func(g *graph)) func(g *graph) {
+	return func(g *graph) {
+		g.half = true
+		build(g)
+	}
 }
 
 // inTurn gives image i task i.
@@ -140,10 +160,15 @@ func testMixed(t *testing.T, s suite) {
 		name := fmt.Sprintf("%dx%dx%d", c.n, c.tokens, c.d)
 		s.check(t, "branch "+name, branch(c.n, c.tokens, c.d, mixedTasks, func(i int) int { return i + 1 }))
 		s.check(t, "head "+name, head(c.n, c.d, mixedTasks, inTurn))
+		s.check(t, "branch of halves "+name, halved(branch(c.n, c.tokens, c.d, mixedTasks, func(i int) int { return i + 1 })))
+		s.check(t, "head of halves "+name, halved(head(c.n, c.d, mixedTasks, inTurn)))
 	}
+	s.rejects(t, "a branch that was not rounded to halves", halved(branch(6, 5, 32, mixedTasks, inTurn)), branch(6, 5, 32, mixedTasks, inTurn))
+	s.rejects(t, "a head that was not rounded to halves", halved(head(6, 32, mixedTasks, inTurn)), head(6, 32, mixedTasks, inTurn))
 	for _, d := range []int{37, 64} {
 		s.independent(t, fmt.Sprintf("branch of %d", d), 17, func(g *graph, n int) { branch(n, 19, d, mixedTasks, inTurn)(g) })
 		s.independent(t, fmt.Sprintf("head of %d", d), 17, func(g *graph, n int) { head(n, d, mixedTasks, inTurn)(g) })
+		s.independent(t, fmt.Sprintf("branch of %d, halves", d), 17, func(g *graph, n int) { halved(branch(n, 19, d, mixedTasks, inTurn))(g) })
 	}
 	t.Run("no task", func(t *testing.T) {
 		got := run(t, s.be, 0, branch(3, 19, 37, mixedTasks, func(int) int { return 0 }))

@@ -23,6 +23,7 @@ type worker struct {
 	tile   []float32 // one tile of C that sticks out of the matrix
 	row    []float32 // one row of a gradient, on its way to int8
 	hidden []float32 // hidden rows of a branch
+	wide   []float32 // parameters of float16
 	normed []float32 // its normed input or output
 }
 

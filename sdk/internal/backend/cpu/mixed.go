@@ -12,13 +12,14 @@ import (
 func (d *device) mixedAdapter(e *executable, o *backend.MixedAdapter) func() {
 	m, dim := matrix(e, o.X)
 	mix, x, in, tokens := e.Mix(o.Mixed), e.Floats(o.X), e.Floats(o.In), m/o.Batch
+	widen := d.widenHalves()
 	// Large pieces reuse the panels that they pack; two for each thread keep all busy.
 	perImage := pieces(2*d.pool.size(), o.Batch)
 	rows := pieces(pieces(tokens, perImage), d.set.MR) * d.set.MR
 	perImage = pieces(tokens, rows)
 	task := func(w *worker, i int) {
 		image := i / perImage
-		b, ok := mix.Branch(image, dim, o)
+		b, ok := mix.In(&w.wide, widen).Branch(image, dim, o)
 		if !ok {
 			return
 		}
@@ -27,6 +28,15 @@ func (d *device) mixedAdapter(e *executable, o *backend.MixedAdapter) func() {
 		d.branch(w, x[from*dim:to*dim], in[from*dim:to*dim], b, to-from, dim)
 	}
 	return func() { d.pool.run(o.Batch*perImage, task) }
+}
+
+// widenHalves widens rows of the arena: whole vectors, as all parts of it are.
+func (d *device) widenHalves() func(dst []float32, src []uint16) {
+	ones := make([]float32, d.set.NR)
+	for i := range ones {
+		ones[i] = 1
+	}
+	return func(dst []float32, src []uint16) { d.set.WidenHalf(dst, src, ones) }
 }
 
 // branch adds b of m rows of in to those of x.
@@ -93,16 +103,16 @@ func (d *device) mixedHead(e *executable, o *backend.MixedHead) func() {
 	batch, width := matrix(e, o.Z)
 	_, classes := matrix(e, o.Y)
 	mix, z, y := e.Mix(o.Mixed), e.Floats(o.Z), e.Floats(o.Y)
-	perImage := pieces(classes, headClasses)
-	task := func(_ *worker, i int) {
+	perImage, widen := pieces(classes, headClasses), d.widenHalves()
+	task := func(k *worker, i int) {
 		image := i / perImage
 		from, to := bounds(i%perImage, headClasses, classes)
 		out := y[image*classes+from : image*classes+to]
 		clear(out)
 		f := mix.Mode(image).Width(width / 2)
-		weight, bias := mix.Head(image, f)
-		for c := from; c < min(to, len(bias)); c++ {
-			out[c-from] = d.set.Dot(z[image*width:image*width+f], weight[c*f:(c+1)*f]) + bias[c]
+		weight, bias := mix.In(&k.wide, widen).Head(image, f, from, to)
+		for c, b := range bias {
+			out[c] = d.set.Dot(z[image*width:image*width+f], weight[c*f:(c+1)*f]) + b
 		}
 	}
 	return func() { d.pool.run(batch*perImage, task) }

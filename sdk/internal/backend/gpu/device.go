@@ -149,22 +149,37 @@ func (d *device) NewBuffer(name string, n int) (backend.Buffer, error) {
 	if n <= 0 {
 		return nil, errors.WithMessagef(tensor.ErrShape, "buffer %s of %d elements", name, n)
 	}
-	buf, err := d.dev.NewBuffer(name, 4*pad(n), vulkan.DeviceLocal)
+	return d.newBuffer(name, n, backend.F32)
+}
+
+// NewHalfBuffer implements backend.Backend.
+func (d *device) NewHalfBuffer(name string, n int) (backend.Buffer, error) {
+	if n <= 0 {
+		return nil, errors.WithMessagef(tensor.ErrShape, "buffer %s of %d elements", name, n)
+	}
+	return d.newBuffer(name, n, backend.F16)
+}
+
+func (d *device) newBuffer(name string, n int, t backend.DType) (backend.Buffer, error) {
+	buf, err := d.dev.NewBuffer(name, t.Size()*pad(n), vulkan.DeviceLocal)
 	if err != nil {
 		return nil, translate(err)
 	}
-	return &buffer{d: d, buf: buf, n: n}, nil
+	return &buffer{d: d, buf: buf, n: n, dtype: t}, nil
 }
 
 // pad rounds elements up so that whole vec4 loads at the end stay inside.
 func pad(n int) int { return (n + 3) &^ 3 }
 
-// buffer is resident float32 memory.
+// buffer is resident float memory.
 type buffer struct {
-	d   *device
-	buf *vulkan.Buffer
-	n   int
+	d     *device
+	buf   *vulkan.Buffer
+	n     int
+	dtype backend.DType
 }
+
+func (b *buffer) Type() backend.DType { return b.dtype }
 
 func (b *buffer) Len() int { return b.n }
 
@@ -173,6 +188,13 @@ func (b *buffer) Write(offset int, src []float32) error {
 		return errors.WithMessagef(tensor.ErrShape, "write of %d elements at %d into a buffer of %d", len(src), offset, b.n)
 	}
 	defer b.d.hold()()
+	if b.dtype == backend.F16 {
+		halves := make([]uint16, len(src))
+		for i, v := range src {
+			halves[i] = quant.ToF16(v)
+		}
+		return translate(b.buf.Write(2*offset, bytesOf(halves)))
+	}
 	return translate(b.buf.Write(4*offset, bytesOf(src)))
 }
 
@@ -181,6 +203,14 @@ func (b *buffer) Read(offset int, dst []float32) error {
 		return errors.WithMessagef(tensor.ErrShape, "read of %d elements at %d from a buffer of %d", len(dst), offset, b.n)
 	}
 	defer b.d.hold()()
+	if b.dtype == backend.F16 {
+		halves := make([]uint16, len(dst))
+		err := b.buf.Read(2*offset, bytesOf(halves))
+		for i, h := range halves {
+			dst[i] = quant.FromF16(h)
+		}
+		return translate(err)
+	}
 	return translate(b.buf.Read(4*offset, bytesOf(dst)))
 }
 

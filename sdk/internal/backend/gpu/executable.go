@@ -84,14 +84,14 @@ func (e *executable) buffer(name string, bytes int, m vulkan.Memory) (*vulkan.Bu
 func (r *recording) place(v backend.Value, l backend.Layout) error {
 	e := r.e
 	info := e.p.Info(v)
-	size := 4 * pad(info.Shape.Elems())
+	size := info.Type.Size() * pad(info.Shape.Elems())
 	switch info.Kind {
 	case backend.Param:
 		b, ok := info.Buffer.(*buffer)
 		if !ok || b.d != e.d {
 			return errors.Errorf("parameter %s belongs to another device", info.Name)
 		}
-		e.places[v] = vulkan.Range{Buffer: b.buf, Offset: 4 * info.Offset, Size: size}
+		e.places[v] = vulkan.Range{Buffer: b.buf, Offset: info.Type.Size() * info.Offset, Size: size}
 	case backend.Input:
 		return r.placeInput(v, info.Name, size)
 	default:
@@ -215,6 +215,7 @@ func (e *executable) Close() error {
 }
 
 // bytesOf sees 32-bit numbers as bytes. Vulkan devices and Go agree on the byte order on every machine that has both.
-func bytesOf[T float32 | int32 | uint32](x []T) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
+func bytesOf[T float32 | int32 | uint32 | uint16](x []T) []byte {
+	var zero T
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), int(unsafe.Sizeof(zero))*len(x))
 }

@@ -7,9 +7,17 @@ import (
 	"github.com/edgeadapt/edgeadapt/vulkan"
 )
 
+// arenaKernel is the kernel of that name for the arena's type.
+func (r *recording) arenaKernel(name string, o backend.Mixed) string {
+	if r.e.p.Info(o.Arena).Type == backend.F16 {
+		return name + "_half"
+	}
+	return name
+}
+
 // mixed dispatches one of the products of a mixed batch: n columns of tokens rows an image.
 func (r *recording) mixed(name string, o backend.Mixed, column, sequential, batch, tokens, d, n, stride int, x, y vulkan.Range) error {
-	v, err := r.variant(name, d%4 == 0)
+	v, err := r.variant(r.arenaKernel(name, o), d%4 == 0)
 	if err != nil {
 		return err
 	}
@@ -49,7 +57,7 @@ func (r *recording) mixedAdapter(o *backend.MixedAdapter) error {
 func (r *recording) mixedNorm(name string, o *backend.MixedAdapter, x, y vulkan.Range) error {
 	m, d := r.matrix(o.X)
 	_, columns := r.matrix(o.Mix)
-	return r.rowGroups(name, m, d, push(m, m/o.Batch, d, columns, backend.MixBranch(o.Block), int(flag(o.Sequential)), o.NormEps),
+	return r.rowGroups(r.arenaKernel(name, o.Mixed), m, d, push(m, m/o.Batch, d, columns, backend.MixBranch(o.Block), int(flag(o.Sequential)), o.NormEps),
 		append(r.values(o.Mix, o.Arena), x, y))
 }
 
@@ -62,6 +70,6 @@ func (r *recording) mixedHead(o *backend.MixedHead) error {
 func (r *recording) mixedFeatures(o *backend.MixedFeatures) error {
 	batch, d := r.matrix(o.Mean)
 	_, columns := r.matrix(o.Mix)
-	return r.rowGroups("mixed_features", batch, d, push(batch, d, columns, o.NormEps, o.StatsEps),
+	return r.rowGroups(r.arenaKernel("mixed_features", o.Mixed), batch, d, push(batch, d, columns, o.NormEps, o.StatsEps),
 		r.values(o.Mix, o.Arena, o.Normed, o.Mean, o.F, o.Z))
 }

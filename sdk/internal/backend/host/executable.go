@@ -18,8 +18,9 @@ const arenaAlign = 16
 type Executable[T ref.Float] struct {
 	be     *Backend[T]
 	p      *backend.Program
-	floats [][]T     // by Value
-	ints   [][]int32 // by Value
+	floats [][]T      // by Value
+	halves [][]uint16 // by Value
+	ints   [][]int32  // by Value
 	steps  []func() error
 	shared []*[]T // by region
 	memory
@@ -33,7 +34,7 @@ func (b *Backend[T]) Compile(p *backend.Program) (backend.Executable, error) {
 	if err := b.open(); err != nil {
 		return nil, errors.WithMessage(err, "compile")
 	}
-	e := &Executable[T]{be: b, p: p, floats: make([][]T, p.Values()+1), ints: make([][]int32, p.Values()+1),
+	e := &Executable[T]{be: b, p: p, floats: make([][]T, p.Values()+1), halves: make([][]uint16, p.Values()+1), ints: make([][]int32, p.Values()+1),
 		memory: memory{inUse: &b.inUse}}
 	if err := e.prepare(); err != nil {
 		e.Close()
@@ -78,6 +79,10 @@ func (e *Executable[T]) place(v backend.Value, l backend.Layout, arenas [][]T) e
 		}
 		if u.freed.Load() {
 			return errors.WithMessagef(backend.ErrClosed, "parameter %s: buffer %s", info.Name, u.name)
+		}
+		if u.halves != nil {
+			e.halves[v] = u.halves[info.Offset : info.Offset+n : info.Offset+n]
+			break
 		}
 		e.floats[v] = u.data[info.Offset : info.Offset+n : info.Offset+n]
 	case info.Type == backend.I32:
