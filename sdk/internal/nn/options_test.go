@@ -219,3 +219,67 @@ func TestProportional(t *testing.T) {
 		}
 	}
 }
+
+// TestWidths: the narrowest and the widest branch, by a Task and in a mixed pass.
+func TestWidths(t *testing.T) {
+	be := onCPU(t)
+	defer closeBackend(t, be)
+	v, err := nn.NewViT(be, importBackbone(t, quant.F32, "vit", "timm"), nn.FloatActivations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	m := &mixBench{v: v}
+	image := noise(3, 3*side*side)
+	for _, r := range []int{1, adapter.MaxBottleneck} {
+		c := adapter.Config{Method: adapter.AdaptFormer, Blocks: []int{0, 2}, Bottleneck: r, Scale: 1, Pool: adapter.PoolCLS, Task: adapter.SingleLabel,
+			Labels: []string{"a", "b"}, Size: side, Fit: adapter.Crop, Interpolation: "bicubic", Std: [3]float32{1, 1, 1}, Placement: adapter.Sequential}
+		a, err := adapter.NewStart(c, v.Config().Ref(), 1, adapter.VideoStart)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resident, err := v.NewResident(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mixed := m.once(t, resident, image)
+		for name, task := range map[string]*adapter.Adapter{"its own": a, "another": firstBlockOnly(t, a)} {
+			want := logitsOf(t, v, task, image)
+			got := mixed[len(mixed)-len(want):]
+			if d, _ := worst(got, want); (d <= 5e-5*largest(want)) != (name == "its own") {
+				t.Errorf("width %d, %s logits: %v in a mixed pass, %v alone", r, name, got, want)
+			}
+		}
+	}
+}
+
+// firstBlockOnly leaves a branch out.
+func firstBlockOnly(t *testing.T, a *adapter.Adapter) *adapter.Adapter {
+	t.Helper()
+	c := a.Config()
+	c.Blocks = c.Blocks[:1]
+	b, err := a.WithConfig(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func logitsOf(t *testing.T, v *nn.ViT, a *adapter.Adapter, image []float32) []float32 {
+	t.Helper()
+	task, err := nn.NewTask(v, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer task.Close()
+	f, err := v.NewForward(nn.ForwardConfig{Batch: 1, Height: side, Width: side, Task: task, Taps: []string{nn.TapLogits}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	out := make([]float32, len(a.Config().Labels))
+	if err := f.Run(context.Background(), image, func(f *nn.Forward) error { return f.Read(nn.TapLogits, out) }); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
