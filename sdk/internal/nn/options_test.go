@@ -16,29 +16,29 @@ import (
 
 // TestOptionsReject makes sure that the comparison with the golden numbers tells every option from its neighbours.
 func TestOptionsReject(t *testing.T) {
-	v, err := nn.NewViT(reference(t), importBackbone(t, quant.F32, "vit", "timm"), nn.FloatActivations)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer v.Close()
-	in := open(t, "vit", "inputs.safetensors")
 	for _, c := range []struct {
-		task  string
-		fault string
-		wrong func(c *adapter.Config)
+		folder, task string
+		fault        string
+		wrong        func(c *adapter.Config)
 	}{
-		{"seq", "parallel", func(c *adapter.Config) { c.Placement = adapter.Parallel }},
-		{"seq_lnin", "parallel", func(c *adapter.Config) { c.Placement = adapter.Parallel }},
-		{"seq_lnin", "norm on the output", func(c *adapter.Config) { c.Norm = adapter.NormOut }},
-		{"seq_lnin", "no norm", func(c *adapter.Config) { c.Norm = adapter.NormNone }},
-		{"par_learn_lnin", "scale 1", func(c *adapter.Config) { c.LearnScale = false }},
-		{"par_lnout", "norm on the input", func(c *adapter.Config) { c.Norm = adapter.NormIn }},
+		{"vit", "seq", "parallel", func(c *adapter.Config) { c.Placement = adapter.Parallel }},
+		{"vit", "seq_lnin", "parallel", func(c *adapter.Config) { c.Placement = adapter.Parallel }},
+		{"vit", "seq_lnin", "norm on the output", func(c *adapter.Config) { c.Norm = adapter.NormOut }},
+		{"vit", "seq_lnin", "no norm", func(c *adapter.Config) { c.Norm = adapter.NormNone }},
+		{"vit", "par_learn_lnin", "scale 1", func(c *adapter.Config) { c.LearnScale = false }},
+		{"vit", "par_lnout", "norm on the input", func(c *adapter.Config) { c.Norm = adapter.NormIn }},
+		{"swin", "seq_lnin", "parallel", func(c *adapter.Config) { c.Placement = adapter.Parallel }},
+		{"vit_mean", "par", "sequential", func(c *adapter.Config) { c.Placement = adapter.Sequential }},
 	} {
-		right, err := adapter.Import(filepath.Join("testdata", "vit", "task."+c.task+".safetensors"), v.Config().Ref(), nil)
+		v, err := nn.NewViT(reference(t), importBackbone(t, quant.F32, c.folder, "timm"), nn.FloatActivations)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := open(t, "vit", "expect."+c.task+".safetensors")
+		right, err := adapter.Import(filepath.Join("testdata", c.folder, "task."+c.task+".safetensors"), v.Config().Ref(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, want := open(t, c.folder, "inputs.safetensors"), open(t, c.folder, "expect."+c.task+".safetensors")
 		if d := featureError(t, v, right, in, want); d > 1e-5 {
 			t.Errorf("control: %s: features differ by %g", c.task, d)
 		}
@@ -49,8 +49,9 @@ func TestOptionsReject(t *testing.T) {
 			t.Fatal(err)
 		}
 		if d := featureError(t, v, wrong, in, want); d < 20*5e-5 {
-			t.Errorf("%s with %s: features differ by only %g of their largest value", c.task, c.fault, d)
+			t.Errorf("%s/%s with %s: features differ by only %g of their largest value", c.folder, c.task, c.fault, d)
 		}
+		v.Close()
 	}
 }
 
