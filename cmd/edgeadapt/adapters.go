@@ -74,7 +74,7 @@ func (a *app) adaptersExport() *cobra.Command {
 		Use:   "export ADAPTER -o FILE",
 		Short: "Turn an adapter into a task file with the AdaptFormer authors' tensor names",
 		Long: `Export writes a safetensors file with tensors named as in the AdaptFormer authors' code, its options in the
-metadata's "spec" and the labels beside them, for PyTorch and for 'adapters import'. What such a file has no place for
+metadata's "spec", and labels and kind of task beside them, for PyTorch and for 'adapters import'. What such a file has no place for
 stays behind: preprocessing, description, training record, plug-in and signature.`,
 		Example: `  edgeadapt adapters export parts.safetensors -o task.safetensors`,
 		Args:    exactly("ADAPTER"),
@@ -101,6 +101,6 @@ func (a *app) export(ctx context.Context, path, out string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s  %s, %d tensors\n", out, bytesText(size), len(ad.Names()))
+	_, err = fmt.Fprintf(a.stdout, "%s  %s, %d classes, %s parameters\n", out, bytesText(size), len(ad.Config().Labels), parameters(ad.Parameters()))
 	return err
 }

@@ -16,7 +16,7 @@ func TestTuneOptions(t *testing.T) {
 	if o := must(t, "inspect", first); !strings.Contains(o.stdout, "blocks 1-3, bottleneck 4, scale learned, sequential, LayerNorm in") {
 		t.Errorf("inspect:\n%s", o.stdout)
 	}
-	if o := must(t, "adapters", "export", first, "-o", task); !strings.Contains(o.stdout, "25 tensors") {
+	if o := must(t, "adapters", "export", first, "-o", task); !strings.Contains(o.stdout, "2 classes") {
 		t.Errorf("export: %s", o.stdout)
 	}
 	must(t, "adapters", "import", task, "--backbone", backbone, "-o", back)

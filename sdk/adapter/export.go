@@ -10,9 +10,9 @@ import (
 )
 
 // Export writes the adapter as a task file with the AdaptFormer authors' tensor names, its options in the metadata's
-// "spec" and its labels beside them. Import gives it back, but for what such a file has no place for: preprocessing,
-// description, record, plug-in, signature, and that a task is multi-label. PyTorch reads it with safetensors and takes
-// the tensors by load_state_dict.
+// "spec", and its labels and kind of task beside them. Import gives it back, but for what such a file has no place for:
+// preprocessing, description, record, plug-in and signature. PyTorch reads it with safetensors; the
+// tensors are all that load_state_dict wants of branches and head.
 //
 // It returns ErrUnsupported for a pooling that the authors' models do not have and that the head's width does not tell.
 func (a *Adapter) Export(path string) error {
@@ -23,6 +23,9 @@ func (a *Adapter) Export(path string) error {
 	var entries []checkpoint.Entry
 	for _, name := range a.Names() {
 		entries = append(entries, checkpoint.Float32Entry(name, a.tensors[name]))
+	}
+	if a.config.HeadNorm { // load_state_dict misses it otherwise
+		entries = append(entries, checkpoint.Entry{Name: batchesTracked, DType: checkpoint.I64, Data: make([]byte, 8)})
 	}
 	return errors.WithMessage(checkpoint.WriteFile(path, metadata, entries), "export adapter")
 }
@@ -46,7 +49,7 @@ func (a *Adapter) exportMetadata() (map[string]string, error) {
 			s.Adapter.Blocks = c.Blocks
 		}
 	}
-	metadata := map[string]string{"format": "pt"} // as PyTorch's own safetensors have it
+	metadata := map[string]string{"format": "pt", metaTask: string(c.Task)} // the format as PyTorch's own safetensors state it
 	for key, value := range map[string]any{metaSpec: s, metaLabels: c.Labels} {
 		text, err := json.Marshal(value)
 		if err != nil {

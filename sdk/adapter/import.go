@@ -35,10 +35,11 @@ type branchSpec struct {
 	Blocks     []int           `json:"blocks,omitempty"` // all where absent
 }
 
-// Metadata of a task file, and the word in it for a trained scale. Labels are ours: the authors' files have none.
+// Metadata of a task file, and the word in it for a trained scale. Labels and task are ours: the authors' files have neither.
 const (
 	metaSpec   = "spec"
 	metaLabels = "labels"
+	metaTask   = "task"
 	learnable  = `"learnable"`
 )
 
@@ -53,9 +54,9 @@ const (
 const batchesTracked = "head.0.num_batches_tracked"
 
 // Import reads a task file with the AdaptFormer authors' tensor names and its options in the metadata's "spec", and makes
-// an adapter for the given backbone of it. Input size and preprocessing are the backbone's, the task is single-label;
-// WithConfig changes them. labels may be nil: the classes are then named as the metadata's "labels" says, which Export
-// writes, or by their numbers.
+// an adapter for the given backbone of it. Input size and preprocessing are the backbone's, which WithConfig changes. An
+// export of ours also says what kind of task it is, else single-label, and names the classes; labels, where they are not
+// nil, take the place of these names, or of numbers.
 // It returns ErrUnsupported, with the option, for a task that needs what this release does not run.
 func Import(path string, backbone Ref, labels []string) (*Adapter, error) {
 	f, err := checkpoint.Open(path)
@@ -114,6 +115,9 @@ func importConfig(f *checkpoint.File, backbone Ref) (Config, error) {
 	c := Config{Method: Linear, Pool: PoolCLS, HeadNorm: f.Has("head.1.weight"), Task: SingleLabel,
 		Name: strings.TrimSuffix(filepath.Base(f.Path()), ".safetensors"),
 		Size: p.Crop, Fit: Crop, Interpolation: p.Interpolation, Mean: p.Mean, Std: p.Std}
+	if task, ok := f.Metadata()[metaTask]; ok {
+		c.Task = Task(task)
+	}
 	text, ok := f.Metadata()[metaSpec]
 	if !ok {
 		return c, fmt.Errorf("no metadata \"spec\" with the task's options: %w", ErrCorrupt)

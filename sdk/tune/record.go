@@ -42,10 +42,11 @@ func (r *run) record() Record {
 		init, _ = from.Digest() // which the run has taken before
 		recipe = "another adapter, trained on: " + recipe
 		if r.keepsHead(r.rep.Classes) {
-			recipe = "another adapter, trained on: SGD, cosine"
+			recipe = "another adapter, trained on, cosine"
 		}
 	}
-	return Record{Start: string(r.cfg.Start), Init: init, StartTop1: r.rep.StartTop1, Recipe: recipe, Device: info.Name, Driver: info.Driver, Seed: r.cfg.Seed, DataDigest: r.rep.DataDigest,
+	return Record{Recipe: recipe, Start: string(r.cfg.Start), Init: init, StartTop1: r.rep.StartTop1,
+		Device: info.Name, Driver: info.Driver, Seed: r.cfg.Seed, DataDigest: r.rep.DataDigest,
 		TrainImages: r.rep.Train, ValImages: r.rep.Val, Epochs: r.rep.Epochs, BestEpoch: r.rep.BestEpoch, LR: r.rep.LR, Batch: r.rep.Batch,
 		Warmup: r.cfg.Warmup, Momentum: momentum, ClipNorm: r.cfg.ClipNorm, Optimizer: string(r.cfg.Optimizer), WeightDecay: r.cfg.WeightDecay,
 		Smoothing: r.cfg.LabelSmoothing, Balance: r.cfg.Balance, ProbeEpochs: r.cfg.ProbeEpochs, ProbeLR: r.cfg.ProbeLR,

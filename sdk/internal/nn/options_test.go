@@ -16,29 +16,29 @@ import (
 
 // TestOptionsReject makes sure that the comparison with the golden numbers tells every option from its neighbours.
 func TestOptionsReject(t *testing.T) {
-	v, err := nn.NewViT(reference(t), importBackbone(t, quant.F32, "vit", "timm"), nn.FloatActivations)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer v.Close()
-	in := open(t, "vit", "inputs.safetensors")
 	for _, c := range []struct {
-		task  string
-		fault string
-		wrong func(c *adapter.Config)
+		folder, task string
+		fault        string
+		wrong        func(c *adapter.Config)
 	}{
-		{"seq", "parallel", func(c *adapter.Config) { c.Placement = adapter.Parallel }},
-		{"seq_lnin", "parallel", func(c *adapter.Config) { c.Placement = adapter.Parallel }},
-		{"seq_lnin", "norm on the output", func(c *adapter.Config) { c.Norm = adapter.NormOut }},
-		{"seq_lnin", "no norm", func(c *adapter.Config) { c.Norm = adapter.NormNone }},
-		{"par_learn_lnin", "scale 1", func(c *adapter.Config) { c.LearnScale = false }},
-		{"par_lnout", "norm on the input", func(c *adapter.Config) { c.Norm = adapter.NormIn }},
+		{"vit", "seq", "parallel", func(c *adapter.Config) { c.Placement = adapter.Parallel }},
+		{"vit", "seq_lnin", "parallel", func(c *adapter.Config) { c.Placement = adapter.Parallel }},
+		{"vit", "seq_lnin", "norm on the output", func(c *adapter.Config) { c.Norm = adapter.NormOut }},
+		{"vit", "seq_lnin", "no norm", func(c *adapter.Config) { c.Norm = adapter.NormNone }},
+		{"vit", "par_learn_lnin", "scale 1", func(c *adapter.Config) { c.LearnScale = false }},
+		{"vit", "par_lnout", "norm on the input", func(c *adapter.Config) { c.Norm = adapter.NormIn }},
+		{"swin", "seq_lnin", "parallel", func(c *adapter.Config) { c.Placement = adapter.Parallel }},
+		{"vit_mean", "par", "sequential", func(c *adapter.Config) { c.Placement = adapter.Sequential }},
 	} {
-		right, err := adapter.Import(filepath.Join("testdata", "vit", "task."+c.task+".safetensors"), v.Config().Ref(), nil)
+		v, err := nn.NewViT(reference(t), importBackbone(t, quant.F32, c.folder, "timm"), nn.FloatActivations)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := open(t, "vit", "expect."+c.task+".safetensors")
+		right, err := adapter.Import(filepath.Join("testdata", c.folder, "task."+c.task+".safetensors"), v.Config().Ref(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, want := open(t, c.folder, "inputs.safetensors"), open(t, c.folder, "expect."+c.task+".safetensors")
 		if d := featureError(t, v, right, in, want); d > 1e-5 {
 			t.Errorf("control: %s: features differ by %g", c.task, d)
 		}
@@ -49,8 +49,9 @@ func TestOptionsReject(t *testing.T) {
 			t.Fatal(err)
 		}
 		if d := featureError(t, v, wrong, in, want); d < 20*5e-5 {
-			t.Errorf("%s with %s: features differ by only %g of their largest value", c.task, c.fault, d)
+			t.Errorf("%s/%s with %s: features differ by only %g of their largest value", c.folder, c.task, c.fault, d)
 		}
+		v.Close()
 	}
 }
 
@@ -218,4 +219,68 @@ func TestProportional(t *testing.T) {
 			t.Errorf("control: tasks %d and %d give equal values", i-1, i)
 		}
 	}
+}
+
+// TestWidths: the narrowest and the widest branch, by a Task and in a mixed pass.
+func TestWidths(t *testing.T) {
+	be := onCPU(t)
+	defer closeBackend(t, be)
+	v, err := nn.NewViT(be, importBackbone(t, quant.F32, "vit", "timm"), nn.FloatActivations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	m := &mixBench{v: v}
+	image := noise(3, 3*side*side)
+	for _, r := range []int{1, adapter.MaxBottleneck} {
+		c := adapter.Config{Method: adapter.AdaptFormer, Blocks: []int{0, 2}, Bottleneck: r, Scale: 1, Pool: adapter.PoolCLS, Task: adapter.SingleLabel,
+			Labels: []string{"a", "b"}, Size: side, Fit: adapter.Crop, Interpolation: "bicubic", Std: [3]float32{1, 1, 1}, Placement: adapter.Sequential}
+		a, err := adapter.NewStart(c, v.Config().Ref(), 1, adapter.VideoStart)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resident, err := v.NewResident(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mixed := m.once(t, resident, image)
+		for name, task := range map[string]*adapter.Adapter{"its own": a, "another": firstBlockOnly(t, a)} {
+			want := logitsOf(t, v, task, image)
+			got := mixed[len(mixed)-len(want):]
+			if d, _ := worst(got, want); (d <= 5e-5*largest(want)) != (name == "its own") {
+				t.Errorf("width %d, %s logits: %v in a mixed pass, %v alone", r, name, got, want)
+			}
+		}
+	}
+}
+
+// firstBlockOnly leaves a branch out.
+func firstBlockOnly(t *testing.T, a *adapter.Adapter) *adapter.Adapter {
+	t.Helper()
+	c := a.Config()
+	c.Blocks = c.Blocks[:1]
+	b, err := a.WithConfig(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func logitsOf(t *testing.T, v *nn.ViT, a *adapter.Adapter, image []float32) []float32 {
+	t.Helper()
+	task, err := nn.NewTask(v, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer task.Close()
+	f, err := v.NewForward(nn.ForwardConfig{Batch: 1, Height: side, Width: side, Task: task, Taps: []string{nn.TapLogits}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	out := make([]float32, len(a.Config().Labels))
+	if err := f.Run(context.Background(), image, func(f *nn.Forward) error { return f.Read(nn.TapLogits, out) }); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // trained runs three steps with dropout on noise and returns the values that they lead to, and the memory of the step.
-func trained(t *testing.T, be backend.Backend, acts nn.Activations, folder string, pool adapter.Pool, size int, key int32, recompute bool) (map[string][]float32, int64) {
+func trained(t *testing.T, be backend.Backend, acts nn.Activations, folder string, pool adapter.Pool, size int, key int32, options, recompute bool) (map[string][]float32, int64) {
 	t.Helper()
 	v, err := nn.NewViT(be, importBackbone(t, quant.Q8C, folder, "timm"), acts)
 	if err != nil {
@@ -28,7 +28,12 @@ func trained(t *testing.T, be backend.Backend, acts nn.Activations, folder strin
 	for i := range v.Config().Depth {
 		c.Blocks = append(c.Blocks, i)
 	}
-	a, err := adapter.New(c, v.Config().Ref(), 1)
+	start := adapter.ZeroStart
+	if options {
+		c.Placement, c.Norm, c.LearnScale, start = adapter.Sequential, adapter.NormIn, true, adapter.VideoStart
+		c = c.Proportional(v.Config().Ref())
+	}
+	a, err := adapter.NewStart(c, v.Config().Ref(), 1, start)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,25 +76,28 @@ func trained(t *testing.T, be backend.Backend, acts nn.Activations, folder strin
 // TestRecompute: running blocks again on the way back changes no bit of what is trained, and takes less memory.
 func TestRecompute(t *testing.T) {
 	for _, c := range []struct {
-		folder string
-		pool   adapter.Pool
-		size   int
-		acts   nn.Activations
-		device func(*testing.T) backend.Backend
+		folder  string
+		pool    adapter.Pool
+		size    int
+		acts    nn.Activations
+		options bool
+		device  func(*testing.T) backend.Backend
 	}{
-		{"vit", adapter.PoolCLS, 32, nn.FloatActivations, onCPU},
-		{"vit", adapter.PoolMean, 32, nn.Int8Activations, onCPU},
-		{"swin", adapter.PoolNormMean, 64, nn.FloatActivations, onCPU},
-		{"vit", adapter.PoolCLS, 32, nn.FloatActivations, gputest.Open},
+		{"vit", adapter.PoolCLS, 32, nn.FloatActivations, false, onCPU},
+		{"vit", adapter.PoolMean, 32, nn.Int8Activations, false, onCPU},
+		{"vit", adapter.PoolMean, 32, nn.Int8Activations, true, onCPU},
+		{"swin", adapter.PoolNormMean, 64, nn.FloatActivations, false, onCPU},
+		{"swin", adapter.PoolNormMean, 64, nn.FloatActivations, true, onCPU},
+		{"vit", adapter.PoolCLS, 32, nn.FloatActivations, false, gputest.Open},
 	} {
 		be := c.device(t)
 		defer closeBackend(t, be)
 		if c.acts == nn.Int8Activations && !be.Info().Int8 {
 			continue
 		}
-		stored, all := trained(t, be, c.acts, c.folder, c.pool, c.size, 0, false)
-		again, some := trained(t, be, c.acts, c.folder, c.pool, c.size, 0, true)
-		other, _ := trained(t, be, c.acts, c.folder, c.pool, c.size, 1, true)
+		stored, all := trained(t, be, c.acts, c.folder, c.pool, c.size, 0, c.options, false)
+		again, some := trained(t, be, c.acts, c.folder, c.pool, c.size, 0, c.options, true)
+		other, _ := trained(t, be, c.acts, c.folder, c.pool, c.size, 1, c.options, true)
 		differ := 0
 		for name, x := range stored {
 			if !slices.Equal(x, again[name]) {
