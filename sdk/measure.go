@@ -171,7 +171,7 @@ func (bb *Backbone) measuredOnce(ctx context.Context, v *nn.ViT, c MeasureConfig
 	if err != nil {
 		return nil, err
 	}
-	m := nn.NewMixer(v, bb.rt.opt.budget)
+	m := nn.NewMixer(v, bb.rt.opt.budget, bb.rt.opt.storageType())
 	defer m.Close()
 	err = m.Run(ctx, mc, input, tasks, func(f *nn.Forward, _, _ int) error {
 		for _, name := range mc.Taps {
@@ -263,7 +263,7 @@ func (bb *Backbone) measured(v *nn.ViT, c MeasureConfig) (pass func(context.Cont
 	if err != nil {
 		return nil, nil, err
 	}
-	m := nn.NewMixer(v, bb.rt.opt.budget)
+	m := nn.NewMixer(v, bb.rt.opt.budget, bb.rt.opt.storageType())
 	input := noise(c.Batch * 3 * c.Size * c.Size)
 	return func(ctx context.Context) error {
 		return m.Run(ctx, mc, input, tasks, func(f *nn.Forward, first, n int) error {

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/edgeadapt/edgeadapt/quant"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/plugin"
 	"github.com/pkg/errors"
@@ -23,6 +25,7 @@ type options struct {
 	log         *slog.Logger
 	plugins     plugin.Limits
 	budget      int64
+	storage     quant.Scheme
 	batchDelay  time.Duration
 	maxBatch    int
 	queue       int
@@ -33,6 +36,8 @@ func (o options) check() error {
 	switch {
 	case o.budget < 1:
 		return errors.WithMessagef(ErrOption, "adapter budget of %d bytes, expected a positive number", o.budget)
+	case o.storage != quant.F32 && o.storage != quant.F16:
+		return errors.WithMessagef(ErrOption, "adapters stored as %q, expected f32 or f16", o.storage)
 	case o.batchDelay < 0:
 		return errors.WithMessagef(ErrOption, "batching delay of %v, expected none or more", o.batchDelay)
 	case o.maxBatch < 1 || o.maxBatch > nn.MaxBatch:
@@ -70,6 +75,19 @@ func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
 // hidden channels in all blocks of a ViT-S takes 2.4 MB. Any number may be loaded: beyond the budget those that were not
 // used for longest stay in host memory until their next use.
 func WithAdapterBudget(bytes int64) Option { return func(o *options) { o.budget = bytes } }
+
+// WithAdapterStorage says how adapters lie on the device: quant.F32, the default, or quant.F16, which takes half the memory and
+// rounds every parameter to 11 bits; one beyond 65504 is refused. They are computed with in float32 either way, and host memory
+// keeps them as their files do.
+func WithAdapterStorage(s quant.Scheme) Option { return func(o *options) { o.storage = s } }
+
+// storageType is the type of an arena's elements.
+func (o options) storageType() backend.DType {
+	if o.storage == quant.F16 {
+		return backend.F16
+	}
+	return backend.F32
+}
 
 // WithBatching says how requests of many goroutines share passes: a pass takes up to maxBatch images, at most and by
 // default 32, and an image waits up to maxDelay for others to share its pass with. By default none waits while the device

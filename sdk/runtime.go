@@ -52,7 +52,7 @@ type Runtime struct {
 // Open opens a device. The caller closes the Runtime; that closes everything made from it.
 // It returns ErrNoDevice where the named device does not exist.
 func Open(ctx context.Context, opts ...Option) (*Runtime, error) {
-	o := options{device: "auto", activations: "auto", budget: 64 << 20, maxBatch: nn.MaxBatch, queue: 128, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	o := options{device: "auto", activations: "auto", budget: 64 << 20, storage: quant.F32, maxBatch: nn.MaxBatch, queue: 128, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	for _, set := range opts {
 		set(&o)
 	}
@@ -125,7 +125,7 @@ func (rt *Runtime) UseBackbone(ctx context.Context, b *model.Backbone) (*Backbon
 	if err != nil {
 		return nil, err
 	}
-	bb := &Backbone{rt: rt, host: b, vit: vit, mixer: nn.NewMixer(vit, rt.opt.budget), turn: make(chan struct{}, 1)}
+	bb := &Backbone{rt: rt, host: b, vit: vit, mixer: nn.NewMixer(vit, rt.opt.budget, rt.opt.storageType()), turn: make(chan struct{}, 1)}
 	bb.sched = newScheduler(rt.opt, bb.runJobs)
 	rt.backbones = append(rt.backbones, bb)
 	return bb, nil

@@ -22,7 +22,8 @@ type Stats struct {
 // the least recently used tasks make room. One goroutine at a time.
 type arena struct {
 	be     backend.Backend
-	budget int // elements
+	dtype  backend.DType // of its elements
+	budget int           // elements
 	buf    backend.Buffer
 	tasks  []*Resident // by offset
 	clock  uint64
@@ -31,7 +32,7 @@ type arena struct {
 	packed []float32    // scratch
 }
 
-// minArena is the first size of an arena in elements: 1 MiB.
+// minArena is the first size of an arena in elements: 1 MiB of float32.
 const minArena = 1 << 18
 
 // touch makes t resident. It returns false where only tasks used at the present tick stand in its way, and
@@ -43,14 +44,17 @@ func (a *arena) touch(t *Resident) (ok bool, err error) {
 		return true, nil
 	}
 	if t.size > a.budget {
-		return false, errors.WithMessagef(backend.ErrOutOfMemory, "the adapter takes %d bytes, the budget for resident adapters is %d", t.Bytes(), 4*int64(a.budget))
+		return false, errors.WithMessagef(backend.ErrOutOfMemory, "the adapter takes %d bytes, the budget for resident adapters is %d", t.Bytes(a.dtype), int64(a.dtype.Size())*int64(a.budget))
+	}
+	a.packed = slices.Grow(a.packed[:0], t.size)[:t.size]
+	t.pack(a.packed)
+	if err := t.fits(a.packed, a.dtype); err != nil {
+		return false, err
 	}
 	at, ok, err := a.room(t.size)
 	if !ok || err != nil {
 		return false, err
 	}
-	a.packed = slices.Grow(a.packed[:0], t.size)[:t.size]
-	t.pack(a.packed)
 	if err := a.buf.Write(at, a.packed); err != nil {
 		return false, err
 	}
@@ -104,7 +108,11 @@ func (a *arena) grow(n int) (bool, error) {
 	if want <= have {
 		return false, nil
 	}
-	buf, err := a.be.NewBuffer("arena", want)
+	newBuffer := a.be.NewBuffer
+	if a.dtype == backend.F16 {
+		newBuffer = a.be.NewHalfBuffer
+	}
+	buf, err := newBuffer("arena", want)
 	if err != nil {
 		if have >= n && errors.Is(err, backend.ErrOutOfMemory) {
 			return false, nil // the device has no more: what there is serves
@@ -160,7 +168,7 @@ func (a *arena) drop(t *Resident) {
 func (a *arena) count() {
 	a.stats.Residents, a.stats.Bytes = len(a.tasks), 0
 	for _, t := range a.tasks {
-		a.stats.Bytes += t.Bytes()
+		a.stats.Bytes += t.Bytes(a.dtype)
 	}
 }
 

@@ -54,9 +54,10 @@ func batchFor(n int) int {
 	return MaxBatch
 }
 
-// NewMixer makes a Mixer whose resident tasks take at most budget bytes. It must be closed before v.
-func NewMixer(v *ViT, budget int64) *Mixer {
-	m := &Mixer{v: v, arena: arena{be: v.be, budget: int(budget / 4), stats: Stats{Budget: budget}}}
+// NewMixer makes a Mixer whose resident tasks, stored as float32 or float16, take at most budget bytes. It must be closed
+// before v.
+func NewMixer(v *ViT, budget int64, storage backend.DType) *Mixer {
+	m := &Mixer{v: v, arena: arena{be: v.be, dtype: storage, budget: int(budget / int64(storage.Size())), stats: Stats{Budget: budget}}}
 	m.arena.moved = func() error { return m.forget(func(k passKey) bool { return k.mixed }) }
 	return m
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/edgeadapt/edgeadapt/quant"
@@ -74,15 +75,16 @@ func randomAdapter(t testing.TB, b *model.Backbone, i int) *adapter.Adapter {
 
 // mixBench is a backbone with tasks and images, and what each pair of them gives alone.
 type mixBench struct {
-	v      *nn.ViT
-	tasks  []*nn.Resident // the first is nil: no task
-	images [][]float32
-	alone  map[[2]int][]float32 // by task and image
+	v       *nn.ViT
+	storage backend.DType
+	tasks   []*nn.Resident // the first is nil: no task
+	images  [][]float32
+	alone   map[[2]int][]float32 // by task and image
 }
 
 var mixConfig = nn.MixConfig{Height: side, Width: side, Pool: adapter.PoolCLSMean, Taps: []string{nn.TapFeatures, nn.TapLogits}}
 
-func newMixBench(t *testing.T, be backend.Backend, scheme quant.Scheme, acts nn.Activations, tasks int) *mixBench {
+func newMixBench(t *testing.T, be backend.Backend, scheme quant.Scheme, acts nn.Activations, tasks int, storage backend.DType) *mixBench {
 	t.Helper()
 	b := importBackbone(t, scheme, "vit", "timm")
 	v, err := nn.NewViT(be, b, acts)
@@ -90,7 +92,7 @@ func newMixBench(t *testing.T, be backend.Backend, scheme quant.Scheme, acts nn.
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { v.Close() })
-	m := &mixBench{v: v, tasks: []*nn.Resident{nil}, alone: map[[2]int][]float32{}}
+	m := &mixBench{v: v, storage: storage, tasks: []*nn.Resident{nil}, alone: map[[2]int][]float32{}}
 	for i := range tasks {
 		task, err := v.NewResident(randomAdapter(t, b, i))
 		if err != nil {
@@ -112,7 +114,7 @@ func newMixBench(t *testing.T, be backend.Backend, scheme quant.Scheme, acts nn.
 // once is what an image gives alone, in a Mixer that never held anything else.
 func (m *mixBench) once(t *testing.T, task *nn.Resident, image []float32) []float32 {
 	t.Helper()
-	x := nn.NewMixer(m.v, 1<<30)
+	x := nn.NewMixer(m.v, 1<<30, m.storage)
 	defer x.Close()
 	out, err := m.run(x, image, []*nn.Resident{task})
 	if err != nil {
@@ -162,45 +164,84 @@ func noise(seed uint64, n int) []float32 {
 // bits that it has alone.
 func TestMixerEqualsAlone(t *testing.T) {
 	forEachBackend(t, func(t *testing.T, be backend.Backend, _ tolerance) {
-		acts := nn.FloatActivations
-		if be.Info().Int8 {
-			acts = nn.Int8Activations
+		t.Run("float32", func(t *testing.T) { mixerEqualsAlone(t, be, backend.F32) })
+		t.Run("float16", func(t *testing.T) { mixerEqualsAlone(t, be, backend.F16) })
+	})
+}
+
+func mixerEqualsAlone(t *testing.T, be backend.Backend, storage backend.DType) {
+	acts := nn.FloatActivations
+	if be.Info().Int8 {
+		acts = nn.Int8Activations
+	}
+	m := newMixBench(t, be, quant.Q8C, acts, 9, storage)
+	largest := int64(0)
+	for _, task := range m.tasks[1:] {
+		largest = max(largest, task.Bytes(storage))
+	}
+	x := nn.NewMixer(m.v, 3*largest, storage) // a third of the tasks at a time
+	defer x.Close()
+	rapid.Check(t, func(r *rapid.T) {
+		var input []float32
+		var tasks []*nn.Resident
+		var pairs [][2]int
+		for range rapid.IntRange(1, 9).Draw(r, "images") {
+			p := [2]int{rapid.IntRange(0, len(m.tasks)-1).Draw(r, "task"), rapid.IntRange(0, len(m.images)-1).Draw(r, "image")}
+			pairs, tasks, input = append(pairs, p), append(tasks, m.tasks[p[0]]), append(input, m.images[p[1]]...)
 		}
-		m := newMixBench(t, be, quant.Q8C, acts, 9)
-		largest := int64(0)
-		for _, task := range m.tasks[1:] {
-			largest = max(largest, task.Bytes())
+		got, err := m.run(x, input, tasks)
+		if err != nil {
+			r.Fatal(err)
 		}
-		x := nn.NewMixer(m.v, 3*largest) // a third of the tasks at a time
-		defer x.Close()
-		rapid.Check(t, func(r *rapid.T) {
-			var input []float32
-			var tasks []*nn.Resident
-			var pairs [][2]int
-			for range rapid.IntRange(1, 9).Draw(r, "images") {
-				p := [2]int{rapid.IntRange(0, len(m.tasks)-1).Draw(r, "task"), rapid.IntRange(0, len(m.images)-1).Draw(r, "image")}
-				pairs, tasks, input = append(pairs, p), append(tasks, m.tasks[p[0]]), append(input, m.images[p[1]]...)
+		for i, p := range pairs {
+			if !sameBits(got[i], m.alone[p]) {
+				r.Fatalf("task %d, image %d, place %d of %d: other bits than alone", p[0], p[1], i, len(pairs))
 			}
-			got, err := m.run(x, input, tasks)
-			if err != nil {
-				r.Fatal(err)
-			}
-			for i, p := range pairs {
-				if !sameBits(got[i], m.alone[p]) {
-					r.Fatalf("task %d, image %d, place %d of %d: other bits than alone", p[0], p[1], i, len(pairs))
-				}
-			}
-			if s := x.Stats(); s.Bytes > s.Budget {
-				r.Fatalf("%d bytes resident, the budget is %d", s.Bytes, s.Budget)
-			}
-		})
-		if s := x.Stats(); s.Evictions == 0 || s.Hits == 0 || s.Misses < uint64(len(m.tasks)) {
-			t.Errorf("the test shows nothing: %+v", s)
 		}
-		if sameBits(m.alone[[2]int{1, 0}], m.alone[[2]int{1, 1}]) || sameBits(m.alone[[2]int{0, 0}], m.alone[[2]int{3, 0}]) {
-			t.Error("control: different images or tasks give equal values")
+		if s := x.Stats(); s.Bytes > s.Budget {
+			r.Fatalf("%d bytes resident, the budget is %d", s.Bytes, s.Budget)
 		}
 	})
+	if s := x.Stats(); s.Evictions == 0 || s.Hits == 0 || s.Misses < uint64(len(m.tasks)) {
+		t.Errorf("the test shows nothing: %+v", s)
+	}
+	if sameBits(m.alone[[2]int{1, 0}], m.alone[[2]int{1, 1}]) || sameBits(m.alone[[2]int{0, 0}], m.alone[[2]int{3, 0}]) {
+		t.Error("control: different images or tasks give equal values")
+	}
+}
+
+// TestMixerStorage: halves cost the answers little, and something.
+func TestMixerStorage(t *testing.T) {
+	forEachBackend(t, func(t *testing.T, be backend.Backend, _ tolerance) {
+		full, half := newMixBench(t, be, quant.Q8C, nn.FloatActivations, 4, backend.F32), newMixBench(t, be, quant.Q8C, nn.FloatActivations, 4, backend.F16)
+		for key, want := range full.alone {
+			d, _ := worst(half.alone[key], want)
+			if d > 5e-3*largest(want) || key[0] > 0 && d == 0 {
+				t.Errorf("task %d, image %d: differs by %g, the largest is %g", key[0], key[1], d, largest(want))
+			}
+		}
+	})
+}
+
+// TestMixerRefusesRange: a parameter that no half holds is named.
+func TestMixerRefusesRange(t *testing.T) {
+	m := newMixBench(t, reference(t), quant.F32, nn.FloatActivations, 2, backend.F16)
+	a := m.tasks[1].Host()
+	x := a.Tensor("head.1.bias").Clone()
+	x.Data[0] = 7e4
+	a, err := a.WithTensors(map[string]tensor.Tensor{"head.1.bias": x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	task, err := m.v.NewResident(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mixer := nn.NewMixer(m.v, 1<<30, backend.F16)
+	defer mixer.Close()
+	if err := mixer.Load(task); !errors.Is(err, tensor.ErrShape) || !strings.Contains(err.Error(), "head.1.bias") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func sameBits(a, b []float32) bool {
@@ -211,7 +252,7 @@ func sameBits(a, b []float32) bool {
 // image without a task, among others with one, to the bits of the plain backbone.
 func TestMixerEqualsTask(t *testing.T) {
 	forEachBackend(t, func(t *testing.T, be backend.Backend, tol tolerance) {
-		m := newMixBench(t, be, quant.F32, nn.FloatActivations, 6)
+		m := newMixBench(t, be, quant.F32, nn.FloatActivations, 6, backend.F32)
 		for i, task := range m.tasks[1:] {
 			single, err := nn.NewTask(m.v, task.Host())
 			if err != nil {
@@ -235,7 +276,7 @@ func TestMixerEqualsTask(t *testing.T) {
 				t.Errorf("control: another image differs by %g only", diff)
 			}
 		}
-		x := nn.NewMixer(m.v, 1<<30)
+		x := nn.NewMixer(m.v, 1<<30, backend.F32)
 		defer x.Close()
 		got, err := m.run(x, slices.Concat(m.images[0], m.images[1]), []*nn.Resident{m.tasks[1], nil})
 		if err != nil {
@@ -272,9 +313,9 @@ func TestMixerManyTasks(t *testing.T) {
 		}
 		size := int64(0)
 		for _, task := range tasks {
-			size = max(size, task.Bytes())
+			size = max(size, task.Bytes(backend.F16))
 		}
-		x := nn.NewMixer(v, 8*size)
+		x := nn.NewMixer(v, 8*size, backend.F16)
 		defer x.Close()
 		var first [][]float32
 		for round := range 2 {
@@ -302,8 +343,8 @@ func TestMixerManyTasks(t *testing.T) {
 // TestMixerRefuses what cannot run, and stays usable.
 func TestMixerRefuses(t *testing.T) {
 	be := reference(t)
-	m := newMixBench(t, be, quant.F32, nn.FloatActivations, 3)
-	x := nn.NewMixer(m.v, m.tasks[1].Bytes()-1)
+	m := newMixBench(t, be, quant.F32, nn.FloatActivations, 3, backend.F32)
+	x := nn.NewMixer(m.v, m.tasks[1].Bytes(backend.F32)-1, backend.F32)
 	defer x.Close()
 	if _, err := m.run(x, m.images[0], m.tasks[1:2]); !errors.Is(err, backend.ErrOutOfMemory) {
 		t.Errorf("a task above the budget: %v", err)

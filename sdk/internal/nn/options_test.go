@@ -10,6 +10,7 @@ import (
 
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
 )
@@ -205,11 +206,11 @@ func TestProportional(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := nn.NewMixer(v, 1<<30)
+		x := nn.NewMixer(v, 1<<30, backend.F32)
 		tasks, alone = append(tasks, task), append(alone, run(x, task)[0])
 		x.Close()
 	}
-	x := nn.NewMixer(v, 1<<30)
+	x := nn.NewMixer(v, 1<<30, backend.F32)
 	defer x.Close()
 	for i, got := range run(x, tasks...) {
 		if !sameBits(got, alone[i]) {

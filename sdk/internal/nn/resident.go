@@ -133,8 +133,24 @@ func (t *Resident) Features() int { return t.features }
 // Classes is the number of its logits.
 func (t *Resident) Classes() int { return t.classes }
 
-// Bytes is the device memory that it takes while resident.
-func (t *Resident) Bytes() int64 { return 4 * int64(t.size) }
+// Bytes is the device memory that it takes while resident, stored as dt.
+func (t *Resident) Bytes(dt backend.DType) int64 { return int64(dt.Size()) * int64(t.size) }
+
+// fits returns ErrShape where a packed parameter is beyond the range of dt.
+func (t *Resident) fits(packed []float32, dt backend.DType) error {
+	const largestHalf = 65504
+	if dt != backend.F16 {
+		return nil
+	}
+	for _, p := range t.parts {
+		for i, v := range packed[p.at : p.at+p.rows*p.stride] {
+			if v > largestHalf || v < -largestHalf {
+				return errors.WithMessagef(tensor.ErrShape, "adapter tensor %s: %g at %d is beyond float16, in which adapters are to be stored", p.name, v, i)
+			}
+		}
+	}
+	return nil
+}
 
 // pack writes the parameters to dst, of t.size elements.
 func (t *Resident) pack(dst []float32) {

@@ -13,6 +13,7 @@ import (
 
 func testLifecycle(t *testing.T, s suite) {
 	t.Run("buffer", func(t *testing.T) { testBuffer(t, s.be) })
+	t.Run("buffer of halves", func(t *testing.T) { testHalfBuffer(t, s.be) })
 	t.Run("weight", func(t *testing.T) { testWeight(t, s.be) })
 	t.Run("executable", func(t *testing.T) { testExecutable(t, s.be) })
 	t.Run("cancel", func(t *testing.T) { testCancel(t, s.be) })
@@ -189,10 +190,45 @@ func (s suite) reuse(t *testing.T) {
 	})
 }
 
+// testHalfBuffer: what is read back is what was written, rounded to the nearest half.
+func testHalfBuffer(t *testing.T, be backend.Backend) {
+	before := be.MemoryInUse()
+	b, err := be.NewHalfBuffer("b", 70)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := be.MemoryInUse() - before; n < 2*70 || n >= 4*70 || b.Len() != 70 || b.Type() != backend.F16 {
+		t.Errorf("%d elements of %v, %d bytes more in use", b.Len(), b.Type(), n)
+	}
+	got := make([]float32, 6)
+	if err := errors.Join(b.Write(64, []float32{1, -2.5, 1 + 0x1p-11, 1 + 0x1p-10, 0.1}), b.Read(63, got)); err != nil {
+		t.Fatal(err)
+	}
+	sameBits(t, "zeroed, written and rounded", got, []float32{0, 1, -2.5, 1, 1 + 0x1p-10, 0x1.998p-4})
+	if err := b.Write(69, got[:2]); err == nil {
+		t.Error("a write past the end passes")
+	}
+	r := backend.NewRecorder()
+	r.Scale(r.Param("halves", b, 0, 70), 2)
+	if _, err := r.Finish(); err == nil {
+		t.Error("an operator for float32 takes a buffer of halves")
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := be.MemoryInUse(); n != before {
+		t.Errorf("%d bytes in use after closing, %d before", n, before)
+	}
+	_, err = be.NewHalfBuffer("b", 0)
+	wantError(t, "no elements", err, tensor.ErrShape)
+}
+
 // testClosed expects that a closed device makes nothing any more.
 func testClosed(t *testing.T, be backend.Backend) {
 	_, err := be.NewBuffer("b", 1)
 	wantError(t, "buffer of a closed device", err, backend.ErrClosed)
+	_, err = be.NewHalfBuffer("b", 1)
+	wantError(t, "buffer of halves of a closed device", err, backend.ErrClosed)
 	_, err = be.NewWeight("w", quant.Matrix{Scheme: quant.F32, Rows: 1, Cols: 1, Float: []float32{1}})
 	wantError(t, "weight of a closed device", err, backend.ErrClosed)
 	r := backend.NewRecorder()
