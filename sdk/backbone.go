@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"io"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,7 @@ type Backbone struct {
 	mixer *nn.Mixer     // of whoever holds turn
 	turn  chan struct{} // holds one token while the mixer is in use
 	stats atomic.Pointer[nn.Stats]
+	pages pages
 	sched *scheduler
 
 	use      sync.RWMutex // read by calls, written by Close
@@ -98,26 +100,29 @@ func (bb *Backbone) LoadAdapter(ctx context.Context, path string) (*Adapter, err
 	if err != nil {
 		return nil, err
 	}
-	r, err := bb.UseAdapter(ctx, a)
-	if err != nil {
-		return nil, errors.WithMessage(err, path)
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, errors.Wrap(err, "adapter file")
 	}
-	r.path = path
-	return r, nil
+	r, err := bb.useAdapter(ctx, a, path)
+	return r, errors.WithMessage(err, path)
 }
 
 // UseAdapter makes a resident, for adapters that are already in memory such as the result of Tune.
 func (bb *Backbone) UseAdapter(ctx context.Context, a *adapter.Adapter) (*Adapter, error) {
+	return bb.useAdapter(ctx, a, "")
+}
+
+func (bb *Backbone) useAdapter(ctx context.Context, a *adapter.Adapter, path string) (*Adapter, error) {
 	leave, err := bb.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	v, err := bb.newVersion(ctx, a)
+	v, err := bb.newVersion(ctx, a, path)
 	if err != nil {
 		return nil, err
 	}
-	r := &Adapter{bb: bb}
+	r := &Adapter{bb: bb, path: path}
 	r.now.Store(v)
 	bb.mu.Lock()
 	bb.adapters = append(bb.adapters, r)
@@ -126,10 +131,16 @@ func (bb *Backbone) UseAdapter(ctx context.Context, a *adapter.Adapter) (*Adapte
 }
 
 // Labels are the class names, in the order of the scores.
-func (a *Adapter) Labels() []string { return a.Host().Config().Labels }
+func (a *Adapter) Labels() []string { return a.now.Load().config().Labels }
 
-// Host is the adapter in host memory, as its file holds it.
-func (a *Adapter) Host() *adapter.Adapter { return a.now.Load().task.Host() }
+// Host is the adapter in host memory, as its file holds it. Where it is paged out its file is read again, with the errors that
+// WithAdapterHostBudget names.
+func (a *Adapter) Host() (*adapter.Adapter, error) {
+	v := a.now.Load()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.host()
+}
 
 // Reload reads the adapter's file again and publishes what it holds, as Replace does. Where the file cannot be used, the
 // present version stays. It returns ErrInput for an adapter that came from memory.
@@ -141,13 +152,17 @@ func (a *Adapter) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.WithMessage(a.Replace(ctx, host), a.path)
+	return errors.WithMessage(a.replace(ctx, host, a.path), a.path)
 }
 
 // Replace publishes host as a's new version: calls that begin afterwards see it, those under way finish with the version
 // that they began with, and Replace waits for them. The new version may differ in everything. Where it cannot be used,
 // Replace returns what UseAdapter does and the present version stays.
 func (a *Adapter) Replace(ctx context.Context, host *adapter.Adapter) error {
+	return a.replace(ctx, host, "")
+}
+
+func (a *Adapter) replace(ctx context.Context, host *adapter.Adapter, path string) error {
 	leave, err := a.bb.enter(ctx)
 	if err != nil {
 		return err
@@ -155,12 +170,10 @@ func (a *Adapter) Replace(ctx context.Context, host *adapter.Adapter) error {
 	defer leave()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, leaveAdapter, err := a.enter(a.bb) // refuses a closed one
-	if err != nil {
-		return err
+	if a.now.Load().isClosed() { // with a, as mu is held
+		return errors.WithMessage(ErrClosed, "adapter")
 	}
-	leaveAdapter()
-	v, err := a.bb.newVersion(ctx, host)
+	v, err := a.bb.newVersion(ctx, host, path)
 	if err != nil {
 		return err
 	}
@@ -177,10 +190,14 @@ func (a *Adapter) enter(bb *Backbone) (v *version, leave func(), err error) {
 	}
 	for {
 		v := a.now.Load()
-		if v.enter() {
+		ok, err := v.enter()
+		if err != nil && a.now.Load() == v {
+			return nil, nil, err
+		}
+		if ok {
 			return v, v.leave, nil
 		}
-		if a.now.Load() == v { // not replaced: closed with its adapter
+		if err == nil && a.now.Load() == v { // not replaced: closed with its adapter
 			return nil, nil, errors.WithMessage(ErrClosed, "adapter")
 		}
 	}

@@ -42,6 +42,7 @@ var (
 	ErrBudget        = tune.ErrBudget                    // a run does not fit into the memory that it may take
 	ErrActivations   = nn.ErrActivations                 // the device or the weights have no int8 activations
 	ErrBusy          = errors.New("too many requests")   // too many images wait for the device; try again later
+	ErrFileChanged   = errors.New("file has changed")    // an adapter was to come back from its file, which holds another now
 	ErrOption        = errors.New("unknown option")      // an option of Open has a value that does not exist
 	ErrInput         = errors.New("unsupported input")   // neither an image nor a tensor
 	ErrCheck         = errors.New("output check failed") // a device's outputs differ from the reference's

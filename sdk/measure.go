@@ -194,7 +194,11 @@ func (bb *Backbone) measuredTasks(v *nn.ViT, c MeasureConfig, images int) (nn.Mi
 		return mc, tasks, nil
 	}
 	mc.Taps = append(mc.Taps, nn.TapLogits)
-	t, err := v.NewResident(c.Adapter.Host())
+	host, err := c.Adapter.Host()
+	if err != nil {
+		return mc, nil, err
+	}
+	t, err := v.NewResident(host)
 	for i := range tasks {
 		tasks[i] = t
 	}
@@ -213,7 +217,11 @@ func widestPool(c model.Config) adapter.Pool {
 func exactOnce(ctx context.Context, v *nn.ViT, c MeasureConfig, input []float32) (out [][]float32, err error) {
 	fc := nn.ForwardConfig{Batch: 1, Height: c.Size, Width: c.Size, Pool: widestPool(v.Config()), Taps: []string{nn.TapFeatures}}
 	if c.Adapter != nil {
-		task, err := nn.NewTask(v, c.Adapter.Host())
+		host, err := c.Adapter.Host()
+		if err != nil {
+			return nil, err
+		}
+		task, err := nn.NewTask(v, host)
 		if err != nil {
 			return nil, err
 		}
@@ -315,7 +323,7 @@ func (bb *Backbone) measuredStep(v *nn.ViT, c MeasureConfig) (pass func(context.
 
 func (bb *Backbone) stepAdapter(c MeasureConfig) (*adapter.Adapter, error) {
 	if c.Adapter != nil {
-		return c.Adapter.Host(), nil
+		return c.Adapter.Host()
 	}
 	mc := bb.host.Config()
 	blocks := make([]int, mc.Depth)

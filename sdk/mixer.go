@@ -112,13 +112,16 @@ func row(t Tensor, i int) []float32 {
 
 // Stats says which adapters are on the device and how well they stay there.
 type Stats struct {
-	Residents int    `json:"residents"` // adapters on the device
-	Bytes     int64  `json:"bytes"`     // that they take there
-	Budget    int64  `json:"budget"`    // bytes that they may take beside each backbone
-	Hits      uint64 `json:"hits"`      // uses of an adapter that was on the device
-	Misses    uint64 `json:"misses"`    // uses that had to bring it there
-	Evictions uint64 `json:"evictions"` // adapters that made room for others
-	Waiting   int    `json:"waiting"`   // images that wait for their pass
+	Residents int    `json:"residents"`  // adapters on the device
+	Bytes     int64  `json:"bytes"`      // that they take there
+	Budget    int64  `json:"budget"`     // bytes that they may take beside each backbone
+	Hits      uint64 `json:"hits"`       // uses of an adapter that was on the device
+	Misses    uint64 `json:"misses"`     // uses that had to bring it there
+	Evictions uint64 `json:"evictions"`  // adapters that made room for others
+	InHost    int    `json:"in_host"`    // adapters with a copy in host memory, on the device or not
+	InFile    int    `json:"in_file"`    // adapters that are only in their file
+	FileReads uint64 `json:"file_reads"` // uses that had to read the file again
+	Waiting   int    `json:"waiting"`    // images that wait for their pass
 }
 
 // Stats sums up the adapters of all backbones. It does not wait for passes under way.
@@ -134,6 +137,7 @@ func (rt *Runtime) Stats() Stats {
 			s.Misses += m.Misses
 			s.Evictions += m.Evictions
 		}
+		bb.pages.count(&s)
 		bb.sched.mu.Lock()
 		s.Waiting += bb.sched.waiting
 		bb.sched.mu.Unlock()

@@ -25,6 +25,7 @@ type options struct {
 	log         *slog.Logger
 	plugins     plugin.Limits
 	budget      int64
+	hostBudget  int64 // 0: no limit
 	storage     quant.Scheme
 	batchDelay  time.Duration
 	maxBatch    int
@@ -36,6 +37,8 @@ func (o options) check() error {
 	switch {
 	case o.budget < 1:
 		return errors.WithMessagef(ErrOption, "adapter budget of %d bytes, expected a positive number", o.budget)
+	case o.hostBudget < 0:
+		return errors.WithMessagef(ErrOption, "host budget of %d bytes, expected none or more", o.hostBudget)
 	case o.storage != quant.F32 && o.storage != quant.F16:
 		return errors.WithMessagef(ErrOption, "adapters stored as %q, expected f32 or f16", o.storage)
 	case o.batchDelay < 0:
@@ -65,7 +68,8 @@ func WithActivations(name string) Option { return func(o *options) { o.activatio
 // WithValidation switches Vulkan's validation layers on; their messages go to the logger as errors.
 func WithValidation() Option { return func(o *options) { o.validation = true } }
 
-// WithCacheDir is where compiled Vulkan pipelines are kept between runs; without it they are not kept.
+// WithCacheDir is where compiled Vulkan pipelines and the compiled code of plug-ins are kept between runs; without it they
+// are not kept. The folder must belong to this user alone, since code in it is run. Damaged entries are made again.
 func WithCacheDir(dir string) Option { return func(o *options) { o.cacheDir = dir } }
 
 // WithLogger receives warnings. Without it the package is silent.
@@ -75,6 +79,13 @@ func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
 // hidden channels in all blocks of a ViT-S takes 2.4 MB. Any number may be loaded: beyond the budget those that were not
 // used for longest stay in host memory until their next use.
 func WithAdapterBudget(bytes int64) Option { return func(o *options) { o.budget = bytes } }
+
+// WithAdapterHostBudget bounds the host memory of adapters that are not on the device; 0, the default, sets no bound. Beyond
+// it those that were loaded from a file, are in no call and were not used for longest leave host memory, and are read again at
+// their next use. Their files must stay as they are: where one is gone or holds another adapter, calls with it return
+// ErrFileChanged or the reading's error, and others are not concerned; Reload or Replace takes what is there now. Adapters that
+// came from memory stay there.
+func WithAdapterHostBudget(bytes int64) Option { return func(o *options) { o.hostBudget = bytes } }
 
 // WithAdapterStorage says how adapters lie on the device: quant.F32, the default, or quant.F16, which takes half the memory and
 // rounds every parameter to 11 bits; one beyond 65504 is refused. They are computed with in float32 either way, and host memory

@@ -238,8 +238,8 @@ func raceSeconds(t *testing.T) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// TestConcurrentReloads lets 32 goroutines predict with 16 adapters in a budget for 5 while others replace, close and load
-// them. Every answer must be that of a version that was present during the call, to the bit.
+// TestConcurrentReloads lets 32 goroutines predict with 16 adapters in a budget for 5, with host memory
+// for few more, while others replace, reload, close and load them. Every answer must be that of a version that was present during the call, to the bit.
 func TestConcurrentReloads(t *testing.T) {
 	onDevices(t, func(t *testing.T, rt *sdk.Runtime) { concurrentReloads(t) })
 }
@@ -248,13 +248,21 @@ func concurrentReloads(t *testing.T) {
 	const callers, tasks, versions, images = 32, 16, 3, 3
 	ctx := context.Background()
 	device := filepath.Base(t.Name())
-	rt, err := sdk.Open(ctx, sdk.WithDevice(device), sdk.WithAdapterBudget(150000))
+	rt, err := sdk.Open(ctx, sdk.WithDevice(device), sdk.WithAdapterBudget(150000), sdk.WithAdapterHostBudget(50000))
 	if err != nil {
 		t.Fatal(err)
 	}
 	bb, err := rt.UseBackbone(ctx, tiny(t, quant.Q8C))
 	if err != nil {
 		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	load := func(i, v int) *sdk.Adapter {
+		a, err := bb.LoadAdapter(ctx, filepath.Join(dir, fmt.Sprintf("%d.%d", i, v)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
 	}
 	var hosts [tasks][versions]*adapter.Adapter
 	var want [tasks][versions][images]sdk.Result
@@ -266,6 +274,9 @@ func concurrentReloads(t *testing.T) {
 		base := task(t, bb, []string{"par", "range", "linear"}[i%3])
 		for v := range versions {
 			hosts[i][v] = variant(t, bb, base, versions*i+v)
+			if err := hosts[i][v].WriteFile(filepath.Join(dir, fmt.Sprintf("%d.%d", i, v))); err != nil {
+				t.Fatal(err)
+			}
 			a := attach(t, bb, hosts[i][v])
 			for k := range images {
 				if want[i][v][k], err = bb.Predict(ctx, gradient(40+k, 40), a); err != nil {
@@ -276,7 +287,7 @@ func concurrentReloads(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		current[i].a = attach(t, bb, hosts[i][0])
+		current[i].a = load(i, 0)
 	}
 	// Every label names its version: a mix of two could not pass for either.
 	known := func(i, k int, got sdk.Result) bool {
@@ -324,7 +335,17 @@ func concurrentReloads(t *testing.T) {
 					if err := current[i].a.Close(); err != nil {
 						t.Error(err)
 					}
-					current[i].a = attach(t, bb, hosts[i][v])
+					a, err := bb.LoadAdapter(ctx, filepath.Join(dir, fmt.Sprintf("%d.%d", i, v)))
+					if err != nil {
+						t.Error(err)
+						current[i].Unlock()
+						return
+					}
+					current[i].a = a
+				} else if r.IntN(2) == 0 { // from its file again
+					if err := current[i].a.Reload(ctx); err != nil {
+						t.Error(err)
+					}
 				} else if err := current[i].a.Replace(ctx, hosts[i][v]); err != nil {
 					t.Error(err)
 				}
@@ -336,8 +357,8 @@ func concurrentReloads(t *testing.T) {
 	if slices.Min(answers[:]) == 0 {
 		t.Errorf("answers by caller: %v", answers)
 	}
-	if s := rt.Stats(); s.Evictions == 0 {
-		t.Errorf("nothing was evicted: %+v", s)
+	if s := rt.Stats(); s.Evictions == 0 || s.FileReads == 0 {
+		t.Errorf("nothing was evicted, or read again: %+v", s)
 	}
 	if err := rt.Close(); err != nil {
 		t.Error(err)

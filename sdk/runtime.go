@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -66,6 +67,9 @@ func Open(ctx context.Context, opts ...Option) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.cacheDir != "" && o.plugins.CacheDir == "" {
+		o.plugins.CacheDir = filepath.Join(o.cacheDir, "plugins")
+	}
 	return &Runtime{be: be, opt: o, plugins: plugin.NewEngine(o.plugins)}, nil
 }
 
@@ -126,6 +130,7 @@ func (rt *Runtime) UseBackbone(ctx context.Context, b *model.Backbone) (*Backbon
 		return nil, err
 	}
 	bb := &Backbone{rt: rt, host: b, vit: vit, mixer: nn.NewMixer(vit, rt.opt.budget, rt.opt.storageType()), turn: make(chan struct{}, 1)}
+	bb.pages.budget = rt.opt.hostBudget
 	bb.sched = newScheduler(rt.opt, bb.runJobs)
 	rt.backbones = append(rt.backbones, bb)
 	return bb, nil

@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
@@ -13,6 +14,9 @@ import (
 type version struct {
 	task   *nn.Resident
 	plugin *plugin.Plugin // nil: none
+	file   *adapterFile   // nil: it came from memory, and stays there
+	pages  *pages
+	used   atomic.Uint64 // pages.clock at the last use
 
 	mu     sync.Mutex
 	calls  int // under way
@@ -20,27 +24,40 @@ type version struct {
 	idle   sync.Cond // no calls
 }
 
-// enter begins a call; false says that v is closed. It never waits: a call may enter many versions in any order.
-func (v *version) enter() bool {
+// enter begins a call; false says that v is closed. It waits for nothing but v's file, where v is paged out: a call may enter
+// many versions in any order.
+func (v *version) enter() (bool, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closed {
-		return false
+		return false, nil
+	}
+	if _, err := v.host(); err != nil {
+		return false, err
 	}
 	v.calls++
-	return true
+	v.used.Store(v.pages.clock.Add(1))
+	return true, nil
+}
+
+func (v *version) isClosed() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.closed
 }
 
 func (v *version) leave() {
 	v.mu.Lock()
-	defer v.mu.Unlock()
 	if v.calls--; v.calls == 0 {
 		v.idle.Broadcast()
 	}
+	v.mu.Unlock()
+	v.pages.trim()
 }
 
-// newVersion checks a, compiles its plug-in and brings its parameters to the device.
-func (bb *Backbone) newVersion(ctx context.Context, a *adapter.Adapter) (*version, error) {
+// newVersion checks a, compiles its plug-in and brings its parameters to the device. path is the file that a was read from,
+// empty for one from memory.
+func (bb *Backbone) newVersion(ctx context.Context, a *adapter.Adapter, path string) (*version, error) {
 	if err := bb.rt.trust(a); err != nil {
 		return nil, err
 	}
@@ -51,6 +68,15 @@ func (bb *Backbone) newVersion(ctx context.Context, a *adapter.Adapter) (*versio
 	if err != nil {
 		return nil, err
 	}
+	v := &version{task: t, pages: &bb.pages}
+	v.idle.L = &v.mu
+	if path != "" && bb.pages.budget > 0 {
+		digest, err := a.Digest()
+		if err != nil {
+			return nil, err
+		}
+		v.file = &adapterFile{path, digest}
+	}
 	plug, err := bb.rt.loadPlugin(ctx, a)
 	if err != nil {
 		return nil, err
@@ -59,8 +85,10 @@ func (bb *Backbone) newVersion(ctx context.Context, a *adapter.Adapter) (*versio
 		plug.Close()
 		return nil, err
 	}
-	v := &version{task: t, plugin: plug}
-	v.idle.L = &v.mu
+	v.plugin = plug
+	v.used.Store(bb.pages.clock.Add(1))
+	bb.pages.add(v)
+	bb.pages.trim()
 	return v, nil
 }
 
@@ -76,12 +104,13 @@ func (v *version) close(bb *Backbone) error {
 	if done {
 		return nil
 	}
+	v.pages.remove(v)
 	v.plugin.Close()
 	return bb.withMixer(context.Background(), func(m *nn.Mixer) error { m.Drop(v.task); return nil })
 }
 
 // config is the adapter's configuration.
-func (v *version) config() adapter.Config { return v.task.Host().Config() }
+func (v *version) config() adapter.Config { return v.task.Config() }
 
 // resident is what a Mixer takes: nil for plain features.
 func (v *version) resident() *nn.Resident {

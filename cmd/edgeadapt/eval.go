@@ -118,8 +118,12 @@ func (f *evalFlags) heldOut(dir string, ad *sdk.Adapter) (*data.Dataset, error) 
 	if err != nil {
 		return nil, err
 	}
+	host, err := ad.Host()
+	if err != nil {
+		return nil, err
+	}
 	var record tune.Record
-	if raw := ad.Host().Record(); raw != nil {
+	if raw := host.Record(); raw != nil {
 		if err := json.Unmarshal(raw, &record); err != nil {
 			return nil, err
 		}

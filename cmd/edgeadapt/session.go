@@ -52,7 +52,7 @@ func (f *sessionFlags) open(ctx context.Context, a *app) (_ *session, err error)
 	opts := []sdk.Option{sdk.WithDevice(f.device), sdk.WithThreads(f.threads), sdk.WithActivations(f.activations),
 		sdk.WithLogger(slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))}
 	if dir, err := cacheDir(); err == nil {
-		opts = append(opts, sdk.WithCacheDir(dir)) // without one, pipelines are compiled anew each time
+		opts = append(opts, sdk.WithCacheDir(dir)) // without one, pipelines and plug-ins are compiled anew each time
 	}
 	rt, err := sdk.Open(ctx, opts...)
 	if err != nil {
@@ -110,8 +110,16 @@ func backboneRef(path string) (adapter.Ref, error) {
 	return b.Config().Ref(), nil
 }
 
-// cacheDir is where compiled pipelines are kept: $XDG_CACHE_HOME/edgeadapt or the system's like of it.
+// cacheDir is where compiled pipelines and plug-ins are kept: EDGEADAPT_CACHE, "off" for nowhere, or $XDG_CACHE_HOME/edgeadapt or
+// the system's like of it.
 func cacheDir() (string, error) {
+	switch dir := os.Getenv("EDGEADAPT_CACHE"); dir {
+	case "":
+	case "off":
+		return "", nil
+	default:
+		return dir, os.MkdirAll(dir, 0o700)
+	}
 	base, err := os.UserCacheDir()
 	if err != nil {
 		return "", err

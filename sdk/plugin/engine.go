@@ -3,7 +3,9 @@ package plugin
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -33,6 +35,10 @@ type Limits struct {
 	MemoryBytes int64         // most that an Options may state
 	Time        time.Duration // likewise
 	Calls       int           // at once, of all plug-ins: with MemoryBytes this bounds the memory in use
+
+	// CacheDir is a folder of this user alone where compiled code is kept between processes; empty: nowhere. Damaged or
+	// unreadable entries are compiled again; without the right to write, code is kept in memory only.
+	CacheDir string
 }
 
 // features are those of WebAssembly that modules may use: version 2 but for reference types, with which a table grows
@@ -43,7 +49,6 @@ const features = api.CoreFeaturesV2 &^ (api.CoreFeatureReferenceTypes | api.Core
 // when nobody uses them. Safe for concurrent use.
 type Engine struct {
 	limits Limits
-	cache  wazero.CompilationCache
 	slots  chan struct{} // one for each call under way
 
 	use      sync.RWMutex // read by calls, written by Close
@@ -68,7 +73,7 @@ func NewEngine(l Limits) *Engine {
 	if l.Calls <= 0 {
 		l.Calls = runtime.GOMAXPROCS(0)
 	}
-	return &Engine{limits: l, cache: wazero.NewCompilationCache(), slots: make(chan struct{}, l.Calls), programs: map[programKey]*program{}}
+	return &Engine{limits: l, slots: make(chan struct{}, l.Calls), programs: map[programKey]*program{}}
 }
 
 // Load compiles a module, or takes its code from an earlier Load, and runs its initialisation once. It returns ErrPlugin
@@ -122,7 +127,7 @@ func (e *Engine) Close() error {
 		p.free()
 	}
 	e.programs, e.idle = nil, nil
-	return errors.Wrap(e.cache.Close(context.Background()), "plug-in engine")
+	return nil
 }
 
 // pageBytes is the unit of linear memory.
@@ -139,6 +144,7 @@ type program struct {
 	key     programKey
 	users   int // guarded by Engine.mu
 	compile sync.Once
+	cache   wazero.CompilationCache
 	runtime wazero.Runtime
 	code    wazero.CompiledModule
 	err     error
@@ -165,7 +171,7 @@ func (e *Engine) acquire(ctx context.Context, module []byte, memory int64) (*pro
 	p.users++
 	e.idle = slices.DeleteFunc(e.idle, func(q *program) bool { return q == p })
 	e.mu.Unlock()
-	p.compile.Do(func() { p.err = p.build(context.WithoutCancel(ctx), module, e.cache) })
+	p.compile.Do(func() { p.err = p.build(context.WithoutCancel(ctx), module, e.limits.CacheDir) })
 	if p.err != nil {
 		err := p.err
 		e.release(p)
@@ -193,20 +199,36 @@ func (e *Engine) release(p *program) {
 	drop.free()
 }
 
-// build compiles the module. A panic of the compiler is the module's fault: it is turned into an error.
-func (p *program) build(ctx context.Context, module []byte, cache wazero.CompilationCache) (err error) {
+// build compiles the module, or takes its code from a folder in dir, which may be empty. What goes wrong with the folder
+// is not the module's fault: then it is compiled in memory.
+func (p *program) build(ctx context.Context, module []byte, dir string) error {
+	module, err := clean(module)
+	if err != nil {
+		return failed("%v", err)
+	}
+	if dir != "" {
+		kept := codeCache{filepath.Join(dir, hex.EncodeToString(p.key.digest[:]))}
+		if cache, err := kept.open(); err == nil {
+			if err := p.compileWith(ctx, module, cache); err == nil {
+				kept.seal()
+				return nil
+			}
+			p.free()
+		}
+	}
+	return p.compileWith(ctx, module, wazero.NewCompilationCache())
+}
+
+// compileWith compiles the module. A panic of the compiler is the module's fault: it is turned into an error.
+func (p *program) compileWith(ctx context.Context, module []byte, cache wazero.CompilationCache) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = failed("compile: %v", r)
 		}
 	}()
-	module, err = clean(module)
-	if err != nil {
-		return failed("%v", err)
-	}
 	c := wazero.NewRuntimeConfig().WithCompilationCache(cache).WithMemoryLimitPages(p.key.pages).
 		WithCoreFeatures(features).WithCloseOnContextDone(true).WithDebugInfoEnabled(false)
-	p.runtime = wazero.NewRuntimeWithConfig(ctx, c)
+	p.cache, p.runtime = cache, wazero.NewRuntimeWithConfig(ctx, c)
 	if err := instantiateWASI(ctx, p.runtime); err != nil {
 		return fmt.Errorf("system functions: %w", err)
 	}
@@ -220,10 +242,15 @@ func (p *program) build(ctx context.Context, module []byte, cache wazero.Compila
 }
 
 func (p *program) free() {
+	ctx := context.Background()
 	if p.code != nil {
-		p.code.Close(context.Background())
+		p.code.Close(ctx)
 	}
 	if p.runtime != nil {
-		p.runtime.Close(context.Background()) // closes instances, of which there are none
+		p.runtime.Close(ctx) // closes instances, of which there are none
 	}
+	if p.cache != nil {
+		p.cache.Close(ctx)
+	}
+	p.code, p.runtime, p.cache = nil, nil, nil
 }

@@ -47,7 +47,9 @@ func (a *arena) touch(t *Resident) (ok bool, err error) {
 		return false, errors.WithMessagef(backend.ErrOutOfMemory, "the adapter takes %d bytes, the budget for resident adapters is %d", t.Bytes(a.dtype), int64(a.dtype.Size())*int64(a.budget))
 	}
 	a.packed = slices.Grow(a.packed[:0], t.size)[:t.size]
-	t.pack(a.packed)
+	if err := t.pack(a.packed); err != nil {
+		return false, err
+	}
 	if err := t.fits(a.packed, a.dtype); err != nil {
 		return false, err
 	}
@@ -59,7 +61,8 @@ func (a *arena) touch(t *Resident) (ok bool, err error) {
 		return false, err
 	}
 	a.stats.Misses++
-	t.at, t.used = at, a.clock
+	t.place(at)
+	t.used = a.clock
 	i, _ := slices.BinarySearchFunc(a.tasks, at, func(x *Resident, at int) int { return cmp.Compare(x.at, at) })
 	a.tasks = slices.Insert(a.tasks, i, t)
 	a.count()
@@ -160,7 +163,7 @@ func (a *arena) drop(t *Resident) {
 	if t.at < 0 {
 		return
 	}
-	t.at = -1
+	t.place(-1)
 	a.tasks = slices.DeleteFunc(a.tasks, func(x *Resident) bool { return x == t })
 	a.count()
 }
@@ -174,7 +177,7 @@ func (a *arena) count() {
 
 func (a *arena) close() error {
 	for _, t := range a.tasks {
-		t.at = -1
+		t.place(-1)
 	}
 	a.tasks = nil
 	a.count()

@@ -3,6 +3,7 @@ package nn
 import (
 	"math"
 	"slices"
+	"sync/atomic"
 
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
@@ -11,9 +12,11 @@ import (
 )
 
 // Resident is an adapter that a Mixer can make resident: the adapter in host memory, and the layout of its parameters in
-// the arena. Immutable but for what its Mixer notes.
+// the arena. Immutable but for what its Mixer notes and for the copy in host memory, which the owner may take away from a
+// task that is not on the device and that no Run is given, and must bring back before one is.
 type Resident struct {
-	host       *adapter.Adapter
+	host       atomic.Pointer[adapter.Adapter] // nil: paged out
+	config     adapter.Config
 	parts      []part
 	mix        []int32 // its row of a mix, with offsets from its own first element
 	size       int     // elements, whole multiples of backend.ParamAlign
@@ -23,8 +26,9 @@ type Resident struct {
 	features   int
 
 	// Of the Mixer.
-	at   int    // first element in the arena, -1 where it is not resident
-	used uint64 // the Mixer's clock at the last use
+	at       int         // first element in the arena, -1 where it is not resident
+	used     uint64      // the Mixer's clock at the last use
+	onDevice atomic.Bool // at >= 0, for all to read
 }
 
 // part is a tensor [rows, cols] of the adapter at an offset, times a factor; each row is followed by zeros up to stride.
@@ -37,8 +41,9 @@ type part struct {
 // NewResident lays out a, which must have been made for a backbone of v's width and depth. Nothing is copied.
 func (v *ViT) NewResident(a *adapter.Adapter) (*Resident, error) {
 	c, d := a.Config(), v.cfg.FeatureDim()
-	t := &Resident{host: a, at: -1, classes: len(c.Labels), features: v.featureWidth(c.Pool), first: v.cfg.Depth,
+	t := &Resident{config: c, at: -1, classes: len(c.Labels), features: v.featureWidth(c.Pool), first: v.cfg.Depth,
 		mix: make([]int32, backend.MixBranch(v.cfg.Depth))}
+	t.host.Store(a)
 	for i := range t.mix {
 		t.mix[i] = -1
 	}
@@ -86,7 +91,7 @@ func (t *Resident) add(name string, rows, cols, stride int) int32 {
 // addBranch appends a branch as backend.BranchParts has it. The bottleneck is padded with zeros to whole vectors, which
 // changes no value, and a learned scale goes into the up-projection, as in a Task.
 func (t *Resident) addBranch(p string, block, d int) {
-	c, at := t.host.Config(), t.size
+	c, at := t.config, t.size
 	r := c.BottleneckOf(block)
 	padded := (r + 3) / 4 * 4
 	t.bottleneck = max(t.bottleneck, padded)
@@ -94,7 +99,7 @@ func (t *Resident) addBranch(p string, block, d int) {
 	column := backend.MixBranch(block)
 	t.mix[column], t.mix[column+1] = int32(at), int32(padded)
 	factor := float32(1)
-	if s := t.host.Tensor(p + "scale").Data; c.LearnScale && len(s) == 1 {
+	if s := t.host.Load().Tensor(p + "scale").Data; c.LearnScale && len(s) == 1 {
 		factor = s[0]
 	}
 	t.parts = append(t.parts, part{p + "down_proj.weight", at, r, d, d, 1}, part{p + "down_proj.bias", at + bias, 1, r, r, 1},
@@ -120,8 +125,31 @@ func mixOptions(c adapter.Config) (bits int32) {
 	return bits
 }
 
-// Host is the adapter.
-func (t *Resident) Host() *adapter.Adapter { return t.host }
+// Host is the adapter in host memory, nil where it is paged out.
+func (t *Resident) Host() *adapter.Adapter { return t.host.Load() }
+
+// SetHost brings the adapter back, which must be the one of NewResident, or with nil pages it out.
+func (t *Resident) SetHost(a *adapter.Adapter) { t.host.Store(a) }
+
+// Config is the adapter's, which stays when it is paged out.
+func (t *Resident) Config() adapter.Config { return t.config }
+
+// OnDevice says whether it was on the device just now.
+func (t *Resident) OnDevice() bool { return t.onDevice.Load() }
+
+// HostBytes is the memory of the parameters in host memory.
+func (t *Resident) HostBytes() (n int64) {
+	for _, p := range t.parts {
+		n += 4 * int64(p.rows) * int64(p.cols)
+	}
+	return n
+}
+
+// place notes where in the arena t lies, -1 for nowhere.
+func (t *Resident) place(at int) {
+	t.at = at
+	t.onDevice.Store(at >= 0)
+}
 
 // FirstBlock is the lowest block with a branch, the backbone's depth where there is none: below it the tokens are those
 // of the plain backbone.
@@ -152,11 +180,18 @@ func (t *Resident) fits(packed []float32, dt backend.DType) error {
 	return nil
 }
 
+// errPagedOut is a Run with a task whose owner has not brought it back.
+var errPagedOut = errors.New("adapter is neither on the device nor in host memory")
+
 // pack writes the parameters to dst, of t.size elements.
-func (t *Resident) pack(dst []float32) {
+func (t *Resident) pack(dst []float32) error {
+	host := t.host.Load()
+	if host == nil {
+		return errPagedOut
+	}
 	clear(dst)
 	for _, p := range t.parts {
-		x := t.host.Tensor(p.name).Data
+		x := host.Tensor(p.name).Data
 		for i := range p.rows {
 			row := dst[p.at+i*p.stride:][:p.cols]
 			copy(row, x[i*p.cols:(i+1)*p.cols])
@@ -167,6 +202,7 @@ func (t *Resident) pack(dst []float32) {
 			}
 		}
 	}
+	return nil
 }
 
 // row writes the resident task's row of a mix.
