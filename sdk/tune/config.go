@@ -32,7 +32,7 @@ type Config struct {
 	WeightDecay    float32   // of the same; AdamW's is decoupled
 	LabelSmoothing float32   // share of a label's weight that is spread over all classes, from 0 below 1
 	Balance        bool      // draw as many images of every class in an epoch, by repeating and leaving out
-	ClipNorm       float32   // bound on the norm of all gradients of a step together, 0 for none
+	ClipNorm       float32   // bound on the norm of all gradients of a step together; 0 chooses by the backbone, negative for none
 	Warmup         float64   // share of the epochs with a rising rate
 
 	ProbeEpochs int     // of the linear probe
@@ -54,7 +54,7 @@ type Config struct {
 // Default is the recipe: AdaptMLP of 64 in every block, scale 0.1, SGD with momentum 0.9 and a cosine schedule.
 func Default() Config {
 	return Config{Method: adapter.AdaptFormer, Bottleneck: 64, Scale: 0.1, Dropout: 0.1, Size: 112, Fit: adapter.Squash,
-		Batch: 32, Optimizer: SGD, ClipNorm: 5, Warmup: 0.2, ProbeEpochs: 60, Val: 0.15, CacheBytes: 1 << 30}
+		Batch: 32, Optimizer: SGD, Warmup: 0.2, ProbeEpochs: 60, Val: 0.15, CacheBytes: 1 << 30}
 }
 
 // Optimizer names the rule that training follows.
@@ -84,6 +84,12 @@ const (
 	adapterRate = 0.05
 	probeRate   = 0.1
 	adamWRate   = 1e-3 // either's
+)
+
+// Bounds of a step's gradients; see RATIONALE.
+const (
+	clipNorm     = 5
+	swinClipNorm = 1
 )
 
 // minSteps is how many optimiser steps a run of unstated length should have, within 15 to 60 epochs.
@@ -120,6 +126,11 @@ func (c Config) complete(depth, patch, images int, pool adapter.Pool) (Config, e
 		return c, err
 	}
 	c.Batch = min(c.Batch, images)
+	if c.ClipNorm == 0 {
+		if c.ClipNorm = clipNorm; pool == adapter.PoolNormMean {
+			c.ClipNorm = swinClipNorm
+		}
+	}
 	own, probe := adapterRate, probeRate
 	if c.Optimizer == AdamW {
 		if own = adamWRate; c.Method == adapter.Linear {
@@ -162,7 +173,7 @@ func (c Config) validate(depth, patch int) error {
 		{c.Optimizer == SGD || c.Optimizer == AdamW, fmt.Sprintf("optimizer %q, expected sgd or adamw", c.Optimizer)},
 		{c.WeightDecay >= 0 && c.WeightDecay < 1, fmt.Sprintf("weight decay %g, expected at least 0 and below 1", c.WeightDecay)},
 		{c.LabelSmoothing >= 0 && c.LabelSmoothing < 1, fmt.Sprintf("label smoothing %g, expected at least 0 and below 1", c.LabelSmoothing)},
-		{c.ClipNorm >= 0 && finite(float64(c.ClipNorm)), fmt.Sprintf("norm %g to clip gradients to, expected a positive number, or 0 for none", c.ClipNorm)},
+		{finite(float64(c.ClipNorm)), fmt.Sprintf("norm %g to clip gradients to, expected a finite number", c.ClipNorm)},
 		{c.Warmup >= 0 && c.Warmup < 1, fmt.Sprintf("warm-up %g, expected a share at least 0 and below 1", c.Warmup)},
 		{c.Val >= 0 && c.Val < 1, fmt.Sprintf("validation share %g, expected at least 0 and below 1", c.Val)},
 	} {

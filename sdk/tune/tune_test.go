@@ -241,7 +241,7 @@ func TestRunErrors(t *testing.T) {
 		"optimizer":                      {context.Background(), ds, func(c *tune.Config) { c.Optimizer = "adam" }, tune.ErrConfig, "sgd or adamw"},
 		"weight decay":                   {context.Background(), ds, func(c *tune.Config) { c.WeightDecay = -0.1 }, tune.ErrConfig, "weight decay -0.1"},
 		"label smoothing":                {context.Background(), ds, func(c *tune.Config) { c.LabelSmoothing = 1 }, tune.ErrConfig, "label smoothing 1"},
-		"clip":                           {context.Background(), ds, func(c *tune.Config) { c.ClipNorm = -1 }, tune.ErrConfig, "norm -1"},
+		"clip":                           {context.Background(), ds, func(c *tune.Config) { c.ClipNorm = float32(math.NaN()) }, tune.ErrConfig, "norm NaN"},
 		"cancelled":                      {cancelled, ds, func(*tune.Config) {}, context.Canceled, ""},
 	} {
 		cfg := short()
