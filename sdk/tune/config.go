@@ -32,7 +32,7 @@ type Config struct {
 	WeightDecay    float32   // of the same; AdamW's is decoupled
 	LabelSmoothing float32   // share of a label's weight that is spread over all classes, from 0 below 1
 	Balance        bool      // draw as many images of every class in an epoch, by repeating and leaving out
-	ClipNorm       float32   // bound on the norm of all gradients of a step together; 0 chooses by the backbone, negative for none
+	ClipNorm       float32   // bound on the norm of all gradients of a step together; 0 for the default of 5, negative for none
 	Warmup         float64   // share of the epochs with a rising rate
 
 	ProbeEpochs int     // of the linear probe
@@ -86,11 +86,8 @@ const (
 	adamWRate   = 1e-3 // either's
 )
 
-// Bounds of a step's gradients; see RATIONALE.
-const (
-	clipNorm     = 5
-	swinClipNorm = 1
-)
+// clipNorm bounds a step's gradients; see RATIONALE.
+const clipNorm = 5
 
 // minSteps is how many optimiser steps a run of unstated length should have, within 15 to 60 epochs.
 const minSteps = 300
@@ -127,9 +124,7 @@ func (c Config) complete(depth, patch, images int, pool adapter.Pool) (Config, e
 	}
 	c.Batch = min(c.Batch, images)
 	if c.ClipNorm == 0 {
-		if c.ClipNorm = clipNorm; pool == adapter.PoolNormMean {
-			c.ClipNorm = swinClipNorm
-		}
+		c.ClipNorm = clipNorm
 	}
 	own, probe := adapterRate, probeRate
 	if c.Optimizer == AdamW {
