@@ -296,11 +296,11 @@ func concurrentReloads(t *testing.T) {
 	end, cancel := context.WithTimeout(ctx, raceSeconds(t))
 	defer cancel()
 	var wg sync.WaitGroup
-	var answers [callers]int
 	for n := range callers {
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(uint64(n), 1))
-			for end.Err() == nil {
+			// A slow machine leaves a caller without an answer at the end: it goes on until it has one.
+			for answered := false; !answered || end.Err() == nil; {
 				i, j, k := r.IntN(tasks), r.IntN(tasks), r.IntN(images)
 				current[i].Lock()
 				a := current[i].a
@@ -317,7 +317,7 @@ func concurrentReloads(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				answers[n]++
+				answered = true
 				if !known(i, k, rs[0]) || !known(j, k, rs[1]) {
 					t.Errorf("a wrong answer for tasks %d and %d", i, j)
 					return
@@ -354,9 +354,6 @@ func concurrentReloads(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if slices.Min(answers[:]) == 0 {
-		t.Errorf("answers by caller: %v", answers)
-	}
 	if s := rt.Stats(); s.Evictions == 0 || s.FileReads == 0 {
 		t.Errorf("nothing was evicted, or read again: %+v", s)
 	}
