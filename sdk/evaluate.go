@@ -15,18 +15,43 @@ import (
 
 // Evaluation is how well an adapter does on labelled images.
 type Evaluation struct {
-	Images    int            `json:"images"`
-	Top1      float64        `json:"top1"`
-	Top5      float64        `json:"top5"`
-	PerClass  []ClassScore   `json:"per_class"`
-	Labels    []string       `json:"labels"`    // rows and columns of Confusion
-	Confusion [][]int        `json:"confusion"` // rows true, columns predicted
-	Skipped   []data.Skipped `json:"skipped,omitempty"`
+	Images          int            `json:"images"`
+	Labels          []string       `json:"labels"`
+	*Classification                // of a single-label task, else nil
+	*Tagging                       // of a multi-label task, else nil
+	Skipped         []data.Skipped `json:"skipped,omitempty"`
 	// Renamed are the dataset's classes that are called differently from the labels they were scored as.
 	Renamed []library.Match `json:"renamed,omitempty"`
 }
 
-// ClassScore is one class of an Evaluation. Precision is 0 where the class was never predicted.
+// Classification is how well images get the one label that is theirs.
+type Classification struct {
+	Top1      float64      `json:"top1"`
+	Top5      float64      `json:"top5"`
+	PerClass  []ClassScore `json:"per_class"`
+	Confusion [][]int      `json:"confusion"` // rows true, columns predicted, in the order of the labels
+}
+
+// Tagging is how well images get any number of labels.
+type Tagging struct {
+	MAP      float64    `json:"map"`       // mean average precision over the labels that any image has
+	Micro    float64    `json:"micro_ap"`  // average precision of all pairs of image and label together
+	F1       float64    `json:"f1"`        // mean over the same labels, at the adapter's thresholds
+	PerLabel []TagScore `json:"per_label"` // in the order of the labels
+}
+
+// TagScore is one label of a Tagging. Without images of it, AP and Recall are 0 and mean nothing.
+type TagScore struct {
+	Label     string  `json:"label"`
+	Images    int     `json:"images"` // that have it
+	AP        float64 `json:"ap"`     // average precision
+	Threshold float32 `json:"threshold"`
+	Precision float64 `json:"precision"` // of the images whose probability reaches Threshold
+	Recall    float64 `json:"recall"`
+	F1        float64 `json:"f1"`
+}
+
+// ClassScore is one class of a Classification. Precision is 0 where the class was never predicted.
 type ClassScore struct {
 	Label     string  `json:"label"`
 	Images    int     `json:"images"`
@@ -35,7 +60,8 @@ type ClassScore struct {
 }
 
 // Evaluate runs a over every image of ds, whose classes must be among the adapter's labels, by name or by
-// the same words in another form, "cats" for "cat": those are listed in Renamed. Images that cannot
+// the same words in another form, "cats" for "cat": those are listed in Renamed. A multi-label task takes a
+// multi-label dataset and no other; labels that the dataset does not name are absent from all its images. Images that cannot
 // be read are skipped and listed. progress, which may be nil, receives the number of images done and their total.
 func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, progress func(done, total int)) (*Evaluation, error) {
 	leave, err := bb.enter(ctx)
@@ -53,7 +79,11 @@ func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, 
 	if err != nil {
 		return nil, err
 	}
-	var truth []int
+	if multi := c.Task == adapter.MultiLabel; multi != ds.MultiLabel {
+		return nil, errors.WithMessagef(ErrDataset, "the adapter's task is %s, expected %s", c.Task,
+			map[bool]string{true: "a table of labels, such as DIR/test.csv with the header file,labels", false: "a folder for each class, the data is a table of labels"}[multi])
+	}
+	var read []data.Item // those that could be
 	var scores [][]float32
 	var pending []Tensor
 	pipe := bb.pipeline(ctx, v)
@@ -67,7 +97,7 @@ func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, 
 		return err
 	}
 	skipped, err := data.Load(ctx, ds.Items, pipe, 0, func(i int, t tensor.Tensor) error {
-		truth = append(truth, class[ds.Items[i].Label])
+		read = append(read, ds.Items[i])
 		if pending = append(pending, t); len(pending) == nn.MaxBatch {
 			return flush()
 		}
@@ -79,11 +109,15 @@ func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, 
 	if err != nil {
 		return nil, err
 	}
-	if len(truth) == 0 {
+	if len(read) == 0 {
 		return nil, errors.WithMessagef(ErrDataset, "none of %d images can be read", len(ds.Items))
 	}
-	e := evaluation(c, truth, scores, skipped)
-	e.Renamed = renamed
+	e := &Evaluation{Images: len(read), Labels: c.Labels, Skipped: skipped, Renamed: renamed}
+	if ds.MultiLabel {
+		e.Tagging = tagging(c, read, class, scores)
+	} else {
+		e.Classification = classification(c, read, class, scores)
+	}
 	return e, nil
 }
 
@@ -118,23 +152,44 @@ func (bb *Backbone) logits(ctx context.Context, images []Tensor, t *nn.Resident)
 	return rows, err
 }
 
-func evaluation(c adapter.Config, truth []int, scores [][]float32, skipped []data.Skipped) *Evaluation {
-	e := &Evaluation{Images: len(truth), Labels: c.Labels, Skipped: skipped,
-		Top1: metrics.TopK(scores, truth, 1), Top5: metrics.TopK(scores, truth, 5), Confusion: metrics.Confusion(scores, truth, len(c.Labels))}
-	for i, l := range c.Labels {
-		s := ClassScore{Label: l}
-		predicted := 0
-		for j := range c.Labels {
-			s.Images += e.Confusion[i][j]
-			predicted += e.Confusion[j][i]
-		}
-		if s.Images > 0 {
-			s.Recall = float64(e.Confusion[i][i]) / float64(s.Images)
-		}
-		if predicted > 0 {
-			s.Precision = float64(e.Confusion[i][i]) / float64(predicted)
-		}
-		e.PerClass = append(e.PerClass, s)
+// classification scores logits; class maps the dataset's classes to labels.
+func classification(c adapter.Config, items []data.Item, class []int, logits [][]float32) *Classification {
+	truth := make([]int, len(items))
+	for i, item := range items {
+		truth[i] = class[item.Label]
 	}
+	e := &Classification{Top1: metrics.TopK(logits, truth, 1), Top5: metrics.TopK(logits, truth, 5), Confusion: metrics.Confusion(logits, truth, len(c.Labels))}
+	for i, s := range metrics.PerClass(e.Confusion) {
+		e.PerClass = append(e.PerClass, ClassScore{Label: c.Labels[i], Images: s.Samples, Recall: s.Recall, Precision: s.Precision})
+	}
+	return e
+}
+
+// tagging scores logits; class maps the dataset's classes to labels.
+func tagging(c adapter.Config, items []data.Item, class []int, logits [][]float32) *Tagging {
+	positive := make([][]bool, len(items))
+	for i, item := range items {
+		positive[i] = make([]bool, len(c.Labels))
+		for _, l := range item.Labels {
+			positive[i][class[l]] = true
+		}
+	}
+	m := metrics.MeanAP(logits, positive)
+	e := &Tagging{MAP: m.MAP, Micro: m.Micro}
+	there := 0
+	for l, ap := range m.PerLabel {
+		column, truth := make([]float32, len(items)), make([]bool, len(items))
+		for i := range items {
+			column[i], truth[i] = adapter.Sigmoid(logits[i][l]), positive[i][l]
+		}
+		d := metrics.Decide(column, truth, c.Threshold(l))
+		if ap.Positives > 0 {
+			there++
+			e.F1 += d.F1
+		}
+		e.PerLabel = append(e.PerLabel, TagScore{Label: c.Labels[l], Images: ap.Positives, AP: ap.Value, Threshold: c.Threshold(l),
+			Precision: d.Precision, Recall: d.Recall, F1: d.F1})
+	}
+	e.F1 /= float64(max(there, 1))
 	return e
 }

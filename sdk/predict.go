@@ -18,11 +18,12 @@ type Request struct {
 }
 
 // Label is one class with its score: a probability for single-label tasks, where all scores sum to 1; for multi-label
-// tasks each class's own probability.
+// tasks each class's own probability, and whether it reaches the adapter's threshold for it.
 type Label struct {
-	Name  string  `json:"label"`
-	Index int     `json:"index"`
-	Score float32 `json:"score"`
+	Name    string  `json:"label"`
+	Index   int     `json:"index"`
+	Score   float32 `json:"score"`
+	Present *bool   `json:"present,omitempty"` // nil for single-label tasks
 }
 
 // Result is the answer to a Request.
@@ -113,6 +114,10 @@ func labels(c adapter.Config, logits []float32, opts []PredictOption) []Label {
 	list := make([]Label, len(scores))
 	for i, s := range scores {
 		list[i] = Label{Name: c.Labels[i], Index: i, Score: s}
+		if c.Task == adapter.MultiLabel {
+			present := s >= c.Threshold(i)
+			list[i].Present = &present
+		}
 	}
 	slices.SortStableFunc(list, func(a, b Label) int {
 		switch {
@@ -137,7 +142,7 @@ func scores(task adapter.Task, logits []float32) []float32 {
 	out := make([]float32, len(logits))
 	if task == adapter.MultiLabel {
 		for i, z := range logits {
-			out[i] = float32(1 / (1 + math.Exp(-float64(z))))
+			out[i] = adapter.Sigmoid(z)
 		}
 		return out
 	}

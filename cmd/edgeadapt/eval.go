@@ -29,6 +29,7 @@ func (a *app) eval() *cobra.Command {
 		Use:   "eval DATA --adapter ADAPTER",
 		Short: "Score an adapter on a folder of labelled images",
 		Long: `Eval scores an adapter on the images of DATA/test/CLASS/* or, where there is no test folder, on all of DATA.
+A multi-label adapter is scored on the images of the table DATA/test.csv (file,labels) in DATA/test.
 
 --split val takes DATA/val or, without that folder, the images that 'tune' held out: a share --val of the training
 images, drawn with the seed that the adapter file records.`,
@@ -40,7 +41,7 @@ images, drawn with the seed that the adapter file records.`,
 	f.session.registerAdapter(c, "adapter file to score")
 	c.Flags().StringVar(&f.split, "split", "", "test, train, val or all (default: test where there is one, else all)")
 	c.Flags().Float64Var(&f.val, "val", tune.Default().Val, "share that tune held out, for --split val")
-	c.Flags().BoolVar(&f.json, "json", false, "print JSON: top1, top5, per_class, confusion")
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON: top1, top5, per_class, confusion; of a multi-label task map, micro_ap, f1, per_label")
 	return a.command(c, func(ctx context.Context, args []string) error { return f.run(ctx, a, args[0]) })
 }
 
@@ -59,7 +60,7 @@ func (f *evalFlags) run(ctx context.Context, a *app, dir string) error {
 	split := f.split
 	if split == "" {
 		split = "all"
-		if isFolder(filepath.Join(dir, "test")) {
+		if isFolder(filepath.Join(dir, "test")) || isFile(filepath.Join(dir, "test.csv")) {
 			split = "test"
 		}
 	}
@@ -88,7 +89,15 @@ func (f *evalFlags) run(ctx context.Context, a *app, dir string) error {
 	if f.json {
 		return a.printJSON(evalResult{Data: dir, Split: split, Adapter: f.session.adapter, Evaluation: e})
 	}
+	if e.Tagging != nil {
+		return printTagging(a, e, split)
+	}
 	return printEvaluation(a, e, split)
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func isFolder(path string) bool {
@@ -128,21 +137,30 @@ func (f *evalFlags) heldOut(dir string, ad *sdk.Adapter) (*data.Dataset, error) 
 			return nil, err
 		}
 	}
-	_, val, _ := ds.StratifiedSplit(f.val, record.Seed)
-	return &data.Dataset{Classes: ds.Classes, Items: val}, nil
+	_, ds.Items, _ = ds.StratifiedSplit(f.val, record.Seed)
+	return ds, nil
 }
 
 // allImages lists the images of every split that dir has.
 func allImages(dir string) (*data.Dataset, error) {
 	all := &data.Dataset{}
 	for _, part := range []string{"train", "val", "test"} {
-		if sub := filepath.Join(dir, part); isFolder(sub) {
-			ds, err := data.OpenFolder(sub, data.Test)
-			if err != nil {
-				return nil, err
-			}
-			merge(all, ds)
+		sub := filepath.Join(dir, part)
+		var ds *data.Dataset
+		var err error
+		if table := sub + ".csv"; isFile(table) && isFolder(sub) {
+			ds, err = data.OpenTable(table, sub)
+		} else if isFile(table) {
+			ds, err = data.OpenTable(table, dir)
+		} else if isFolder(sub) {
+			ds, err = data.OpenFolder(sub, data.Test)
+		} else {
+			continue
 		}
+		if err != nil {
+			return nil, err
+		}
+		merge(all, ds)
 	}
 	if len(all.Items) == 0 {
 		return data.OpenFolder(dir, data.Test)
@@ -152,14 +170,25 @@ func allImages(dir string) (*data.Dataset, error) {
 
 // merge appends the images of ds to all, class by name.
 func merge(all, ds *data.Dataset) {
-	for _, it := range ds.Items {
-		class := ds.Classes[it.Label]
-		at := slices.Index(all.Classes, class)
-		if at < 0 {
-			at = len(all.Classes)
+	at := make([]int, len(ds.Classes))
+	for i, class := range ds.Classes {
+		if at[i] = slices.Index(all.Classes, class); at[i] < 0 {
+			at[i] = len(all.Classes)
 			all.Classes = append(all.Classes, class)
 		}
-		all.Items = append(all.Items, data.Item{Path: it.Path, Label: at})
+	}
+	all.MultiLabel = ds.MultiLabel
+	for _, it := range ds.Items {
+		moved := data.Item{Path: it.Path}
+		if ds.MultiLabel {
+			for _, l := range it.Labels {
+				moved.Labels = append(moved.Labels, at[l])
+			}
+			slices.Sort(moved.Labels)
+		} else {
+			moved.Label = at[it.Label]
+		}
+		all.Items = append(all.Items, moved)
 	}
 }
 
@@ -175,6 +204,19 @@ func printEvaluation(a *app, e *sdk.Evaluation, split string) error {
 	rows := [][]string{{"CLASS", "IMAGES", "RECALL", "PRECISION", "MOST OFTEN TAKEN FOR"}}
 	for i, c := range e.PerClass {
 		rows = append(rows, []string{c.Label, strconv.Itoa(c.Images), percent(&c.Recall), percent(&c.Precision), mistakenFor(e, i)})
+	}
+	return table(a.stdout, rows)
+}
+
+func printTagging(a *app, e *sdk.Evaluation, split string) error {
+	summary := [][]string{{"images", fmt.Sprintf("%d (%s)", e.Images, split)}, {"mAP", percent(&e.MAP)}, {"micro AP", percent(&e.Micro)}, {"mean F1", percent(&e.Tagging.F1)}}
+	if err := table(a.stdout, summary); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout)
+	rows := [][]string{{"LABEL", "IMAGES", "AP", "THRESHOLD", "PRECISION", "RECALL", "F1"}}
+	for _, l := range e.PerLabel {
+		rows = append(rows, []string{l.Label, strconv.Itoa(l.Images), percent(&l.AP), fmt.Sprintf("%.2f", l.Threshold), percent(&l.Precision), percent(&l.Recall), percent(&l.F1)})
 	}
 	return table(a.stdout, rows)
 }

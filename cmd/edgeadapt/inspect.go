@@ -260,8 +260,8 @@ func recordRows(raw json.RawMessage) [][]string {
 		{"training", fmt.Sprintf("%s, on %s", t.Recipe, t.Device)},
 		{"", fmt.Sprintf("%d images, %d held out, batch %d, rate %.3g, seed %d", t.TrainImages, t.ValImages, t.Batch, t.LR, t.Seed)},
 	}
-	if t.Top1 != nil {
-		rows = append(rows, []string{"", fmt.Sprintf("%s of the images held out (probe %s), epoch %d of %d", percent(t.Top1), percent(t.ProbeTop1), t.BestEpoch, t.Epochs)})
+	if t.Score != nil {
+		rows = append(rows, []string{"", fmt.Sprintf("%s (probe %s), epoch %d of %d", held(t.Metric, t.Score), percent(t.ProbeScore), t.BestEpoch, t.Epochs)})
 	}
 	return append(rows, []string{"data digest", t.DataDigest})
 }

@@ -35,7 +35,7 @@ func TestWholeWay(t *testing.T) {
 
 	again := filepath.Join(dir, "again.safetensors")
 	o = must(t, tinyTune(backbone, data, again, "--blocks", "2,3", "--json")...)
-	o.object(t, "file", "bytes", "history", "probe_val_top1", "val_top1", "seconds", "data_digest")
+	o.object(t, "file", "bytes", "history", "probe_val_score", "val_score", "seconds", "data_digest")
 	if !sameBytes(t, task, again) {
 		t.Error("two runs with one seed give different files")
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/edgeadapt/edgeadapt/sdk"
 	"github.com/edgeadapt/edgeadapt/sdk/data"
@@ -197,32 +198,54 @@ func items(paths []string) []data.Item {
 	return list
 }
 
+// present says whether an image has a label.
+func present(l sdk.Label) string {
+	switch {
+	case l.Present == nil:
+		return "-"
+	case *l.Present:
+		return "yes"
+	}
+	return "no"
+}
+
 func printPredictions(a *app, list []prediction) error {
-	several := false
+	several, multi := false, false
 	for _, p := range list {
 		several = several || p.Adapter != ""
+		multi = multi || slices.ContainsFunc(p.Labels, func(l sdk.Label) bool { return l.Present != nil })
 	}
 	rows := [][]string{{"IMAGE", "LABEL", "SCORE"}}
+	if multi {
+		rows[0] = append(rows[0], "PRESENT")
+	}
 	if several {
-		rows[0] = []string{"IMAGE", "LABEL", "SCORE", "ADAPTER"}
+		rows[0] = append(rows[0], "ADAPTER")
 	}
 	for _, p := range list {
 		if p.Error != "" {
 			continue
 		}
-		name, more := p.Image, []string(nil)
-		if several {
-			more = []string{filepath.Base(p.Adapter)}
-		}
-		if len(p.Labels) == 0 {
-			rows = append(rows, append([]string{name, "-", "-"}, more...))
-		}
-		for _, l := range p.Labels {
-			rows = append(rows, append([]string{name, l.Name, fmt.Sprintf("%.4f", l.Score)}, more...))
+		name := p.Image
+		add := func(label, score, present string) {
+			row := []string{name, label, score}
+			if multi {
+				row = append(row, present)
+			}
+			if several {
+				row = append(row, filepath.Base(p.Adapter))
+			}
+			rows = append(rows, row)
 			name = ""
 		}
-		if p.Plugin != nil {
-			rows = append(rows, append([]string{"", "plug-in", string(p.Plugin)}, more...))
+		if len(p.Labels) == 0 {
+			add("-", "-", "-")
+		}
+		for _, l := range p.Labels {
+			add(l.Name, fmt.Sprintf("%.4f", l.Score), present(l))
+		}
+		if name = ""; p.Plugin != nil {
+			add("plug-in", string(p.Plugin), "")
 		}
 	}
 	if len(rows) == 1 {

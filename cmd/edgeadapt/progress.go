@@ -89,8 +89,8 @@ func describe(e tune.Event) string {
 		return fmt.Sprintf(" %d/%d  %.0f images/s  %s", e.Step, e.Steps, e.ImagesPerSec, clock(e.ETA))
 	}
 	text := fmt.Sprintf(" %d/%d  loss %.3f  train %.1f%%", e.Epoch, e.Epochs, e.Loss, 100*e.Accuracy)
-	if e.Done != nil && e.Done.ValTop1 != nil {
-		text += fmt.Sprintf("  val %.1f%%", 100**e.Done.ValTop1)
+	if e.Done != nil && e.Done.ValScore != nil {
+		text += fmt.Sprintf("  val %.1f%%", 100**e.Done.ValScore)
 	}
 	return text + fmt.Sprintf("  %.0f images/s  %s", e.ImagesPerSec, clock(e.ETA))
 }

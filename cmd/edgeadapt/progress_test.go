@@ -13,7 +13,7 @@ import (
 // events is a run of which one image of three is unreadable, so that a phase ends short of its total.
 func events() []tune.Event {
 	val := 0.75
-	stat := &tune.EpochStat{Phase: tune.Adapter, Epoch: 1, Loss: 0.5, Accuracy: 0.9, ValTop1: &val, ValLoss: &val}
+	stat := &tune.EpochStat{Phase: tune.Adapter, Epoch: 1, Loss: 0.5, Accuracy: 0.9, ValScore: &val, ValLoss: &val}
 	return []tune.Event{
 		{Phase: tune.Encode, Step: 2, Steps: 3, ImagesPerSec: 10},
 		{Phase: tune.Adapter, Epoch: 1, Epochs: 2, Step: 1, Steps: 4, Loss: 0.6, Accuracy: 0.8, ImagesPerSec: 20, ETA: 90 * time.Second},

@@ -33,6 +33,10 @@ func (a *app) tune() *cobra.Command {
 		Short: "Train an adapter from a folder of images",
 		Long: `Tune trains an adapter from DATA/train/CLASS/* or, without a train folder, DATA/CLASS/*.
 
+Images with any number of labels come with a table DATA/train.csv instead: the header file,labels, then a line an image,
+its file in DATA/train and its labels with | between them, or none. The epoch is then chosen by mean average precision,
+and each label gets the threshold of best F1 on the images held out.
+
 It fits a linear probe on the frozen features first, then AdaptMLP branches together with the head, and keeps the
 epoch that does best on a part of the training images held out for that (--val). The result never does worse there
 than the probe. The same seed, data and device give the same file, bit for bit.
@@ -65,7 +69,7 @@ func (f *tuneFlags) register(c *cobra.Command) {
 	fl.IntVar(&f.config.Epochs, "epochs", 0, "passes over the training images (default: by their number)")
 	fl.Float64Var(&f.config.LR, "lr", 0, "peak learning rate (default: by the batch)")
 	fl.IntVar(&f.config.Batch, "batch", d.Batch, "images a training step")
-	fl.StringVar(&f.optimizer, "optimizer", string(d.Optimizer), "sgd (momentum 0.9) or adamw (betas 0.9 and 0.999)")
+	fl.StringVar(&f.optimizer, "optimizer", "", "sgd (momentum 0.9) or adamw (betas 0.9 and 0.999) (default: sgd on a ViT, adamw on a Swin)")
 	fl.Float32Var(&f.config.WeightDecay, "weight-decay", d.WeightDecay, "weight decay, decoupled with adamw")
 	fl.Float32Var(&f.config.LabelSmoothing, "label-smoothing", d.LabelSmoothing, "share of a label that is spread over all classes")
 	fl.BoolVar(&f.config.Balance, "balance", d.Balance, "show every class equally often in an epoch, for classes of very different size")
@@ -194,13 +198,13 @@ func (f *tuneFlags) print(a *app, ad *adapter.Adapter, rep *tune.Report) error {
 		return a.printJSON(tuneResult{File: f.out, Bytes: size, Curves: f.curves, Report: rep})
 	}
 	rows := [][]string{{"images", fmt.Sprintf("%d to train, %d held out, %d classes", rep.Train, rep.Val, len(rep.Classes))}}
-	if rep.StartTop1 != nil {
-		rows = append(rows, []string{"went on from", accuracy(rep.StartTop1)})
+	if rep.StartScore != nil {
+		rows = append(rows, []string{"went on from", held(rep.Metric, rep.StartScore)})
 	} else {
-		rows = append(rows, []string{"linear probe", accuracy(rep.ProbeTop1)})
+		rows = append(rows, []string{"linear probe", held(rep.Metric, rep.ProbeScore)})
 	}
 	if f.method != string(adapter.Linear) {
-		rows = append(rows, []string{"adapter", accuracy(rep.Top1) + chosen(rep)})
+		rows = append(rows, []string{"adapter", held(rep.Metric, rep.Score) + chosen(rep)})
 	}
 	rows = append(rows, []string{"learning rate", fmt.Sprintf("%.3g at its peak, batches of %d", rep.LR, rep.Batch)})
 	rows = append(rows, []string{"trained", parameters(ad.Parameters()) + fmt.Sprintf(" parameters in %.1f s on %s", rep.Seconds, rep.Device)})
@@ -215,18 +219,21 @@ func (f *tuneFlags) print(a *app, ad *adapter.Adapter, rep *tune.Report) error {
 	return err
 }
 
-// accuracy prints a figure on the images held out.
-func accuracy(top1 *float64) string {
-	if top1 == nil {
+// held prints a score on the images held out.
+func held(m tune.Metric, score *float64) string {
+	switch {
+	case score == nil:
 		return "no images held out to score"
+	case m == tune.MeanAP:
+		return percent(score) + " mAP on the images held out"
 	}
-	return percent(top1) + " of the images held out"
+	return percent(score) + " of the images held out"
 }
 
 // chosen says which epoch the result is of.
 func chosen(rep *tune.Report) string {
 	switch {
-	case rep.BestEpoch == 0 && rep.StartTop1 != nil:
+	case rep.BestEpoch == 0 && rep.StartScore != nil:
 		return ", as it was: no epoch did better"
 	case rep.BestEpoch == 0:
 		return ", which is the probe: no epoch did better"

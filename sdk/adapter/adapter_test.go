@@ -128,7 +128,7 @@ func TestRoundTrip(t *testing.T) {
 			c.Placement, c.Norm, c.LearnScale, c.Bottlenecks = Sequential, NormOut, true, []int{3, 7}
 		},
 		"linear": func(c *Config) { c.Method, c.Blocks, c.Bottleneck, c.Scale = Linear, nil, 0, 0 }} {
-		a, err := tiny(t, change).WithRecord(map[string]any{"seed": 3, "val_top1": 0.75})
+		a, err := tiny(t, change).WithRecord(map[string]any{"seed": 3, "val_score": 0.75})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package adapter
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/checkpoint"
@@ -85,6 +86,10 @@ type Config struct {
 	Task     Task     `json:"task"`
 	Labels   []string `json:"labels"`
 
+	// Thresholds are the probabilities from which on the labels of a multi-label task count as present, each from 0 to 1;
+	// none: 0.5 for all.
+	Thresholds []float32 `json:"thresholds,omitempty"`
+
 	Size          int           `json:"size"` // side of the square input in pixels
 	Fit           Fit           `json:"fit"`
 	Interpolation Interpolation `json:"interpolation"`
@@ -95,7 +100,7 @@ type Config struct {
 // clone copies c with its slices.
 func (c Config) clone() Config {
 	c.Blocks, c.Bottlenecks = slices.Clone(c.Blocks), slices.Clone(c.Bottlenecks)
-	c.Labels, c.Tags = slices.Clone(c.Labels), slices.Clone(c.Tags)
+	c.Labels, c.Tags, c.Thresholds = slices.Clone(c.Labels), slices.Clone(c.Tags), slices.Clone(c.Thresholds)
 	return c
 }
 
@@ -202,8 +207,34 @@ func (c Config) checkLabels() error {
 		}
 		seen[l] = true
 	}
+	return c.checkThresholds()
+}
+
+func (c Config) checkThresholds() error {
+	if c.Thresholds == nil {
+		return nil
+	}
+	if c.Task != MultiLabel || len(c.Thresholds) != len(c.Labels) {
+		return fmt.Errorf("%d thresholds for %d labels of a %s task, expected one a label of a multi-label task", len(c.Thresholds), len(c.Labels), c.Task)
+	}
+	for i, t := range c.Thresholds {
+		if !(t >= 0 && t <= 1) {
+			return fmt.Errorf("threshold %g of label %q, expected 0 to 1", t, c.Labels[i])
+		}
+	}
 	return nil
 }
+
+// Threshold is the probability from which on a label of a multi-label task counts as present.
+func (c Config) Threshold(label int) float32 {
+	if c.Thresholds == nil {
+		return 0.5
+	}
+	return c.Thresholds[label]
+}
+
+// Sigmoid is the probability of a label whose logit is z, rounded once.
+func Sigmoid(z float32) float32 { return float32(1 / (1 + math.Exp(-float64(z)))) }
 
 // FeatureWidth is the width of the pooled vector for tokens of width dim.
 func (c Config) FeatureWidth(dim int) int {

@@ -10,7 +10,7 @@ import (
 )
 
 // Export writes the adapter as a task file with the AdaptFormer authors' tensor names, its options in the metadata's
-// "spec", and its labels and kind of task beside them. Import gives it back, but for what such a file has no place for:
+// "spec", and its labels with their thresholds and the kind of task beside them. Import gives it back, but for what such a file has no place for:
 // preprocessing, description, record, plug-in and signature. PyTorch reads it with safetensors; the
 // tensors are all that load_state_dict wants of branches and head.
 //
@@ -50,7 +50,11 @@ func (a *Adapter) exportMetadata() (map[string]string, error) {
 		}
 	}
 	metadata := map[string]string{"format": "pt", metaTask: string(c.Task)} // the format as PyTorch's own safetensors state it
-	for key, value := range map[string]any{metaSpec: s, metaLabels: c.Labels} {
+	values := map[string]any{metaSpec: s, metaLabels: c.Labels}
+	if c.Thresholds != nil {
+		values[metaThresholds] = c.Thresholds
+	}
+	for key, value := range values {
 		text, err := json.Marshal(value)
 		if err != nil {
 			return nil, errors.Wrapf(err, "encode %s", key)

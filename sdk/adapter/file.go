@@ -21,7 +21,7 @@ const (
 
 	kindAdapter   = "adapter"
 	formatVersion = "1"
-	formatOptions = "2" // branches with options: releases that read version 1 only would run them without
+	formatOptions = "2" // with options: releases that read version 1 only would run it without them
 )
 
 // ReadFile reads an adapter file into memory. It returns ErrCorrupt for a file that is damaged or no adapter, and
@@ -62,7 +62,7 @@ func decode(f *checkpoint.File) (*Adapter, error) {
 	if err := json.Unmarshal([]byte(meta[metaBackbone]), &backbone); err != nil {
 		return nil, fmt.Errorf("metadata %q: %v: %w", metaBackbone, err, ErrCorrupt)
 	}
-	if c.hasOptions() && meta[metaVersion] == formatVersion {
+	if c.version() != formatVersion && meta[metaVersion] == formatVersion {
 		return nil, fmt.Errorf("options of format %s in a file of format %s: %w", formatOptions, formatVersion, ErrCorrupt)
 	}
 	record := json.RawMessage(meta[metaRecord])
@@ -137,10 +137,7 @@ func (a *Adapter) WriteFile(path string) error {
 }
 
 func (a *Adapter) encode() (map[string]string, []checkpoint.Entry, error) {
-	metadata := map[string]string{metaKind: kindAdapter, metaVersion: formatVersion}
-	if a.config.hasOptions() {
-		metadata[metaVersion] = formatOptions
-	}
+	metadata := map[string]string{metaKind: kindAdapter, metaVersion: a.config.version()}
 	for key, from := range map[string]any{metaConfig: a.config, metaBackbone: a.backbone} {
 		text, err := json.Marshal(from)
 		if err != nil {

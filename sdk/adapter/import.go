@@ -35,12 +35,15 @@ type branchSpec struct {
 	Blocks     []int           `json:"blocks,omitempty"` // all where absent
 }
 
-// Metadata of a task file, and the word in it for a trained scale. Labels and task are ours: the authors' files have neither.
+// Metadata of a task file, and the word in it for a trained scale. Labels, task and thresholds are ours: the authors' files have none.
 const (
 	metaSpec   = "spec"
 	metaLabels = "labels"
 	metaTask   = "task"
-	learnable  = `"learnable"`
+
+	metaThresholds = "thresholds"
+
+	learnable = `"learnable"`
 )
 
 // The AdaptFormer paper's values, where a spec leaves them out, and the start of a scale that is learned.
@@ -117,6 +120,11 @@ func importConfig(f *checkpoint.File, backbone Ref) (Config, error) {
 		Size: p.Crop, Fit: Crop, Interpolation: p.Interpolation, Mean: p.Mean, Std: p.Std}
 	if task, ok := f.Metadata()[metaTask]; ok {
 		c.Task = Task(task)
+	}
+	if text, ok := f.Metadata()[metaThresholds]; ok {
+		if err := json.Unmarshal([]byte(text), &c.Thresholds); err != nil {
+			return c, fmt.Errorf("thresholds %.60q: %v: %w", text, err, ErrCorrupt)
+		}
 	}
 	text, ok := f.Metadata()[metaSpec]
 	if !ok {

@@ -90,7 +90,15 @@ func (c Config) Proportional(backbone Ref) Config {
 	return c
 }
 
-// hasOptions reports whether a file needs formatOptions: an earlier release would run it as something else.
+// version is that of c's file: the lowest that has all of it, so that earlier releases read what they can run.
+func (c Config) version() string {
+	if c.hasOptions() || c.Thresholds != nil {
+		return formatOptions
+	}
+	return formatVersion
+}
+
+// hasOptions reports whether branches are other than the paper's.
 func (c Config) hasOptions() bool {
 	return c.Placement != Parallel || c.Norm != NormNone || c.LearnScale || c.Bottlenecks != nil
 }

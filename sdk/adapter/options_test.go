@@ -21,6 +21,7 @@ func TestExport(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "task.safetensors")
 	for name, change := range map[string]func(*Config){"default": nil, "options": withOptions,
 		"all blocks": func(c *Config) { c.Blocks, c.Pool, c.HeadNorm, c.Task = []int{0, 1, 2}, PoolCLS, false, MultiLabel },
+		"thresholds": withThresholds,
 		"linear":     func(c *Config) { c.Method, c.Blocks, c.Bottleneck, c.Scale, c.Dropout = Linear, nil, 0, 0, 0 }} {
 		a := tiny(t, change)
 		if err := a.Export(path); err != nil {
@@ -77,7 +78,11 @@ func open(t *testing.T, path string) *checkpoint.File {
 
 // TestFormatVersion: a file without options is what earlier releases write and read; one with any is not for them.
 func TestFormatVersion(t *testing.T) {
-	for version, change := range map[string]func(*Config){formatVersion: nil, formatOptions: withOptions} {
+	for _, k := range []struct {
+		version string
+		change  func(*Config)
+	}{{formatVersion, nil}, {formatOptions, withOptions}, {formatOptions, withThresholds}} {
+		version, change := k.version, k.change
 		metadata, _, err := tiny(t, change).encode()
 		if err != nil || metadata[metaVersion] != version {
 			t.Errorf("version %q, expected %q (%v)", metadata[metaVersion], version, err)
@@ -158,6 +163,29 @@ func TestParseWords(t *testing.T) {
 	for _, err := range []error{err1, err2, err3} {
 		if !errors.Is(err, ErrConfig) {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+// withThresholds makes a multi-label adapter with a threshold a label.
+func withThresholds(c *Config) { c.Task, c.Thresholds = MultiLabel, []float32{0.25, 0.5, 1} }
+
+// TestThresholds: they are of a multi-label task, one a label, each a probability.
+func TestThresholds(t *testing.T) {
+	a := tiny(t, withThresholds)
+	if c := a.Config(); c.Threshold(0) != 0.25 || c.Threshold(2) != 1 || tinyConfig().Threshold(1) != 0.5 {
+		t.Errorf("thresholds %v", c.Thresholds)
+	}
+	for name, change := range map[string]func(*Config){
+		"single label": func(c *Config) { c.Thresholds = []float32{0.5, 0.5, 0.5} },
+		"too few":      func(c *Config) { c.Task, c.Thresholds = MultiLabel, []float32{0.5} },
+		"above one":    func(c *Config) { c.Task, c.Thresholds = MultiLabel, []float32{0.5, 0.5, 1.5} },
+		"no number":    func(c *Config) { c.Task, c.Thresholds = MultiLabel, []float32{0.5, float32(math.NaN()), 0.5} },
+	} {
+		c := tinyConfig()
+		change(&c)
+		if err := c.Validate(tinyRef.Depth); !errors.Is(err, ErrConfig) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Digest is a SHA-256, in hex, over the path within the dataset, the size and the content of every item, in order: equal
+// Digest is a SHA-256, in hex, over the path within the dataset, the size and the content of every item and, in a table, its labels, in order: equal
 // for equal copies in different places. A file that cannot be opened counts with its name only, since Load skips it as
 // well; one whose reading breaks off is an error. Files are streamed, one at a time.
 func (d *Dataset) Digest() (string, error) {
@@ -28,6 +28,9 @@ func (d *Dataset) Digest() (string, error) {
 		path = filepath.ToSlash(path)
 		// Lengths come first, so that no two lists give the same bytes.
 		fmt.Fprintf(sum, "%d %s %d %x\n", len(path), path, size, content)
+		for _, l := range item.Labels { // a folder's class is in the path
+			fmt.Fprintf(sum, "%d %s\n", len(d.Classes[l]), d.Classes[l])
+		}
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }

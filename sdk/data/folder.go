@@ -24,29 +24,32 @@ const (
 	Test  Split = "test"
 )
 
-// Item is one labelled image file. Label is an index into the dataset's Classes.
+// Item is one labelled image file. Label, or in a multi-label dataset each of Labels, is an index into the dataset's Classes.
 type Item struct {
-	Path  string
-	Label int
+	Path   string
+	Label  int
+	Labels []int // ascending, possibly none
 }
 
-// Dataset is a list of labelled image files: classes by name, items by class and file name. Nothing is decoded yet.
-// Immutable after OpenFolder, so free to share.
+// Dataset is a list of labelled image files: classes by name, items by class and file name or, of a table, in its order.
+// Nothing is decoded yet. Immutable once it is open, so free to share.
 type Dataset struct {
-	Classes []string
-	Items   []Item
-	root    string
+	Classes    []string
+	Items      []Item
+	MultiLabel bool // an image has any number of labels
+	root       string
 }
 
-const layouts = "expected DIR/train/CLASS/* with an optional DIR/test/CLASS/*, or DIR/CLASS/*"
+const layouts = "expected DIR/train/CLASS/* with an optional DIR/test/CLASS/*, or DIR/CLASS/*, or a table DIR/train.csv (file,labels)"
 
 func datasetError(format string, args ...any) error {
 	return pkgerrors.Wrapf(ErrDataset, format, args...)
 }
 
 // OpenFolder lists the images of a split: those of DIR/train/CLASS/*, or DIR/test/CLASS/* (DIR/val where there is no
-// test), or of DIR/CLASS/* if DIR holds neither; the last layout serves both splits. Hidden files and files that are no
-// pictures are left out. It returns ErrDataset if there is no such folder, if a class has no image, or if a training
+// test), or of DIR/CLASS/* if DIR holds neither; the last layout serves both splits. Where there are no class folders but
+// tables DIR/train.csv and DIR/test.csv, it is OpenTable with the images in DIR/train and DIR/test, or in DIR where there is
+// no such folder. Hidden files and files that are no pictures are left out. It returns ErrDataset if there is no such folder, if a class has no image, or if a training
 // split has fewer than two classes.
 func OpenFolder(dir string, split Split) (*Dataset, error) {
 	info, err := os.Stat(dir)
@@ -58,6 +61,11 @@ func OpenFolder(dir string, split Split) (*Dataset, error) {
 	}
 	if !info.IsDir() {
 		return nil, datasetError("%s is a file, %s", dir, layouts)
+	}
+	if !holdsFolders(filepath.Join(dir, "train")) && !holdsFolders(filepath.Join(dir, "test")) {
+		if ds, err := openSplitTable(dir, split); ds != nil || err != nil {
+			return ds, err
+		}
 	}
 	root, err := splitFolder(dir, split)
 	if err != nil {
@@ -129,11 +137,6 @@ func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 func (d *Dataset) checkClasses(dir string, split Split) error {
 	switch n := len(d.Classes); {
 	case n == 0:
-		for _, table := range []string{"train.csv", "test.csv"} {
-			if _, err := os.Stat(filepath.Join(dir, table)); err == nil {
-				return datasetError("%s is a multi-label table, which is not read yet, %s", filepath.Join(dir, table), layouts)
-			}
-		}
 		return datasetError("%s has no class folders, %s", d.root, layouts)
 	case n == 1 && split == Train:
 		return datasetError("%s has one class, %q; at least 2 are needed, %s", d.root, d.Classes[0], layouts)

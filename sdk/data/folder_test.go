@@ -95,7 +95,7 @@ func TestOpenFolderRefuses(t *testing.T) {
 		{"no pictures", map[string]string{"a/1.png": "png", "b/notes.txt": "x"}, "", Train, "b has no images"},
 		{"no train", map[string]string{"test/a/1.png": "png", "test/b/1.png": "png"}, "", Train, "no train"},
 		{"no test", map[string]string{"train/a/1.png": "png", "train/b/1.png": "png"}, "", Test, "neither test nor val"},
-		{"table", map[string]string{"train.csv": "file,labels"}, "", Train, "multi-label table"},
+		{"table", map[string]string{"train.csv": "file,labels"}, "", Train, "no label in 0 lines"},
 		{"split", map[string]string{"a/1.png": "png", "b/1.png": "png"}, "", "valid", `split "valid"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -46,9 +46,16 @@ func BalancedShuffle(labels []int32, seed uint64, epoch int) []int {
 // StratifiedSplit takes a fraction of each class out for validation: round(fraction * images), at least one and never the
 // last one. A class with a single image stays in train and is named in warnings. Both lists keep the dataset's order. A
 // class's share depends on seed, its label and its number of images only. A fraction that is not above 0 takes nothing.
+//
+// In a multi-label dataset the images of every set of labels give up their share, rare sets by turns, and every label keeps
+// an image in train.
 func (d *Dataset) StratifiedSplit(fraction float64, seed uint64) (train, val []Item, warnings []string) {
 	if !(fraction > 0) {
 		return slices.Clone(d.Items), nil, nil
+	}
+	if d.MultiLabel {
+		train, val = d.parts(d.holdOutSets(min(fraction, 1), seed))
+		return train, val, nil
 	}
 	byClass := make([][]int, len(d.Classes))
 	for i, item := range d.Items {
@@ -65,6 +72,12 @@ func (d *Dataset) StratifiedSplit(fraction float64, seed uint64) (train, val []I
 			held[members[k]] = true
 		}
 	}
+	train, val = d.parts(held)
+	return train, val, warnings
+}
+
+// parts are the items that are not held out and those that are.
+func (d *Dataset) parts(held []bool) (train, val []Item) {
 	for i, item := range d.Items {
 		if held[i] {
 			val = append(val, item)
@@ -72,7 +85,34 @@ func (d *Dataset) StratifiedSplit(fraction float64, seed uint64) (train, val []I
 			train = append(train, item)
 		}
 	}
-	return train, val, warnings
+	return train, val
+}
+
+// holdOutSets walks the items, ordered by their sets of labels and at random within a set, and holds out every time that the
+// fraction has added up to another image: a set's share is right to within one image, and so is that of all.
+func (d *Dataset) holdOutSets(fraction float64, seed uint64) []bool {
+	order := permutation(len(d.Items), seed, 1)
+	slices.SortStableFunc(order, func(a, b int) int { return slices.Compare(d.Items[a].Labels, d.Items[b].Labels) })
+	held := make([]bool, len(d.Items))
+	left := make([]int, len(d.Classes)) // images in train by label
+	for k, i := range order {
+		held[i] = math.Floor(float64(k+1)*fraction+0.5) > math.Floor(float64(k)*fraction+0.5)
+		for _, l := range d.Items[i].Labels {
+			if !held[i] {
+				left[l]++
+			}
+		}
+	}
+	for _, i := range order {
+		if !held[i] || !slices.ContainsFunc(d.Items[i].Labels, func(l int) bool { return left[l] == 0 }) {
+			continue
+		}
+		held[i] = false
+		for _, l := range d.Items[i].Labels {
+			left[l]++
+		}
+	}
+	return held
 }
 
 // permutation is Fisher-Yates over a PCG of its own per stream: even streams are epochs, odd ones classes. The standard

@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -61,19 +62,19 @@ func TestStratifiedSplitProperties(t *testing.T) {
 		d := listed(images...)
 		train, val, _ := d.StratifiedSplit(fraction, seed)
 		again, _, _ := d.StratifiedSplit(fraction, seed)
-		if !slices.Equal(train, again) {
+		if !reflect.DeepEqual(train, again) {
 			t.Fatal("same seed, another split")
 		}
 		if slices.Contains(count(train, len(images)), 0) {
 			t.Fatal("a class without a training image")
 		}
-		all := map[Item]int{}
+		all := map[string]int{}
 		for _, item := range append(slices.Clone(train), val...) {
-			all[item]++
+			all[item.Path]++
 		}
 		for _, item := range d.Items {
-			if all[item] != 1 {
-				t.Fatalf("%v occurs %d times", item, all[item])
+			if all[item.Path] != 1 {
+				t.Fatalf("%v occurs %d times", item, all[item.Path])
 			}
 		}
 	})

@@ -52,7 +52,11 @@ func Curves(w io.Writer, format string, r *tune.Report) error {
 	if err != nil {
 		return err
 	}
-	accuracy, err := s.panel("accuracy (%)", s.accuracy)
+	label := "accuracy (%)"
+	if r.Metric == tune.MeanAP {
+		label = "training accuracy, held-out mAP (%)"
+	}
+	accuracy, err := s.panel(label, s.accuracy)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func run(n int, val bool) *tune.Report {
 			s := tune.EpochStat{Phase: phase, Epoch: e, Loss: 1 / float64(e), Accuracy: top - 0.1/float64(e)}
 			if val {
 				loss, acc := s.Loss*1.2, s.Accuracy-0.1
-				s.ValLoss, s.ValTop1 = &loss, &acc
+				s.ValLoss, s.ValScore = &loss, &acc
 			}
 			r.History = append(r.History, s)
 		}

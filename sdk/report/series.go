@@ -41,11 +41,11 @@ func newSeries(r *tune.Report) *series {
 
 // better orders epochs as the tuner does: higher held-out accuracy, then lower loss; without held-out images the later one.
 func better(e, than tune.EpochStat) bool {
-	if e.ValTop1 == nil || than.ValTop1 == nil {
+	if e.ValScore == nil || than.ValScore == nil {
 		return true
 	}
-	if *e.ValTop1 != *than.ValTop1 {
-		return *e.ValTop1 > *than.ValTop1
+	if *e.ValScore != *than.ValScore {
+		return *e.ValScore > *than.ValScore
 	}
 	return *e.ValLoss < *than.ValLoss
 }
@@ -53,7 +53,7 @@ func better(e, than tune.EpochStat) bool {
 func (s *series) loss(e tune.EpochStat) levels { return levels{e.Loss, or(e.ValLoss, 1)} }
 
 func (s *series) accuracy(e tune.EpochStat) levels {
-	return levels{100 * e.Accuracy, or(e.ValTop1, 100)}
+	return levels{100 * e.Accuracy, or(e.ValScore, 100)}
 }
 
 // or is factor times the value behind p, NaN if there is none.

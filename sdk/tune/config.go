@@ -28,7 +28,7 @@ type Config struct {
 	Epochs         int     // of the adapter, or of the probe where Method is Linear; 0 chooses by the number of images
 	LR             float64 // peak learning rate of the same; 0 chooses by the batch
 	Batch          int
-	Optimizer      Optimizer // of the adapter, or of the probe where Method is Linear; other probes are fitted by SGD
+	Optimizer      Optimizer // of the adapter, or of the probe where Method is Linear; other probes are fitted by SGD. Empty: AdamW for the branches of a Swin, else SGD
 	WeightDecay    float32   // of the same; AdamW's is decoupled
 	LabelSmoothing float32   // share of a label's weight that is spread over all classes, from 0 below 1
 	Balance        bool      // draw as many images of every class in an epoch, by repeating and leaving out
@@ -51,10 +51,11 @@ type Config struct {
 	Tags              []string // likewise
 }
 
-// Default is the recipe: AdaptMLP of 64 in every block, scale 0.1, SGD with momentum 0.9 and a cosine schedule.
+// Default is the recipe: AdaptMLP of 64 in every block, scale 0.1, SGD with momentum 0.9, or AdamW on a Swin, and a cosine
+// schedule.
 func Default() Config {
 	return Config{Method: adapter.AdaptFormer, Bottleneck: 64, Scale: 0.1, Dropout: 0.1, Size: 112, Fit: adapter.Squash,
-		Batch: 32, Optimizer: SGD, Warmup: 0.2, ProbeEpochs: 60, Val: 0.15, CacheBytes: 1 << 30}
+		Batch: 32, Warmup: 0.2, ProbeEpochs: 60, Val: 0.15, CacheBytes: 1 << 30}
 }
 
 // Optimizer names the rule that training follows.
@@ -123,6 +124,11 @@ func (c Config) complete(depth, patch, images int, pool adapter.Pool) (Config, e
 		return c, err
 	}
 	c.Batch = min(c.Batch, images)
+	if c.Optimizer == "" {
+		if c.Optimizer = SGD; pool == adapter.PoolNormMean && c.Method == adapter.AdaptFormer {
+			c.Optimizer = AdamW // momentum's first steps are too long for a Swin; see RATIONALE
+		}
+	}
 	if c.ClipNorm == 0 {
 		c.ClipNorm = clipNorm
 	}
@@ -165,7 +171,7 @@ func (c Config) validate(depth, patch int) error {
 		{c.LR >= 0 && finite(c.LR), fmt.Sprintf("learning rate %g, expected a positive number", c.LR)},
 		{c.ProbeLR >= 0 && finite(c.ProbeLR), fmt.Sprintf("probe learning rate %g, expected a positive number", c.ProbeLR)},
 		{c.Batch >= 2 && c.Batch <= 4096, fmt.Sprintf("batch %d, expected 2 to 4096", c.Batch)},
-		{c.Optimizer == SGD || c.Optimizer == AdamW, fmt.Sprintf("optimizer %q, expected sgd or adamw", c.Optimizer)},
+		{c.Optimizer == "" || c.Optimizer == SGD || c.Optimizer == AdamW, fmt.Sprintf("optimizer %q, expected sgd or adamw", c.Optimizer)},
 		{c.WeightDecay >= 0 && c.WeightDecay < 1, fmt.Sprintf("weight decay %g, expected at least 0 and below 1", c.WeightDecay)},
 		{c.LabelSmoothing >= 0 && c.LabelSmoothing < 1, fmt.Sprintf("label smoothing %g, expected at least 0 and below 1", c.LabelSmoothing)},
 		{finite(float64(c.ClipNorm)), fmt.Sprintf("norm %g to clip gradients to, expected a finite number", c.ClipNorm)},

@@ -21,6 +21,7 @@ func Pipeline(c adapter.Config, mc model.Config) data.Pipeline {
 // encoder runs images through the frozen network.
 type encoder struct {
 	r       *run
+	ds      *data.Dataset
 	fwd     *nn.Forward
 	task    *nn.Task // whose branches make the features, nil for the plain backbone's
 	taps    []string // features, and the input of the lowest adapted block where there is one
@@ -32,17 +33,17 @@ type encoder struct {
 	skipped []data.Skipped
 }
 
-// newEncoder makes the encoder of a run for the given classes. Where a new head is to go on other branches than zero ones,
+// newEncoder makes the encoder of a run for images of ds. Where a new head is to go on other branches than zero ones,
 // the features are those that they make.
-func (r *run) newEncoder(total int, classes []string) (e *encoder, err error) {
+func (r *run) newEncoder(total int, ds *data.Dataset) (e *encoder, err error) {
 	c := r.encoderConfig(total)
-	e = &encoder{r: r, taps: c.Taps, total: total, began: time.Now()}
+	e = &encoder{r: r, ds: ds, taps: c.Taps, total: total, began: time.Now()}
 	defer func() {
 		if err != nil {
 			e.close()
 		}
 	}()
-	if r.cfg.From != nil && !r.keepsHead(classes) {
+	if r.cfg.From != nil && !r.keepsHead(ds.Classes) {
 		if e.task, err = nn.NewTask(r.v, r.cfg.From); err != nil {
 			return e, err
 		}
@@ -69,6 +70,7 @@ func (e *encoder) close() {
 
 // encode decodes and encodes items in order.
 func (e *encoder) encode(items []data.Item) (s set, err error) {
+	s.truth = newTruth(e.ds)
 	batch := e.fwd.InputShape()[0]
 	caches := make([]*cache, len(e.taps))
 	defer func() {
@@ -96,7 +98,7 @@ func (e *encoder) encode(items []data.Item) (s set, err error) {
 	pipe := Pipeline(e.r.adapterConfig(nil, nil), e.r.v.Config())
 	skipped, err := data.Load(e.r.ctx, items, pipe, e.r.cfg.Workers, func(i int, t tensor.Tensor) error {
 		copy(e.input[filled*len(t.Data):], t.Data)
-		s.labels = append(s.labels, int32(items[i].Label))
+		s.add(items[i])
 		if filled++; filled == batch {
 			return flush()
 		}

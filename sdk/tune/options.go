@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
-	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
 	"github.com/pkg/errors"
 )
@@ -117,31 +116,26 @@ func (r *run) goOn(classes []string) (*adapter.Adapter, error) {
 	} else if bar, err = r.scoreOf(a); err != nil {
 		return nil, err
 	}
-	r.rep.StartTop1 = bar.top1
+	r.rep.StartScore = bar.value
 	r.rep.Parameters, r.rep.Epochs, r.rep.LR, r.rep.Batch = a.Parameters(), r.cfg.Epochs, r.cfg.LR, r.cfg.Batch
 	r.probe, r.bar = a, bar
 	a, best, err := r.fit(Adapter, a, &bar)
-	r.rep.Top1, r.rep.BestEpoch = best.top1, best.epoch
+	r.rep.Score, r.rep.BestEpoch = best.value, best.epoch
 	return a, err
 }
 
 // scoreOf is a's score on the validation split as it is.
 func (r *run) scoreOf(a *adapter.Adapter) (s score, err error) {
-	if len(r.val.labels) == 0 {
+	if r.val.n() == 0 {
 		return s, nil
 	}
-	t := &trainer{r: r, phase: Adapter, batch: r.cfg.Batch}
-	defer t.close()
-	if t.task, err = nn.NewTask(r.v, a); err != nil {
+	logits, err := r.logits(a, r.val)
+	if err != nil {
 		return s, err
 	}
-	if t.eval, err = r.v.NewForward(r.evalConfig(t.task, t.batch)); err != nil {
-		return s, err
-	}
-	t.input, t.scores = make([]float32, t.batch*r.val.tokens.width), make([]float32, t.batch*len(a.Config().Labels))
-	top1, loss, err := t.score(r.val)
-	s.top1, s.loss = &top1, &loss
-	return s, err
+	value, loss := r.val.judge(logits)
+	s.value, s.loss = &value, &loss
+	return s, nil
 }
 
 // labelList is a list of labels for a message, cut where it is long.

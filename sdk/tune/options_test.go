@@ -86,14 +86,14 @@ func TestGoOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g, w := a.Config(), from.Config(); g.Placement != w.Placement || g.Norm != w.Norm || !g.LearnScale || len(rep.Warnings) > 0 || rep.ProbeTop1 != nil {
+	if g, w := a.Config(), from.Config(); g.Placement != w.Placement || g.Norm != w.Norm || !g.LearnScale || len(rep.Warnings) > 0 || rep.ProbeScore != nil {
 		t.Errorf("%+v, %+v", g, rep)
 	}
-	if rep.StartTop1 == nil || *rep.Top1 < *rep.StartTop1 {
-		t.Errorf("from %v to %v", rep.StartTop1, rep.Top1)
+	if rep.StartScore == nil || *rep.Score < *rep.StartScore {
+		t.Errorf("from %v to %v", rep.StartScore, rep.Score)
 	}
-	if *rep.StartTop1 < 0.6 {
-		t.Errorf("control: the adapter to go on from is right in %g of the cases only", *rep.StartTop1)
+	if *rep.StartScore < 0.6 {
+		t.Errorf("control: the adapter to go on from is right in %g of the cases only", *rep.StartScore)
 	}
 	for _, s := range rep.History {
 		if s.Phase == tune.Probe {
@@ -205,7 +205,7 @@ func TestMeanPooling(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := float64(right) / float64(len(val)); got != *rep.Top1 || got <= 1.0/3 {
-		t.Errorf("right in %g of the cases, the report says %g", got, *rep.Top1)
+	if got := float64(right) / float64(len(val)); got != *rep.Score || got <= 1.0/3 {
+		t.Errorf("right in %g of the cases, the report says %g", got, *rep.Score)
 	}
 }

@@ -24,11 +24,12 @@ type Record struct {
 	ClipNorm    float32  `json:"clip_norm,omitempty"`
 	ProbeEpochs int      `json:"probe_epochs"`
 	ProbeLR     float64  `json:"probe_lr"`
-	ProbeTop1   *float64 `json:"probe_val_top1,omitempty"`
-	StartTop1   *float64 `json:"start_val_top1,omitempty"`
-	Top1        *float64 `json:"val_top1,omitempty"`
+	ProbeScore  *float64 `json:"probe_val_score,omitempty"`
+	StartScore  *float64 `json:"start_val_score,omitempty"`
+	Score       *float64 `json:"val_score,omitempty"`
 	Start       string   `json:"start,omitempty"` // of the branches, where it is not zero
-	Init        string   `json:"init,omitempty"`  // digest of the adapter that the run went on from
+	Metric      Metric   `json:"metric,omitempty"`
+	Init        string   `json:"init,omitempty"` // digest of the adapter that the run went on from
 }
 
 func (r *run) record() Record {
@@ -45,10 +46,10 @@ func (r *run) record() Record {
 			recipe = "another adapter, trained on, cosine"
 		}
 	}
-	return Record{Recipe: recipe, Start: string(r.cfg.Start), Init: init, StartTop1: r.rep.StartTop1,
+	return Record{Recipe: recipe, Metric: r.rep.Metric, Start: string(r.cfg.Start), Init: init, StartScore: r.rep.StartScore,
 		Device: info.Name, Driver: info.Driver, Seed: r.cfg.Seed, DataDigest: r.rep.DataDigest,
 		TrainImages: r.rep.Train, ValImages: r.rep.Val, Epochs: r.rep.Epochs, BestEpoch: r.rep.BestEpoch, LR: r.rep.LR, Batch: r.rep.Batch,
 		Warmup: r.cfg.Warmup, Momentum: momentum, ClipNorm: r.cfg.ClipNorm, Optimizer: string(r.cfg.Optimizer), WeightDecay: r.cfg.WeightDecay,
 		Smoothing: r.cfg.LabelSmoothing, Balance: r.cfg.Balance, ProbeEpochs: r.cfg.ProbeEpochs, ProbeLR: r.cfg.ProbeLR,
-		ProbeTop1: r.rep.ProbeTop1, Top1: r.rep.Top1}
+		ProbeScore: r.rep.ProbeScore, Score: r.rep.Score}
 }

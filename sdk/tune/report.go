@@ -23,7 +23,7 @@ type Event struct {
 	Epochs       int
 	Step, Steps  int     // images while encoding, optimiser steps of the whole phase otherwise
 	Loss         float64 // mean over the epoch so far
-	Accuracy     float64 // on the training images of the epoch so far
+	Accuracy     float64 // on the training images of the epoch so far; of a multi-label task the share of right decisions
 	ImagesPerSec float64
 	ETA          time.Duration // of the phase
 	Done         *EpochStat    // set on the last event of an epoch
@@ -31,16 +31,34 @@ type Event struct {
 	Memory       *Memory       // set on an event that says nothing else, before the first of Encode
 }
 
-// EpochStat is what one epoch did. Val figures are NaN-free: without a validation split they are nil.
+// EpochStat is what one epoch did. Accuracy is as in Event, ValScore in the report's Metric. Val figures are NaN-free:
+// without a validation split they are nil.
 type EpochStat struct {
 	Phase    Phase    `json:"phase"`
 	Epoch    int      `json:"epoch"`
 	Loss     float64  `json:"loss"`
 	Accuracy float64  `json:"accuracy"`
 	ValLoss  *float64 `json:"val_loss,omitempty"`
-	ValTop1  *float64 `json:"val_top1,omitempty"`
+	ValScore *float64 `json:"val_score,omitempty"`
 	LR       float64  `json:"lr"` // at the epoch's end
 	Seconds  float64  `json:"seconds"`
+}
+
+// Metric is the figure that scores an adapter on the images held out, 0 to 1.
+type Metric string
+
+// The metrics, of single-label and of multi-label tasks.
+const (
+	Top1   Metric = "top1" // share of images whose best label is theirs
+	MeanAP Metric = "map"  // mean average precision over the labels
+)
+
+// String is the metric for people.
+func (m Metric) String() string {
+	if m == MeanAP {
+		return "mAP"
+	}
+	return "accuracy"
 }
 
 // Report is the record of a run.
@@ -58,11 +76,12 @@ type Report struct {
 	LR         float64        `json:"lr"`
 	Batch      int            `json:"batch"`
 	Seed       uint64         `json:"seed"`
+	Metric     Metric         `json:"metric"` // of all scores here
 	DataDigest string         `json:"data_digest"`
-	ProbeTop1  *float64       `json:"probe_val_top1,omitempty"`
-	StartTop1  *float64       `json:"start_val_top1,omitempty"` // of the adapter that the run went on from, if its head was kept
-	Top1       *float64       `json:"val_top1,omitempty"`       // of the result
-	BestEpoch  int            `json:"best_epoch"`               // 0: the probe, or what the run went on from, did best and is the result
+	ProbeScore *float64       `json:"probe_val_score,omitempty"`
+	StartScore *float64       `json:"start_val_score,omitempty"` // of the adapter that the run went on from, if its head was kept
+	Score      *float64       `json:"val_score,omitempty"`       // of the result
+	BestEpoch  int            `json:"best_epoch"`                // 0: the probe, or what the run went on from, did best and is the result
 	History    []EpochStat    `json:"history"`
 	Seconds    float64        `json:"seconds"`
 	Memory     Memory         `json:"memory"` // as planned

@@ -124,7 +124,7 @@ func (t *trainer) resume(s *state) error {
 	if err := t.opt.SetState(state); err != nil {
 		return err
 	}
-	steps := len(t.r.train.labels) / t.batch
+	steps := t.r.train.n() / t.batch
 	if s.At.Step > steps || s.Epochs != t.epochs {
 		return errors.WithMessagef(checkpoint.ErrCorrupt, "epoch %d of %d, step %d of %d", s.At.Epoch, s.Epochs, s.At.Step, steps)
 	}
@@ -190,7 +190,7 @@ func (k *keeper) write(t *trainer) error {
 func (t *trainer) state() (*state, error) {
 	r := t.r
 	s := &state{Identity: r.keep.identity, Phase: t.phase, Epochs: t.epochs, At: t.at, Best: saved(t.best), Epoch: r.rep.History,
-		Train: len(r.train.labels), Val: len(r.val.labels), Seconds: time.Since(r.keep.began).Seconds()}
+		Train: r.train.n(), Val: r.val.n(), Seconds: time.Since(r.keep.began).Seconds()}
 	now, err := t.task.Tensors()
 	if err != nil {
 		return nil, err

@@ -63,22 +63,22 @@ type cursor struct {
 	Correct int     `json:"correct"`
 }
 
-// means are the mean loss and the accuracy of the steps done.
-func (c cursor) means(batch int) (loss, accuracy float64) {
+// means are the mean loss and the accuracy of the steps done, with so many decisions in each.
+func (c cursor) means(decisions int) (loss, accuracy float64) {
 	n := float64(max(c.Step, 1))
-	return c.Loss / n, float64(c.Correct) / (n * float64(batch))
+	return c.Loss / n, float64(c.Correct) / (n * float64(decisions))
 }
 
 // savedScore is score for a file.
 type savedScore struct {
 	Epoch int      `json:"epoch"`
-	Top1  *float64 `json:"val_top1,omitempty"`
+	Value *float64 `json:"val_score,omitempty"`
 	Loss  *float64 `json:"val_loss,omitempty"`
 }
 
-func saved(s score) savedScore { return savedScore{s.epoch, s.top1, s.loss} }
+func saved(s score) savedScore { return savedScore{s.epoch, s.value, s.loss} }
 
-func (s savedScore) score() score { return score{epoch: s.Epoch, top1: s.Top1, loss: s.Loss} }
+func (s savedScore) score() score { return score{epoch: s.Epoch, value: s.Value, loss: s.Loss} }
 
 // previous is the name of the generation before the newest.
 func previous(path string) string { return path + ".previous" }

@@ -17,7 +17,7 @@ func sampleState() *state {
 	x := tensors{"head.1.bias": {Shape: tensor.Shape{2}, Data: []float32{1, 2}}}
 	top1, loss := 0.5, 0.25
 	return &state{Identity: identity{"seed": "1", "device": "cpu"}, Phase: Adapter, Epochs: 3, At: cursor{Epoch: 2, Step: 1, Loss: 0.75, Correct: 3},
-		Best: savedScore{1, &top1, &loss}, Probe: &savedScore{Epoch: 4}, Epoch: []EpochStat{{Phase: Probe, Epoch: 1, ValTop1: &top1}},
+		Best: savedScore{1, &top1, &loss}, Probe: &savedScore{Epoch: 4}, Epoch: []EpochStat{{Phase: Probe, Epoch: 1, ValScore: &top1}},
 		Train: 8, Val: 2, groups: map[string]tensors{groupNow: x, groupBest: x, groupProbe: x, groupOptimizer: x}}
 }
 

@@ -160,8 +160,8 @@ func TestRunNeverBelowProbe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if *rep.Top1 < *rep.ProbeTop1 {
-			t.Errorf("rate %g: validation accuracy %.3f, the probe has %.3f", lr, *rep.Top1, *rep.ProbeTop1)
+		if *rep.Score < *rep.ProbeScore {
+			t.Errorf("rate %g: validation accuracy %.3f, the probe has %.3f", lr, *rep.Score, *rep.ProbeScore)
 		}
 		if branches := len(a.Config().Blocks); (rep.BestEpoch == 0) != (branches == 0) {
 			t.Errorf("rate %g: best epoch %d, %d blocks have a branch", lr, rep.BestEpoch, branches)

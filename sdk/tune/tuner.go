@@ -27,14 +27,16 @@ type run struct {
 	tokensToFile bool // cached tokens go to a file whatever their size
 
 	keep  *keeper
+	multi bool             // images have any number of labels
 	probe *adapter.Adapter // fitted, in the adapter phase
 	bar   score            // its score
 }
 
-// set is a part of the data as the trainer sees it: what enters the lowest adapted block, and the pooled features.
+// set is a part of the data as the trainer sees it: what enters the lowest adapted block, the pooled features, and what the
+// images show.
 type set struct {
 	tokens, features *cache // tokens is nil for a linear probe
-	labels           []int32
+	truth
 }
 
 // ErrDiverged says that the loss left the range of numbers.
@@ -57,6 +59,9 @@ func runOn(ctx context.Context, fsys disk.FS, v *nn.ViT, ds *data.Dataset, cfg C
 	if err != nil {
 		return nil, nil, err
 	}
+	if ds.MultiLabel && (cfg.Balance || cfg.LabelSmoothing > 0) {
+		return nil, nil, errors.WithMessage(ErrConfig, "balance and label smoothing are for images of one label each, the data has any number of them")
+	}
 	if cfg.From != nil {
 		if err := cfg.From.CheckBackbone(mc.Ref()); err != nil {
 			return nil, nil, err
@@ -69,9 +74,13 @@ func runOn(ctx context.Context, fsys disk.FS, v *nn.ViT, ds *data.Dataset, cfg C
 	if progress == nil {
 		progress = func(Event) {}
 	}
-	r := &run{ctx: ctx, v: v, cfg: cfg, progress: progress,
+	r := &run{ctx: ctx, v: v, cfg: cfg, progress: progress, multi: ds.MultiLabel,
 		rep: &Report{Backbone: mc.Name, Device: v.Backend().Info().Name, Method: string(cfg.Method), Classes: ds.Classes,
 			Seed: cfg.Seed, DataDigest: digest}}
+	r.rep.Metric = Top1
+	if r.multi {
+		r.rep.Metric = MeanAP
+	}
 	defer r.close()
 	if r.keep, err = r.newKeeper(fsys, digest); err != nil {
 		return nil, nil, err
@@ -81,6 +90,9 @@ func runOn(ctx context.Context, fsys disk.FS, v *nn.ViT, ds *data.Dataset, cfg C
 	}
 	a, err := r.fitAll(ds.Classes)
 	if err != nil {
+		return nil, nil, r.stopped(err, nil)
+	}
+	if a, err = r.withThresholds(a); err != nil {
 		return nil, nil, r.stopped(err, nil)
 	}
 	r.rep.Seconds = time.Since(r.keep.began).Seconds()
@@ -110,7 +122,7 @@ func (r *run) encode(ds *data.Dataset) error {
 		r.warn(fmt.Sprintf("the adapter to go on from has the labels %s, the data %s: its head is made anew",
 			labelList(r.cfg.From.Config().Labels), labelList(ds.Classes)))
 	}
-	enc, err := r.newEncoder(len(train)+len(val), ds.Classes)
+	enc, err := r.newEncoder(len(train)+len(val), ds)
 	if err != nil {
 		return err
 	}
@@ -122,7 +134,7 @@ func (r *run) encode(ds *data.Dataset) error {
 		return err
 	}
 	r.rep.Skipped = enc.skipped
-	r.rep.Train, r.rep.Val = len(r.train.labels), len(r.val.labels)
+	r.rep.Train, r.rep.Val = r.train.n(), r.val.n()
 	if err := r.keep.checkImages(r.rep.Train, r.rep.Val); err != nil {
 		return err
 	}
@@ -131,16 +143,12 @@ func (r *run) encode(ds *data.Dataset) error {
 
 // checkClasses makes sure that every class has a readable training image.
 func (r *run) checkClasses(classes []string) error {
-	count := make([]int, len(classes))
-	for _, l := range r.train.labels {
-		count[l]++
-	}
-	for i, n := range count {
+	for i, n := range r.train.counts() {
 		if n == 0 {
 			return errors.WithMessagef(data.ErrDataset, "class %q has no readable training image (%d images skipped)", classes[i], len(r.rep.Skipped))
 		}
 	}
-	r.cfg.Batch = min(r.cfg.Batch, len(r.train.labels))
+	r.cfg.Batch = min(r.cfg.Batch, r.train.n())
 	return nil
 }
 
@@ -153,7 +161,7 @@ func (r *run) fitAll(classes []string) (*adapter.Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.rep.ProbeTop1, r.rep.Top1 = bar.top1, bar.top1
+	r.rep.ProbeScore, r.rep.Score = bar.value, bar.value
 	r.rep.Parameters = probe.Parameters()
 	if r.cfg.Method == adapter.Linear {
 		r.rep.BestEpoch, r.rep.Epochs, r.rep.LR, r.rep.Batch = bar.epoch, r.cfg.ProbeEpochs, r.cfg.ProbeLR, r.cfg.Batch
@@ -177,7 +185,7 @@ func (r *run) fitAll(classes []string) (*adapter.Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.rep.Top1, r.rep.BestEpoch = best.top1, best.epoch
+	r.rep.Score, r.rep.BestEpoch = best.value, best.epoch
 	switch {
 	case best.epoch > 0:
 		return a, nil
@@ -190,7 +198,7 @@ func (r *run) fitAll(classes []string) (*adapter.Adapter, error) {
 func (r *run) adapterConfig(blocks []int, classes []string) adapter.Config {
 	p := r.v.Config().Preprocess
 	c := adapter.Config{Method: adapter.Linear, Pool: r.cfg.Pool, Size: r.cfg.Size, Fit: r.cfg.Fit, Interpolation: p.Interpolation,
-		Mean: p.Mean, Std: p.Std, Labels: slices.Clone(classes), Task: adapter.SingleLabel, HeadNorm: true,
+		Mean: p.Mean, Std: p.Std, Labels: slices.Clone(classes), Task: r.kind(), HeadNorm: true,
 		Name: r.cfg.Name, Description: r.cfg.Description, Tags: r.cfg.Tags}
 	if len(blocks) > 0 {
 		c = r.branches(c, blocks)
@@ -198,19 +206,27 @@ func (r *run) adapterConfig(blocks []int, classes []string) adapter.Config {
 	return c
 }
 
-// score is how good the parameters after an epoch are.
-type score struct {
-	epoch      int
-	top1, loss *float64 // on the validation split, nil without one
+// kind is the task that the data is for.
+func (r *run) kind() adapter.Task {
+	if r.multi {
+		return adapter.MultiLabel
+	}
+	return adapter.SingleLabel
 }
 
-// better orders epochs: higher accuracy, then lower loss; without a validation split the later one.
+// score is how good the parameters after an epoch are.
+type score struct {
+	epoch       int
+	value, loss *float64 // on the validation split, nil without one
+}
+
+// better orders epochs: higher score, then lower loss; without a validation split the later one.
 func (s score) better(than score) bool {
-	if s.top1 == nil || than.top1 == nil {
+	if s.value == nil || than.value == nil {
 		return true
 	}
-	if *s.top1 != *than.top1 {
-		return *s.top1 > *than.top1
+	if *s.value != *than.value {
+		return *s.value > *than.value
 	}
 	return *s.loss < *than.loss
 }
@@ -229,7 +245,7 @@ func (r *run) fit(phase Phase, a *adapter.Adapter, bar *score) (*adapter.Adapter
 			return nil, score{}, r.stopped(err, t)
 		}
 		r.rep.History = append(r.rep.History, stat)
-		now := score{epoch: epoch, top1: stat.ValTop1, loss: stat.ValLoss}
+		now := score{epoch: epoch, value: stat.ValScore, loss: stat.ValLoss}
 		if t.kept == nil && bar == nil || now.better(t.best) {
 			t.best = now
 			if t.kept, err = t.task.Tensors(); err != nil {
@@ -261,8 +277,7 @@ type trainer struct {
 	rate, warmup float64
 	batch        int
 	input        []float32
-	labels       []int32
-	scores       []float32
+	targets      nn.Targets
 	done, first  int // steps, and those of them that another process did
 	began        time.Time
 
@@ -305,8 +320,6 @@ func (r *run) newTrainer(phase Phase, a *adapter.Adapter, bar *score) (t *traine
 		return t, err
 	}
 	t.input = make([]float32, t.batch*t.inputs(r.train).width)
-	t.labels = make([]int32, t.batch)
-	t.scores = make([]float32, t.batch*len(a.Config().Labels))
 	if saved != nil {
 		err = t.resume(saved)
 	}
@@ -361,23 +374,24 @@ func (t *trainer) epoch(epoch int) (EpochStat, error) {
 		}
 		t.done++
 		t.at = cursor{Epoch: epoch, Step: s + 1, Loss: t.at.Loss + l, Correct: t.at.Correct + hits}
-		stat.Loss, stat.Accuracy = t.at.means(t.batch)
+		stat.Loss, stat.Accuracy = t.at.means(t.batch * t.r.train.decisions())
 		if s < steps-1 {
 			t.report(stat, steps, nil)
 			t.save(false)
 		}
 	}
 	stat.LR = t.rateOf(t.done-1, steps) // a run may resume after the last step
-	stat.Loss, stat.Accuracy = t.at.means(t.batch)
-	if len(t.r.val.labels) > 0 {
-		top1, valLoss, err := t.score(t.r.val)
+	stat.Loss, stat.Accuracy = t.at.means(t.batch * t.r.train.decisions())
+	if t.r.val.n() > 0 {
+		logits, err := t.r.infer(t.eval, t.inputs(t.r.val), t.r.val.truth.labels)
 		if err != nil {
 			return stat, err
 		}
+		value, valLoss := t.r.val.judge(logits)
 		if !finite(valLoss) {
 			valLoss = math.MaxFloat64 // JSON has neither infinity nor NaN
 		}
-		stat.ValTop1, stat.ValLoss = &top1, &valLoss
+		stat.ValScore, stat.ValLoss = &value, &valLoss
 	}
 	stat.Seconds = time.Since(began).Seconds()
 	t.report(stat, steps, &stat)
@@ -387,9 +401,9 @@ func (t *trainer) epoch(epoch int) (EpochStat, error) {
 // order is that of the training images in an epoch.
 func (r *run) order(epoch int) []int {
 	if r.cfg.Balance {
-		return data.BalancedShuffle(r.train.labels, r.cfg.Seed, epoch)
+		return data.BalancedShuffle(r.train.classes, r.cfg.Seed, epoch)
 	}
-	return data.Shuffle(len(r.train.labels), r.cfg.Seed, epoch)
+	return data.Shuffle(r.train.n(), r.cfg.Seed, epoch)
 }
 
 // rateOf is the learning rate of a step, counted from 0 over the phase.
@@ -412,49 +426,21 @@ func (t *trainer) report(stat EpochStat, steps int, done *EpochStat) {
 		Accuracy: stat.Accuracy, ImagesPerSec: t.speed(), ETA: eta, Done: done})
 }
 
-// train takes one step on the images ids and returns the loss and the number of right guesses before it.
+// train takes one step on the images ids and returns the loss and the number of right decisions before it.
 func (t *trainer) train(ids []int, lr float64) (loss float64, correct int, err error) {
 	if err := t.inputs(t.r.train).gather(ids, t.input); err != nil {
 		return 0, 0, err
 	}
-	for k, i := range ids {
-		t.labels[k] = t.r.train.labels[i]
-	}
-	loss, logits, err := t.step.Run(t.r.whole(), t.input, nn.Targets{Classes: t.labels}, float32(lr), dropoutKey(t.r.cfg.Seed, t.done))
+	y := t.r.train.truth
+	t.targets = y.targets(ids, t.targets)
+	loss, logits, err := t.step.Run(t.r.whole(), t.input, t.targets, float32(lr), dropoutKey(t.r.cfg.Seed, t.done))
 	if err != nil {
 		return 0, 0, err
 	}
-	classes := len(logits) / t.batch
-	for k, label := range t.labels {
-		if argmax(logits[k*classes:(k+1)*classes]) == int(label) {
-			correct++
-		}
+	for k, i := range ids {
+		correct += y.correct(i, logits[k*y.labels:(k+1)*y.labels])
 	}
 	return loss, correct, nil
-}
-
-// score is the accuracy and mean loss on a set, with running statistics and without dropout.
-func (t *trainer) score(s set) (top1, loss float64, err error) {
-	n, correct := len(s.labels), 0
-	classes := len(t.scores) / t.batch
-	for from := 0; from < n; from += t.batch {
-		ids := indices(from, min(from+t.batch, n))
-		if err := t.inputs(s).gather(ids, t.input); err != nil {
-			return 0, 0, err
-		}
-		err := t.eval.Run(t.r.ctx, t.input, func(f *nn.Forward) error { return f.Read(nn.TapLogits, t.scores) })
-		if err != nil {
-			return 0, 0, err
-		}
-		for k, i := range ids {
-			z := t.scores[k*classes : (k+1)*classes]
-			if argmax(z) == int(s.labels[i]) {
-				correct++
-			}
-			loss += crossEntropy(z, int(s.labels[i]))
-		}
-	}
-	return float64(correct) / float64(n), loss / float64(n), nil
 }
 
 // dropoutKey is the key of a step's dropout masks: splitmix64's finaliser over seed and step.
@@ -488,8 +474,8 @@ func crossEntropy(z []float32, label int) float64 {
 // String is one line for a log.
 func (s EpochStat) String() string {
 	text := fmt.Sprintf("%-7s epoch %3d  loss %.4f  train %.1f%%", s.Phase, s.Epoch, s.Loss, 100*s.Accuracy)
-	if s.ValTop1 != nil {
-		text += fmt.Sprintf("  val %.1f%% (loss %.4f)", 100**s.ValTop1, *s.ValLoss)
+	if s.ValScore != nil {
+		text += fmt.Sprintf("  val %.1f%% (loss %.4f)", 100**s.ValScore, *s.ValLoss)
 	}
 	return text + fmt.Sprintf("  lr %.2g  %.1fs", s.LR, s.Seconds)
 }

@@ -45,7 +45,7 @@ var allowed = map[string][]string{
 	"sdk/adapter":                      {"sdk/internal/tensor", "sdk/internal/checkpoint"},
 	"sdk/model":                        {"sdk/internal/tensor", "sdk/internal/checkpoint", "sdk/internal/checkpoint/pth", "quant"},
 	"sdk/backbones/vits14":             {"sdk/model"},
-	"sdk/tune":                         {"sdk/internal/nn", "sdk/internal/checkpoint", "sdk/internal/disk", "sdk/internal/backend", "sdk/internal/tensor", "sdk/adapter", "sdk/data", "sdk/model"},
+	"sdk/tune":                         {"sdk/internal/nn", "sdk/internal/checkpoint", "sdk/internal/disk", "sdk/internal/backend", "sdk/internal/tensor", "sdk/adapter", "sdk/data", "sdk/metrics", "sdk/model"},
 	"sdk/plugin":                       {},
 	"sdk/report":                       {"sdk/tune"},
 	"sdk":                              {"sdk/...", "quant"},
