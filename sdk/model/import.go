@@ -128,7 +128,13 @@ func newSource(f checkpoint.Tensors, stated Settings, config, preprocessor []byt
 	if s.unused, err = l.match(f, s.config); err != nil {
 		return nil, err
 	}
-	return s, s.checkShapes()
+	if err := s.checkShapes(); err != nil {
+		if c := s.config; l.isSwin() && set.image == (pair{}) {
+			err = pkgerrors.WithMessagef(err, "images are taken to be of %d x %d pixels, which image_size in %s can state", c.Grid[1]*c.Patch, c.Grid[0]*c.Patch, configFile)
+		}
+		return nil, err
+	}
+	return s, nil
 }
 
 // configure derives the architecture from the tensors' shapes and fills in what only the settings know.

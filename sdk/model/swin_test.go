@@ -101,6 +101,7 @@ func TestSwinRefused(t *testing.T) {
 	}{
 		{"wrong window", nil, `{"image_size": 12, "window_size": 2}`, `bias_table" is [25, 3], expected [9, 3]`},
 		{"another wrong window", nil, `{"image_size": 12, "window_size": 4}`, `bias_table" is [25, 3], expected [49, 3]`},
+		{"an image that nobody states", func(all map[string]tensor.Tensor) { all[table(1, 0)] = tensor.New(9, 4) }, "{}", "48 x 48 pixels, which image_size in config.json"},
 		{"missing bias table", func(all map[string]tensor.Tensor) { delete(all, table(0, 1)) }, swinJSON, "missing keys " + table(0, 1)},
 		{"missing first bias table", func(all map[string]tensor.Tensor) { delete(all, table(1, 0)) }, swinJSON, table(1, 0)},
 		{"heads that do not divide", func(all map[string]tensor.Tensor) {
