@@ -24,6 +24,11 @@ type Skipped struct {
 // Whether the images that are left suffice is for the caller to say: a class may lose all of its share of a small
 // validation split and still be trained well.
 func Load(ctx context.Context, items []Item, p Pipeline, workers int, f func(i int, t tensor.Tensor) error) ([]Skipped, error) {
+	return load(ctx, items, p, workers, p.Decoder(), func(_ int, m *RGB) (tensor.Tensor, error) { return p.Apply(m) }, f)
+}
+
+// load is Load with a way of its own from picture to tensor.
+func load(ctx context.Context, items []Item, p Pipeline, workers int, d Decoder, apply func(i int, m *RGB) (tensor.Tensor, error), f func(i int, t tensor.Tensor) error) ([]Skipped, error) {
 	if err := p.Check(); err != nil {
 		return nil, errors.Wrap(err, "preprocessing")
 	}
@@ -34,7 +39,7 @@ func Load(ctx context.Context, items []Item, p Pipeline, workers int, f func(i i
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	l := loader{items: items, pipeline: p, ordered: make(chan *loaded, workers), work: make(chan *loaded)}
+	l := loader{items: items, decoder: d, apply: apply, ordered: make(chan *loaded, workers), work: make(chan *loaded)}
 	wg.Go(func() { l.feed(ctx) })
 	for range min(workers, len(items)) {
 		wg.Go(l.run)
@@ -53,10 +58,11 @@ type loaded struct {
 // loader keeps order by queueing each image twice: in ordered for the caller, whose capacity bounds how far the workers
 // run ahead, and in work for whichever worker is free.
 type loader struct {
-	items    []Item
-	pipeline Pipeline
-	ordered  chan *loaded
-	work     chan *loaded
+	items   []Item
+	decoder Decoder
+	apply   func(i int, m *RGB) (tensor.Tensor, error)
+	ordered chan *loaded
+	work    chan *loaded
 }
 
 func (l *loader) feed(ctx context.Context) {
@@ -77,8 +83,8 @@ func (l *loader) feed(ctx context.Context) {
 func (l *loader) run() {
 	for x := range l.work {
 		var m *RGB
-		if m, x.err = l.pipeline.Decoder().DecodeFile(l.items[x.index].Path); x.err == nil {
-			x.tensor, x.err = l.pipeline.Apply(m)
+		if m, x.err = l.decoder.DecodeFile(l.items[x.index].Path); x.err == nil {
+			x.tensor, x.err = l.apply(x.index, m)
 		}
 		close(x.done)
 	}

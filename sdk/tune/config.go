@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/edgeadapt/edgeadapt/sdk/data"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/pkg/errors"
@@ -28,12 +29,13 @@ type Config struct {
 	Epochs         int     // of the adapter, or of the probe where Method is Linear; 0 chooses by the number of images
 	LR             float64 // peak learning rate of the same; 0 chooses by the batch
 	Batch          int
-	Optimizer      Optimizer // of the adapter, or of the probe where Method is Linear; other probes are fitted by SGD. Empty: AdamW for the branches of a Swin, else SGD
-	WeightDecay    float32   // of the same; AdamW's is decoupled
-	LabelSmoothing float32   // share of a label's weight that is spread over all classes, from 0 below 1
-	Balance        bool      // draw as many images of every class in an epoch, by repeating and leaving out
-	ClipNorm       float32   // bound on the norm of all gradients of a step together; 0 for the default of 5, negative for none
-	Warmup         float64   // share of the epochs with a rising rate
+	Optimizer      Optimizer         // of the adapter, or of the probe where Method is Linear; other probes are fitted by SGD. Empty: AdamW for the branches of a Swin, else SGD
+	WeightDecay    float32           // of the same; AdamW's is decoupled
+	LabelSmoothing float32           // share of a label's weight that is spread over all classes, from 0 below 1
+	Augment        data.Augmentation `json:",omitzero"` // of the pictures that train branches; the frozen blocks below them then run in every step
+	Balance        bool              // draw as many images of every class in an epoch, by repeating and leaving out
+	ClipNorm       float32           // bound on the norm of all gradients of a step together; 0 for the default of 5, negative for none
+	Warmup         float64           // share of the epochs with a rising rate
 
 	ProbeEpochs int     // of the linear probe
 	ProbeLR     float64 // 0 chooses by the batch
@@ -181,6 +183,12 @@ func (c Config) validate(depth, patch int) error {
 		if !rule.ok {
 			return errors.WithMessage(ErrConfig, rule.text)
 		}
+	}
+	if err := c.Augment.Check(); err != nil {
+		return errors.WithMessage(ErrConfig, err.Error())
+	}
+	if c.Augment.Any() && c.Method == adapter.Linear {
+		return errors.WithMessage(ErrConfig, "augmentation of a linear probe, which is fitted on features that are computed once; expected method adaptformer")
 	}
 	return c.Options.validate()
 }

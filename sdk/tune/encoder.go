@@ -68,8 +68,8 @@ func (e *encoder) close() {
 	}
 }
 
-// encode decodes and encodes items in order.
-func (e *encoder) encode(items []data.Item) (s set, err error) {
+// encode decodes and encodes items in order. Only where keep is set are their tokens kept.
+func (e *encoder) encode(items []data.Item, keep bool) (s set, err error) {
 	s.truth = newTruth(e.ds)
 	batch := e.fwd.InputShape()[0]
 	caches := make([]*cache, len(e.taps))
@@ -81,6 +81,9 @@ func (e *encoder) encode(items []data.Item) (s set, err error) {
 		}
 	}()
 	for i := range e.taps {
+		if i > 0 && !keep {
+			continue
+		}
 		budget := e.r.cfg.CacheBytes
 		if e.r.tokensToFile && i > 0 {
 			budget = 0
@@ -99,6 +102,7 @@ func (e *encoder) encode(items []data.Item) (s set, err error) {
 	skipped, err := data.Load(e.r.ctx, items, pipe, e.r.cfg.Workers, func(i int, t tensor.Tensor) error {
 		copy(e.input[filled*len(t.Data):], t.Data)
 		s.add(items[i])
+		s.items = append(s.items, items[i])
 		if filled++; filled == batch {
 			return flush()
 		}
@@ -132,6 +136,9 @@ func (e *encoder) flush(n int, caches []*cache) error {
 		return err
 	}
 	for i, c := range caches {
+		if c == nil {
+			continue
+		}
 		for k := range n {
 			if err := c.add(e.out[i][k*c.width : (k+1)*c.width]); err != nil {
 				return err

@@ -79,8 +79,12 @@ func (r *run) plan(train, val int) (Memory, error) {
 			m.Cache = int64(train+val) * row
 			continue
 		}
-		tokens = int64(train+val) * row
-		large = int64(max(train, val))*row > r.cfg.CacheBytes
+		kept := train
+		if r.cfg.Augment.Any() {
+			kept = 0
+		}
+		tokens = int64(kept+val) * row
+		large = int64(max(kept, val))*row > r.cfg.CacheBytes
 	}
 	steps, err := r.stepFootprints(train, &m)
 	if err != nil {
@@ -130,6 +134,13 @@ func (r *run) stepFootprints(train int, m *Memory) (map[bool]int64, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.cfg.Augment.Any() {
+		views, _, err := r.v.ForwardFootprint(r.viewConfig(batch))
+		if err != nil {
+			return nil, err
+		}
+		eval += views
+	}
 	steps := map[bool]int64{}
 	for _, recompute := range []bool{false, true} {
 		c := r.stepConfig(batch)
@@ -162,6 +173,11 @@ func (r *run) featureTap() string {
 // stepConfig is a training step.
 func (r *run) stepConfig(batch int) nn.StepConfig {
 	return nn.StepConfig{Batch: batch, Height: r.cfg.Size, Width: r.cfg.Size, Dropout: true, LabelSmoothing: r.cfg.LabelSmoothing, ClipNorm: r.cfg.ClipNorm, Recompute: r.rep.Memory.Recompute}
+}
+
+// viewConfig is the frozen network below the lowest adapted block.
+func (r *run) viewConfig(batch int) nn.ForwardConfig {
+	return nn.ForwardConfig{Batch: batch, Height: r.cfg.Size, Width: r.cfg.Size, Pool: r.cfg.Pool, Taps: []string{nn.BlockInput(r.cfg.Blocks[0])}}
 }
 
 // evalConfig is the pass that validates.

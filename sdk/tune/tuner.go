@@ -35,8 +35,9 @@ type run struct {
 // set is a part of the data as the trainer sees it: what enters the lowest adapted block, the pooled features, and what the
 // images show.
 type set struct {
-	tokens, features *cache // tokens is nil for a linear probe
+	tokens, features *cache // tokens is nil for a linear probe, and for training images that are augmented
 	truth
+	items []data.Item // those that could be read
 }
 
 // ErrDiverged says that the loss left the range of numbers.
@@ -127,10 +128,10 @@ func (r *run) encode(ds *data.Dataset) error {
 		return err
 	}
 	defer enc.close()
-	if r.train, err = enc.encode(train); err != nil {
+	if r.train, err = enc.encode(train, !r.cfg.Augment.Any()); err != nil {
 		return err
 	}
-	if r.val, err = enc.encode(val); err != nil {
+	if r.val, err = enc.encode(val, true); err != nil {
 		return err
 	}
 	r.rep.Skipped = enc.skipped
@@ -273,6 +274,7 @@ type trainer struct {
 	opt          *nn.Optimizer
 	step         *nn.Step
 	eval         *nn.Forward
+	views        *viewer // of training images, nil where they are not augmented
 	epochs       int
 	rate, warmup float64
 	batch        int
@@ -319,7 +321,12 @@ func (r *run) newTrainer(phase Phase, a *adapter.Adapter, bar *score) (t *traine
 	if t.eval, err = r.v.NewForward(r.evalConfig(t.task, t.batch)); err != nil {
 		return t, err
 	}
-	t.input = make([]float32, t.batch*t.inputs(r.train).width)
+	if phase == Adapter && r.cfg.Augment.Any() {
+		if t.views, err = r.newViewer(t.batch); err != nil {
+			return t, err
+		}
+	}
+	t.input = make([]float32, t.step.InputSize())
 	if saved != nil {
 		err = t.resume(saved)
 	}
@@ -329,6 +336,9 @@ func (r *run) newTrainer(phase Phase, a *adapter.Adapter, bar *score) (t *traine
 func (t *trainer) close() {
 	if t.eval != nil {
 		t.eval.Close()
+	}
+	if t.views != nil {
+		t.views.fwd.Close()
 	}
 	if t.step != nil {
 		t.step.Close()
@@ -365,7 +375,7 @@ func (t *trainer) epoch(epoch int) (EpochStat, error) {
 			return stat, err
 		}
 		stat.LR = t.rateOf(t.done, steps)
-		l, hits, err := t.train(order[s*t.batch:(s+1)*t.batch], stat.LR)
+		l, hits, err := t.train(order[s*t.batch:(s+1)*t.batch], epoch, stat.LR)
 		if err != nil {
 			return stat, err
 		}
@@ -427,8 +437,13 @@ func (t *trainer) report(stat EpochStat, steps int, done *EpochStat) {
 }
 
 // train takes one step on the images ids and returns the loss and the number of right decisions before it.
-func (t *trainer) train(ids []int, lr float64) (loss float64, correct int, err error) {
-	if err := t.inputs(t.r.train).gather(ids, t.input); err != nil {
+func (t *trainer) train(ids []int, epoch int, lr float64) (loss float64, correct int, err error) {
+	if t.views != nil {
+		err = t.views.encode(ids, epoch, t.input)
+	} else {
+		err = t.inputs(t.r.train).gather(ids, t.input)
+	}
+	if err != nil {
 		return 0, 0, err
 	}
 	y := t.r.train.truth

@@ -234,6 +234,9 @@ func (s *Step) write(input []float32, y Targets, lr float32, key int32) error {
 	return s.exec.WriteInts(s.target, y.Classes)
 }
 
+// InputSize is the number of values that Run takes for a batch.
+func (s *Step) InputSize() int { return s.shape.Elems() }
+
 // Gradient reads what the last Run left, by the reference's names: "logits_train" or "grad." and a task tensor; with
 // Gradients also "dlogits", "dfeatures" and "dblock_input.N".
 func (s *Step) Gradient(name string) (tensor.Tensor, error) {
