@@ -69,6 +69,7 @@ func (f *tuneFlags) register(c *cobra.Command) {
 	fl.IntVar(&f.config.Epochs, "epochs", 0, "passes over the training images (default: by their number)")
 	fl.Float64Var(&f.config.LR, "lr", 0, "peak learning rate (default: by the batch)")
 	fl.IntVar(&f.config.Batch, "batch", d.Batch, "images a training step")
+	fl.IntVar(&f.config.Accumulate, "accumulate", 1, "batches whose gradients make one update, in the memory of one batch")
 	fl.StringVar(&f.optimizer, "optimizer", "", "sgd (momentum 0.9) or adamw (betas 0.9 and 0.999) (default: sgd on a ViT, adamw on a Swin)")
 	fl.Float32Var(&f.config.WeightDecay, "weight-decay", d.WeightDecay, "weight decay, decoupled with adamw")
 	fl.Float32Var(&f.config.LabelSmoothing, "label-smoothing", d.LabelSmoothing, "share of a label that is spread over all classes")

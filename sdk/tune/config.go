@@ -29,6 +29,7 @@ type Config struct {
 	Epochs         int     // of the adapter, or of the probe where Method is Linear; 0 chooses by the number of images
 	LR             float64 // peak learning rate of the same; 0 chooses by the batch
 	Batch          int
+	Accumulate     int               `json:",omitempty"` // batches whose gradients are summed for one update, in the memory of one; 0 for 1
 	Optimizer      Optimizer         // of the adapter, or of the probe where Method is Linear; other probes are fitted by SGD. Empty: AdamW for the branches of a Swin, else SGD
 	WeightDecay    float32           // of the same; AdamW's is decoupled
 	LabelSmoothing float32           // share of a label's weight that is spread over all classes, from 0 below 1
@@ -80,6 +81,14 @@ func (c Config) optimizer(p Phase) nn.OptimizerConfig {
 		return nn.OptimizerConfig{AdamW: &backend.AdamWConfig{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: c.WeightDecay}}
 	}
 	return nn.OptimizerConfig{Momentum: momentum, WeightDecay: c.WeightDecay}
+}
+
+// accumulate is how many batches an update of a phase takes.
+func (c Config) accumulate(p Phase) int {
+	if p == Probe && c.Method != adapter.Linear {
+		return 1
+	}
+	return c.Accumulate
 }
 
 // Rates per 32 images of a batch, found on three image sets with this backbone; see RATIONALE.
@@ -140,14 +149,16 @@ func (c Config) complete(depth, patch, images int, pool adapter.Pool) (Config, e
 			probe = adamWRate
 		}
 	}
+	c.Accumulate = max(1, min(c.Accumulate, images/c.Batch))
+	update := c.Batch * c.Accumulate // images
 	if c.LR == 0 {
-		c.LR = own * float64(c.Batch) / 32
+		c.LR = own * float64(update) / 32
 	}
 	if c.ProbeLR == 0 {
-		c.ProbeLR = probe * float64(c.Batch) / 32
+		c.ProbeLR = probe * float64(c.Batch*c.accumulate(Probe)) / 32
 	}
 	if c.Epochs == 0 {
-		c.Epochs = min(60, max(15, minSteps*c.Batch/images))
+		c.Epochs = min(60, max(15, minSteps*update/images))
 	}
 	return c, nil
 }
@@ -173,6 +184,7 @@ func (c Config) validate(depth, patch int) error {
 		{c.LR >= 0 && finite(c.LR), fmt.Sprintf("learning rate %g, expected a positive number", c.LR)},
 		{c.ProbeLR >= 0 && finite(c.ProbeLR), fmt.Sprintf("probe learning rate %g, expected a positive number", c.ProbeLR)},
 		{c.Batch >= 2 && c.Batch <= 4096, fmt.Sprintf("batch %d, expected 2 to 4096", c.Batch)},
+		{c.Accumulate >= 0 && c.Accumulate <= 4096, fmt.Sprintf("%d batches an update, expected 1 to 4096", c.Accumulate)},
 		{c.Optimizer == "" || c.Optimizer == SGD || c.Optimizer == AdamW, fmt.Sprintf("optimizer %q, expected sgd or adamw", c.Optimizer)},
 		{c.WeightDecay >= 0 && c.WeightDecay < 1, fmt.Sprintf("weight decay %g, expected at least 0 and below 1", c.WeightDecay)},
 		{c.LabelSmoothing >= 0 && c.LabelSmoothing < 1, fmt.Sprintf("label smoothing %g, expected at least 0 and below 1", c.LabelSmoothing)},

@@ -143,7 +143,7 @@ func (r *run) stepFootprints(train int, m *Memory) (map[bool]int64, error) {
 	}
 	steps := map[bool]int64{}
 	for _, recompute := range []bool{false, true} {
-		c := r.stepConfig(batch)
+		c := r.stepConfig(batch, Adapter)
 		c.Recompute = recompute
 		if steps[recompute], err = r.v.StepFootprint(task, opt, c); err != nil {
 			return nil, err
@@ -171,8 +171,8 @@ func (r *run) featureTap() string {
 }
 
 // stepConfig is a training step.
-func (r *run) stepConfig(batch int) nn.StepConfig {
-	return nn.StepConfig{Batch: batch, Height: r.cfg.Size, Width: r.cfg.Size, Dropout: true, LabelSmoothing: r.cfg.LabelSmoothing, ClipNorm: r.cfg.ClipNorm, Recompute: r.rep.Memory.Recompute}
+func (r *run) stepConfig(batch int, p Phase) nn.StepConfig {
+	return nn.StepConfig{Batch: batch, Accumulate: r.cfg.accumulate(p), Height: r.cfg.Size, Width: r.cfg.Size, Dropout: true, LabelSmoothing: r.cfg.LabelSmoothing, ClipNorm: r.cfg.ClipNorm, Recompute: r.rep.Memory.Recompute}
 }
 
 // viewConfig is the frozen network below the lowest adapted block.

@@ -30,6 +30,7 @@ func TestRecipe(t *testing.T) {
 		"decay":            func(c *tune.Config) { c.WeightDecay = 0.01 },
 		"label smoothing":  func(c *tune.Config) { c.LabelSmoothing = 0.1 },
 		"balance":          func(c *tune.Config) { c.Balance = true },
+		"accumulated":      func(c *tune.Config) { c.Accumulate = 2 },
 		"clipped":          func(c *tune.Config) { c.ClipNorm = 0.1 },
 		"a probe by adamw": func(c *tune.Config) { c.Method, c.Optimizer, c.LR = adapter.Linear, tune.AdamW, 0.02 },
 	} {

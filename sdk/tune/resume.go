@@ -124,7 +124,7 @@ func (t *trainer) resume(s *state) error {
 	if err := t.opt.SetState(state); err != nil {
 		return err
 	}
-	steps := t.r.train.n() / t.batch
+	steps := t.r.train.n() / t.images()
 	if s.At.Step > steps || s.Epochs != t.epochs {
 		return errors.WithMessagef(checkpoint.ErrCorrupt, "epoch %d of %d, step %d of %d", s.At.Epoch, s.Epochs, s.At.Step, steps)
 	}

@@ -80,6 +80,9 @@ func TestResumeAfterCancel(t *testing.T) {
 		"adamw": func(c *tune.Config) {
 			c.Optimizer, c.WeightDecay, c.LabelSmoothing, c.Balance = tune.AdamW, 0.05, 0.1, true
 		},
+		"accumulated": func(c *tune.Config) {
+			c.Batch, c.Accumulate, c.Epochs, c.ProbeEpochs = 6, 2, 2, 1
+		},
 		"no split": func(c *tune.Config) {
 			c.Val, c.ProbeEpochs, c.Blocks = 0, 2, []int{1}
 		},

@@ -150,6 +150,7 @@ func (r *run) checkClasses(classes []string) error {
 		}
 	}
 	r.cfg.Batch = min(r.cfg.Batch, r.train.n())
+	r.cfg.Accumulate = min(r.cfg.Accumulate, r.train.n()/r.cfg.Batch)
 	return nil
 }
 
@@ -277,7 +278,7 @@ type trainer struct {
 	views        *viewer // of training images, nil where they are not augmented
 	epochs       int
 	rate, warmup float64
-	batch        int
+	batch, runs  int // images a run of the step, and runs an update
 	input        []float32
 	targets      nn.Targets
 	done, first  int // steps, and those of them that another process did
@@ -290,7 +291,7 @@ type trainer struct {
 
 // newTrainer makes the trainer of a phase, at its beginning or where the checkpoint was taken. bar is as in fit.
 func (r *run) newTrainer(phase Phase, a *adapter.Adapter, bar *score) (t *trainer, err error) {
-	t = &trainer{r: r, phase: phase, epochs: r.cfg.Epochs, rate: r.cfg.LR, batch: r.cfg.Batch, began: time.Now(), at: cursor{Epoch: 1}}
+	t = &trainer{r: r, phase: phase, runs: r.cfg.accumulate(phase), epochs: r.cfg.Epochs, rate: r.cfg.LR, batch: r.cfg.Batch, began: time.Now(), at: cursor{Epoch: 1}}
 	if bar != nil {
 		t.best = *bar
 	}
@@ -315,7 +316,7 @@ func (r *run) newTrainer(phase Phase, a *adapter.Adapter, bar *score) (t *traine
 	if t.opt, err = nn.NewOptimizer(r.v, t.task, r.cfg.optimizer(phase)); err != nil {
 		return t, err
 	}
-	if t.step, err = r.v.NewStep(t.task, t.opt, r.stepConfig(t.batch)); err != nil {
+	if t.step, err = r.v.NewStep(t.task, t.opt, r.stepConfig(t.batch, phase)); err != nil {
 		return t, err
 	}
 	if t.eval, err = r.v.NewForward(r.evalConfig(t.task, t.batch)); err != nil {
@@ -359,23 +360,27 @@ func (t *trainer) inputs(s set) *cache {
 	return s.tokens
 }
 
+// images is their number in an update.
+func (t *trainer) images() int { return t.batch * t.runs }
+
 // speed is training images a second so far, validation included.
 func (t *trainer) speed() float64 {
-	return float64((t.done-t.first)*t.batch) / time.Since(t.began).Seconds()
+	return float64((t.done-t.first)*t.images()) / time.Since(t.began).Seconds()
 }
 
 // epoch trains on a fresh order of the images, an incomplete last batch left out, and scores the validation split.
 func (t *trainer) epoch(epoch int) (EpochStat, error) {
 	began := time.Now()
 	order := t.r.order(epoch + t.salt())
-	steps := len(order) / t.batch
+	n := t.images()
+	steps := len(order) / n
 	stat := EpochStat{Phase: t.phase, Epoch: epoch}
 	for s := t.at.Step; s < steps; s++ {
 		if err := t.r.ctx.Err(); err != nil {
 			return stat, err
 		}
 		stat.LR = t.rateOf(t.done, steps)
-		l, hits, err := t.train(order[s*t.batch:(s+1)*t.batch], epoch, stat.LR)
+		l, hits, err := t.train(order[s*n:(s+1)*n], epoch, stat.LR)
 		if err != nil {
 			return stat, err
 		}
@@ -384,14 +389,14 @@ func (t *trainer) epoch(epoch int) (EpochStat, error) {
 		}
 		t.done++
 		t.at = cursor{Epoch: epoch, Step: s + 1, Loss: t.at.Loss + l, Correct: t.at.Correct + hits}
-		stat.Loss, stat.Accuracy = t.at.means(t.batch * t.r.train.decisions())
+		stat.Loss, stat.Accuracy = t.at.means(n * t.r.train.decisions())
 		if s < steps-1 {
 			t.report(stat, steps, nil)
 			t.save(false)
 		}
 	}
 	stat.LR = t.rateOf(t.done-1, steps) // a run may resume after the last step
-	stat.Loss, stat.Accuracy = t.at.means(t.batch * t.r.train.decisions())
+	stat.Loss, stat.Accuracy = t.at.means(n * t.r.train.decisions())
 	if t.r.val.n() > 0 {
 		logits, err := t.r.infer(t.eval, t.inputs(t.r.val), t.r.val.truth.labels)
 		if err != nil {
@@ -436,8 +441,20 @@ func (t *trainer) report(stat EpochStat, steps int, done *EpochStat) {
 		Accuracy: stat.Accuracy, ImagesPerSec: t.speed(), ETA: eta, Done: done})
 }
 
-// train takes one step on the images ids and returns the loss and the number of right decisions before it.
+// train takes one step on the images ids and returns the mean loss and the number of right decisions before it.
 func (t *trainer) train(ids []int, epoch int, lr float64) (loss float64, correct int, err error) {
+	for k := range t.runs {
+		l, n, err := t.run(ids[k*t.batch:(k+1)*t.batch], epoch, lr, dropoutKey(t.r.cfg.Seed, t.done*t.runs+k))
+		if err != nil {
+			return 0, 0, err
+		}
+		loss, correct = loss+l/float64(t.runs), correct+n
+	}
+	return loss, correct, nil
+}
+
+// run is train for a batch.
+func (t *trainer) run(ids []int, epoch int, lr float64, key int32) (loss float64, correct int, err error) {
 	if t.views != nil {
 		err = t.views.encode(ids, epoch, t.input)
 	} else {
@@ -448,7 +465,7 @@ func (t *trainer) train(ids []int, epoch int, lr float64) (loss float64, correct
 	}
 	y := t.r.train.truth
 	t.targets = y.targets(ids, t.targets)
-	loss, logits, err := t.step.Run(t.r.whole(), t.input, t.targets, float32(lr), dropoutKey(t.r.cfg.Seed, t.done))
+	loss, logits, err := t.step.Run(t.r.whole(), t.input, t.targets, float32(lr), key)
 	if err != nil {
 		return 0, 0, err
 	}

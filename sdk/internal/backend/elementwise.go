@@ -1,6 +1,6 @@
 package backend
 
-// Add is y = a + b, elementwise; all of one shape.
+// Add is y = a + b, elementwise; all of one shape. Y may be A itself.
 type Add struct {
 	A, B Value
 	Y    Value
@@ -8,7 +8,12 @@ type Add struct {
 
 func (*Add) Name() string { return "add" }
 
-func (o *Add) Operands() []Operand { return reads(o.A, o.B).writes(o.Y) }
+func (o *Add) Operands() []Operand {
+	if o.A == o.Y {
+		return reads(o.B).updates(o.Y)
+	}
+	return reads(o.A, o.B).writes(o.Y)
+}
 
 func (o *Add) check(p *Program) error {
 	s := p.Shape(o.A)
@@ -21,6 +26,9 @@ func (r *Recorder) Add(a, b Value) Value {
 	r.record(&Add{A: a, B: b, Y: y})
 	return y
 }
+
+// AddInPlace records a = a + b.
+func (r *Recorder) AddInPlace(a, b Value) { r.record(&Add{A: a, B: b, Y: a}) }
 
 // Scale is y = Factor x, elementwise.
 type Scale struct {

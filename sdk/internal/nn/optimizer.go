@@ -46,10 +46,10 @@ func (c OptimizerConfig) moments() []string {
 	return []string{"velocity"}
 }
 
-// update records one step over all of t's parameters and returns the input that takes rates.
-func (o *Optimizer) update(r *backend.Recorder, t *Task, clip float32) (rates backend.Value) {
+// update records one step over all of t's parameters by their gradients and returns the input that takes rates.
+func (o *Optimizer) update(r *backend.Recorder, t *Task, gradients backend.Buffer, clip float32) (rates backend.Value) {
 	whole := func(name string, b backend.Buffer) backend.Value { return r.Param(name, b, 0, t.layout.size) }
-	grads, params := whole("gradients", o.grads), whole("parameters", t.params)
+	grads, params := whole("gradients", gradients), whole("parameters", t.params)
 	if clip > 0 {
 		r.ClipNorm(grads, clip)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/checkpoint"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
@@ -379,9 +380,9 @@ func featureError(t *testing.T, v *nn.ViT, a *adapter.Adapter, in, want goldens)
 
 // trajectory is what train_vit/trajectory.json holds.
 type trajectory struct {
-	Batch, Epochs int
-	Warmup        float64 `json:"warmup_epochs"`
-	Runs          map[string]struct {
+	Batch, Epochs, Accumulate int
+	Warmup                    float64 `json:"warmup_epochs"`
+	Runs                      map[string]struct {
 		Optimiser struct {
 			LR, Momentum, Eps float64
 			Betas             []float64
@@ -401,7 +402,7 @@ func (traj trajectory) optimizer(run string) nn.OptimizerConfig {
 
 // TestTrajectory replays 30 steps of each optimiser: the loss before each and the tensors after the last.
 func TestTrajectory(t *testing.T) {
-	for _, folder := range []string{"train_vit", "train_vit_multilabel"} {
+	for _, folder := range []string{"train_vit", "train_vit_multilabel", "train_vit_accumulate"} {
 		raw, err := os.ReadFile(filepath.Join("testdata", folder, "trajectory.json"))
 		if err != nil {
 			t.Fatal(err)
@@ -418,7 +419,7 @@ func TestTrajectory(t *testing.T) {
 						t.Fatal(err)
 					}
 					defer v.Close()
-					task, losses := replay(t, v, folder, traj.optimizer(run), want.LR, traj.Batch)
+					task, losses := replay(t, v, folder, traj.optimizer(run), want.LR, traj)
 					defer task.Close()
 					for i, l := range want.Loss {
 						if math.Abs(losses[i]-l) > 1e-3 {
@@ -442,8 +443,9 @@ func TestTrajectory(t *testing.T) {
 	}
 }
 
-func replay(t *testing.T, v *nn.ViT, folder string, rule nn.OptimizerConfig, rates []float64, size int) (*nn.Task, []float64) {
+func replay(t *testing.T, v *nn.ViT, folder string, rule nn.OptimizerConfig, rates []float64, traj trajectory) (*nn.Task, []float64) {
 	t.Helper()
+	size := traj.Batch
 	a, err := adapter.Import(filepath.Join("testdata", folder, "start.safetensors"), v.Config().Ref(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -473,7 +475,7 @@ func replay(t *testing.T, v *nn.ViT, folder string, rule nn.OptimizerConfig, rat
 		t.Fatal(err)
 	}
 	defer opt.Close()
-	step, err := v.NewStep(task, opt, nn.StepConfig{Batch: size, Height: images.Shape[2], Width: images.Shape[3]})
+	step, err := v.NewStep(task, opt, nn.StepConfig{Batch: size, Height: images.Shape[2], Width: images.Shape[3], Accumulate: traj.Accumulate})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -522,3 +524,37 @@ func embeddings(t *testing.T, v *nn.ViT, images tensor.Tensor) []float32 {
 }
 
 var _ = fmt.Sprint
+
+// TestTrajectoryControl: updates after each of the runs that should be summed give other losses.
+func TestTrajectoryControl(t *testing.T) {
+	be, err := cpu.New(cpu.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer be.Close()
+	const folder = "train_vit_accumulate"
+	raw, err := os.ReadFile(filepath.Join("testdata", folder, "trajectory.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var traj trajectory
+	if err := json.Unmarshal(raw, &traj); err != nil {
+		t.Fatal(err)
+	}
+	v, err := nn.NewViT(be, importBackbone(t, quant.F32, folder), nn.FloatActivations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	want := traj.Runs["sgd"]
+	traj.Accumulate = 1
+	task, losses := replay(t, v, folder, traj.optimizer("sgd"), want.LR, traj)
+	defer task.Close()
+	worst := 0.0
+	for i, l := range want.Loss {
+		worst = max(worst, math.Abs(losses[i]-l))
+	}
+	if worst < 1e-2 {
+		t.Errorf("the losses of summed gradients within %g", worst)
+	}
+}

@@ -16,6 +16,8 @@ type StepConfig struct {
 	Dropout              bool    // as the task's configuration says; off for comparisons with a reference
 	LabelSmoothing       float32 // of single-label tasks, from 0 below 1
 	ClipNorm             float32 // bound on the norm of all gradients together, 0 for none
+	// Accumulate, above 1, makes one update of the mean gradients of so many runs.
+	Accumulate int
 	// Recompute keeps of each block no more than its input and runs it forward again on the way back: the same bits in less
 	// memory, for most of another forward pass.
 	Recompute bool
@@ -42,17 +44,24 @@ type Step struct {
 	taps   map[string]backend.Value
 	shapes map[string]tensor.Shape
 
+	sum *accumulation // nil where each run updates
+
 	losses, scores []float32 // what the last Run gave
 	keys           [1]int32
 }
 
 // NewStep records and compiles a training step for t.
 func (v *ViT) NewStep(t *Task, o *Optimizer, c StepConfig) (*Step, error) {
-	s, prog, err := v.recordStep(t, o, c)
+	sum, err := v.newAccumulation(t, o, c)
 	if err != nil {
 		return nil, err
 	}
-	if s.exec, err = v.be.Compile(prog); err != nil {
+	s, prog, err := v.recordStep(t, o, c, sum)
+	if err == nil {
+		s.exec, err = v.be.Compile(prog)
+	}
+	if err != nil {
+		sum.close()
 		return nil, err
 	}
 	return s, nil
@@ -60,15 +69,24 @@ func (v *ViT) NewStep(t *Task, o *Optimizer, c StepConfig) (*Step, error) {
 
 // StepFootprint is the memory that the step would take, the kernels' own scratch left out; see Program.Footprint.
 func (v *ViT) StepFootprint(t *Task, o *Optimizer, c StepConfig) (int64, error) {
-	_, prog, err := v.recordStep(t, o, c)
+	sum, err := v.newAccumulation(t, o, c)
 	if err != nil {
 		return 0, err
 	}
-	return prog.Footprint()
+	defer sum.close()
+	_, prog, err := v.recordStep(t, o, c, sum)
+	if err != nil {
+		return 0, err
+	}
+	bytes, err := prog.Footprint()
+	if sum != nil {
+		bytes += 4 * int64(t.Size())
+	}
+	return bytes, err
 }
 
-func (v *ViT) recordStep(t *Task, o *Optimizer, c StepConfig) (*Step, *backend.Program, error) {
-	s := &Step{task: t, opt: o, from: t.Entry(v.cfg.Depth), multi: t.cfg.Task == adapter.MultiLabel,
+func (v *ViT) recordStep(t *Task, o *Optimizer, c StepConfig, sum *accumulation) (*Step, *backend.Program, error) {
+	s := &Step{task: t, opt: o, sum: sum, from: t.Entry(v.cfg.Depth), multi: t.cfg.Task == adapter.MultiLabel,
 		losses: make([]float32, c.Batch), scores: make([]float32, c.Batch*len(t.cfg.Labels)),
 		taps: map[string]backend.Value{}, shapes: map[string]tensor.Shape{}}
 	if c.Gradients {
@@ -91,8 +109,10 @@ func (v *ViT) recordStep(t *Task, o *Optimizer, c StepConfig) (*Step, *backend.P
 	if c.Gradients {
 		s.keep(p, "dlogits", dlogits)
 		s.keep(p, "dfeatures", dfeatures)
+	} else if sum != nil {
+		sum.add(r, o)
 	} else {
-		s.lr = o.update(r, t, c.ClipNorm)
+		s.lr = o.update(r, t, o.grads, c.ClipNorm)
 	}
 	if c.Recompute {
 		r.Prune() // what follows a block's state in its second run
@@ -111,13 +131,14 @@ func (v *ViT) recordStep(t *Task, o *Optimizer, c StepConfig) (*Step, *backend.P
 // head records the head, the loss and their gradients.
 func (s *Step) head(p *pass, features backend.Value, c StepConfig) (dlogits, dfeatures backend.Value) {
 	r, t := p.r, s.task
+	count := c.Batch * s.sum.count()
 	logits, state := t.head(r, features, true)
 	if s.multi {
 		s.target = r.Input("target", c.Batch, len(t.cfg.Labels))
-		s.loss, dlogits = r.BinaryCrossEntropy(logits, s.target, 1/float32(c.Batch*len(t.cfg.Labels)))
+		s.loss, dlogits = r.BinaryCrossEntropy(logits, s.target, 1/float32(count*len(t.cfg.Labels)))
 	} else {
 		s.target = r.InputInts("target", c.Batch)
-		s.loss, dlogits = r.CrossEntropy(logits, s.target, 1/float32(c.Batch), c.LabelSmoothing)
+		s.loss, dlogits = r.CrossEntropy(logits, s.target, 1/float32(count), c.LabelSmoothing)
 	}
 	r.Output(s.loss, "loss")
 	s.logits = r.Output(logits, "logits_train")
@@ -188,9 +209,12 @@ type Targets struct {
 
 // Run performs one step at learning rate lr. It returns the batch's mean loss before the update and the logits
 // [B, classes] of the forward pass, valid until the next Run. key chooses the dropout masks; a run is repeatable if
-// its keys are.
+// its keys are. With Accumulate only the last run of an update changes anything, at the rate of its first.
 func (s *Step) Run(ctx context.Context, input []float32, y Targets, lr float32, key int32) (loss float64, logits []float32, err error) {
 	if err := s.write(input, y, lr, key); err != nil {
+		return 0, nil, err
+	}
+	if err := s.sum.begin(s.exec, lr); err != nil {
 		return 0, nil, err
 	}
 	if err := s.exec.Run(ctx); err != nil {
@@ -199,12 +223,16 @@ func (s *Step) Run(ctx context.Context, input []float32, y Targets, lr float32, 
 	if s.lr != backend.None {
 		s.opt.steps++
 	}
+	if err := s.sum.end(ctx, s.opt); err != nil {
+		return 0, nil, err
+	}
 	if err := s.exec.ReadFloats(s.loss, s.losses); err != nil {
 		return 0, nil, err
 	}
 	for _, l := range s.losses {
 		loss += float64(l)
 	}
+	loss *= float64(s.sum.count())
 	return loss, s.scores, s.exec.ReadFloats(s.logits, s.scores)
 }
 
@@ -268,4 +296,10 @@ func (s *Step) InputShape() tensor.Shape { return s.shape }
 func (s *Step) Bytes() int64 { return s.exec.Bytes() }
 
 // Close frees it.
-func (s *Step) Close() error { return s.exec.Close() }
+func (s *Step) Close() error {
+	err := s.exec.Close()
+	if e := s.sum.close(); err == nil {
+		err = e
+	}
+	return err
+}
