@@ -64,6 +64,28 @@ type ClassScore struct {
 // multi-label dataset and no other; labels that the dataset does not name are absent from all its images. Images that cannot
 // be read are skipped and listed. progress, which may be nil, receives the number of images done and their total.
 func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, progress func(done, total int)) (*Evaluation, error) {
+	return bb.evaluate(ctx, ds, a, progress, nil)
+}
+
+// Examined is what an adapter makes of one labelled image.
+type Examined struct {
+	Path   string
+	Truth  []int     // the labels that it has, by their index in the adapter's
+	Scores []float32 // a probability a label
+	Before []float32 // features of the plain backbone
+	After  []float32 // features with the adapter
+}
+
+// Examine is Evaluate with what it found of every image, in the order of the dataset, for a report. It takes a second pass for
+// the features without the adapter.
+func (bb *Backbone) Examine(ctx context.Context, ds *data.Dataset, a *Adapter, progress func(done, total int)) (*Evaluation, []Examined, error) {
+	list := []Examined{}
+	e, err := bb.evaluate(ctx, ds, a, progress, &list)
+	return e, list, err
+}
+
+// evaluate appends to examined, where that is not nil, what there is to say of each image.
+func (bb *Backbone) evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, progress func(done, total int), examined *[]Examined) (*Evaluation, error) {
 	leave, err := bb.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -84,15 +106,20 @@ func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, 
 			map[bool]string{true: "a table of labels, such as DIR/test.csv with the header file,labels", false: "a folder for each class, the data is a table of labels"}[multi])
 	}
 	var read []data.Item // those that could be
-	var scores [][]float32
+	var logits [][]float32
 	var pending []Tensor
 	pipe := bb.pipeline(ctx, v)
 	flush := func() error {
-		rows, err := bb.logits(ctx, pending, v.task)
-		scores = append(scores, rows...)
+		found, err := bb.answers(ctx, pending, v.task)
+		if err == nil && examined != nil {
+			err = bb.examine(ctx, pending, found, examined)
+		}
+		for _, x := range found {
+			logits = append(logits, x.logits)
+		}
 		pending = pending[:0]
 		if progress != nil {
-			progress(len(scores), len(ds.Items))
+			progress(len(logits), len(ds.Items))
 		}
 		return err
 	}
@@ -114,9 +141,15 @@ func (bb *Backbone) Evaluate(ctx context.Context, ds *data.Dataset, a *Adapter, 
 	}
 	e := &Evaluation{Images: len(read), Labels: c.Labels, Skipped: skipped, Renamed: renamed}
 	if ds.MultiLabel {
-		e.Tagging = tagging(c, read, class, scores)
+		e.Tagging = tagging(c, read, class, logits)
 	} else {
-		e.Classification = classification(c, read, class, scores)
+		e.Classification = classification(c, read, class, logits)
+	}
+	if examined != nil {
+		for i, item := range read {
+			x := &(*examined)[i]
+			x.Path, x.Truth, x.Scores = item.Path, truthOf(ds, item, class), scores(c.Task, logits[i])
+		}
 	}
 	return e, nil
 }
@@ -136,20 +169,43 @@ func mapClasses(classes, labels []string) (index []int, renamed []library.Match,
 	return index, renamed, nil
 }
 
-// logits runs images, all of one size, through t, between the batches of other callers.
-func (bb *Backbone) logits(ctx context.Context, images []Tensor, t *nn.Resident) (rows [][]float32, err error) {
+// examine appends the features of images with and without an adapter.
+func (bb *Backbone) examine(ctx context.Context, images []Tensor, found []answer, examined *[]Examined) error {
+	plain, err := bb.answers(ctx, images, nil)
+	if err != nil {
+		return err
+	}
+	for i := range plain {
+		*examined = append(*examined, Examined{Before: plain[i].features, After: found[i].features})
+	}
+	return nil
+}
+
+// truthOf are the labels that an item has; class maps the dataset's classes to labels.
+func truthOf(ds *data.Dataset, item data.Item, class []int) []int {
+	if !ds.MultiLabel {
+		return []int{class[item.Label]}
+	}
+	labels := []int{}
+	for _, l := range item.Labels {
+		labels = append(labels, class[l])
+	}
+	slices.Sort(labels)
+	return labels
+}
+
+// answers runs images, all of one size, through t, or plainly where that is nil, between the batches of other callers.
+func (bb *Backbone) answers(ctx context.Context, images []Tensor, t *nn.Resident) (all []answer, err error) {
 	c := bb.mixConfig(images[0].Shape[1], images[0].Shape[2])
 	tasks := slices.Repeat([]*nn.Resident{t}, len(images))
 	err = bb.withMixer(ctx, func(m *nn.Mixer) error {
 		return m.Run(ctx, c, stack(images), tasks, func(f *nn.Forward, first, n int) error {
-			answers, err := bb.readAnswers(f, tasks[first:first+n])
-			for _, a := range answers {
-				rows = append(rows, a.logits)
-			}
+			found, err := bb.readAnswers(f, tasks[first:first+n])
+			all = append(all, found...)
 			return err
 		})
 	})
-	return rows, err
+	return all, err
 }
 
 // classification scores logits; class maps the dataset's classes to labels.

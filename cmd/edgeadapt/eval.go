@@ -19,6 +19,7 @@ import (
 type evalFlags struct {
 	session sessionFlags
 	split   string
+	report  string
 	val     float64
 	json    bool
 }
@@ -41,6 +42,7 @@ images, drawn with the seed that the adapter file records.`,
 	f.session.registerAdapter(c, "adapter file to score")
 	c.Flags().StringVar(&f.split, "split", "", "test, train, val or all (default: test where there is one, else all)")
 	c.Flags().Float64Var(&f.val, "val", tune.Default().Val, "share that tune held out, for --split val")
+	c.Flags().StringVar(&f.report, "report", "", reportUsage)
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON: top1, top5, per_class, confusion; of a multi-label task map, micro_ap, f1, per_label")
 	return a.command(c, func(ctx context.Context, args []string) error { return f.run(ctx, a, args[0]) })
 }
@@ -67,6 +69,9 @@ func (f *evalFlags) run(ctx context.Context, a *app, dir string) error {
 	if !slices.Contains([]string{"test", "train", "val", "all"}, split) {
 		return usagef("--split %q, expected test, train, val or all", split)
 	}
+	if err := checkReport(f.report); err != nil {
+		return err
+	}
 	s, err := f.session.open(ctx, a)
 	if err != nil {
 		return err
@@ -77,12 +82,17 @@ func (f *evalFlags) run(ctx context.Context, a *app, dir string) error {
 		return err
 	}
 	show := newProgress(a.stderr)
-	e, err := s.bb.Evaluate(ctx, ds, s.adapter, show.images("eval"))
+	e, images, err := f.evaluate(ctx, s, ds, show.images("eval"))
 	show.end()
 	if err != nil {
 		return err
 	}
 	a.reportSkipped(e.Skipped)
+	if f.report != "" {
+		if err := f.writeReport(ctx, dir, split, s.adapter, e, images); err != nil {
+			return err
+		}
+	}
 	for _, m := range e.Renamed {
 		fmt.Fprintf(a.stderr, "class %q is scored as the label %q\n", m.Name, m.Label)
 	}
@@ -93,6 +103,15 @@ func (f *evalFlags) run(ctx context.Context, a *app, dir string) error {
 		return printTagging(a, e, split)
 	}
 	return printEvaluation(a, e, split)
+}
+
+// evaluate scores the adapter; images are for a report, where one is wanted.
+func (f *evalFlags) evaluate(ctx context.Context, s *session, ds *data.Dataset, progress func(done, total int)) (e *sdk.Evaluation, images []sdk.Examined, err error) {
+	if f.report != "" {
+		return s.bb.Examine(ctx, ds, s.adapter, progress)
+	}
+	e, err = s.bb.Evaluate(ctx, ds, s.adapter, progress)
+	return e, nil, err
 }
 
 func isFile(path string) bool {

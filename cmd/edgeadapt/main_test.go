@@ -20,7 +20,7 @@ func TestWholeWay(t *testing.T) {
 	data = filepath.Dir(data)
 	task, curves := filepath.Join(dir, "task.safetensors"), filepath.Join(dir, "curves.svg")
 
-	o := must(t, tinyTune(backbone, data, task, "--curves", curves, "--blocks", "2-3")...)
+	o := must(t, tinyTune(backbone, data, task, "--curves", curves, "--report", filepath.Join(dir, "report"), "--blocks", "2-3")...)
 	for _, want := range []string{"linear probe", "adapter", "kB", "edgeadapt predict IMAGE --adapter " + task + " --backbone " + backbone} {
 		if !strings.Contains(o.stdout, want) {
 			t.Errorf("tune prints no %q: %s", want, o.stdout)
@@ -31,6 +31,13 @@ func TestWholeWay(t *testing.T) {
 	}
 	if svg, err := os.ReadFile(curves); err != nil || !strings.Contains(string(svg), "<svg") {
 		t.Errorf("curves: %v, %.100q", err, svg)
+	}
+
+	if page, err := os.ReadFile(filepath.Join(dir, "report", "index.html")); err != nil || !strings.Contains(string(page), "images held out") {
+		t.Errorf("report: %v", err)
+	}
+	if o := edgeadapt(tinyTune(backbone, data, task, "--report", data)...); o.code != 2 || !strings.Contains(o.stderr, "holds other files") {
+		t.Errorf("a report among other files: exit %d, %s", o.code, o.stderr)
 	}
 
 	again := filepath.Join(dir, "again.safetensors")
@@ -50,6 +57,11 @@ func TestWholeWay(t *testing.T) {
 	}
 	if o := must(t, append([]string{"eval", data, "--split", "val"}, at...)...); !strings.Contains(o.stdout, "2 (val)") {
 		t.Errorf("eval of the held-out images: %s", o.stdout)
+	}
+
+	must(t, append([]string{"eval", data, "--report", filepath.Join(dir, "scores")}, at...)...)
+	if page, err := os.ReadFile(filepath.Join(dir, "scores", "index.html")); err != nil || !strings.Contains(string(page), "Confusion") {
+		t.Errorf("report of an evaluation: %v", err)
 	}
 
 	o = must(t, append([]string{"predict", filepath.Join(data, "test/across/00.png"), filepath.Join(data, "test/down/01.png"), "--top-k", "1"}, at...)...)

@@ -22,6 +22,7 @@ type tuneFlags struct {
 	out, curves, blocks string
 	method, pool, fit   string
 	optimizer, augment  string
+	report              string
 	config              tune.Config
 	json                bool
 }
@@ -38,12 +39,13 @@ its file in DATA/train and its labels with | between them, or none. The epoch is
 and each label gets the threshold of best F1 on the images held out.
 
 It fits a linear probe on the frozen features first, then AdaptMLP branches together with the head, and keeps the
-epoch that does best on a part of the training images held out for that (--val). The result never does worse there
-than the probe. The same seed, data and device give the same file, bit for bit.
+epoch that does best on a part of the training images held out for that (--val), or the probe where no epoch beats it
+by more than a standard error. The same seed, data and device give the same file, bit for bit.
 
 A run keeps a checkpoint in OUTPUT.run until it has ended. After Ctrl-C, a crash or a power cut the same command with
 --resume goes on from there, to the same bits as a run that was never interrupted.`,
 		Example: `  edgeadapt tune parts -o parts.safetensors
+  edgeadapt tune parts -o parts.safetensors --report parts.report
   edgeadapt tune parts -o parts.safetensors --blocks 7-12 --epochs 30 --curves parts.png
   edgeadapt tune parts -o better.safetensors --init parts.safetensors
   edgeadapt tune parts -o learned.safetensors --placement sequential --branch-norm in --scale learn
@@ -82,6 +84,7 @@ func (f *tuneFlags) register(c *cobra.Command) {
 	fl.StringSliceVar(&f.config.Tags, "tag", nil, "word that 'adapters search' finds it by; may be repeated")
 	fl.StringVar(&f.config.Name, "name", "", "name of the task (default: the folder's)")
 	fl.StringVar(&f.curves, "curves", "", "picture of loss and accuracy to write, .png or .svg")
+	fl.StringVar(&f.report, "report", "", reportUsage)
 	fl.Var((*byteSize)(&f.config.MemoryBudget), "memory-budget", "memory that the run may take, such as 300MB: by keeping tokens in a file and running blocks twice, to the same bits")
 	fl.BoolVar(&f.config.Checkpoint.Resume, "resume", false, "go on with the run that was interrupted, from its checkpoint OUTPUT.run where there is one")
 	fl.BoolVar(&f.config.Checkpoint.Force, "force", false, "resume on another device, driver or release too; the bits may then differ")
@@ -106,6 +109,9 @@ func (f *tuneFlags) run(ctx context.Context, a *app, dir string) error {
 		if err := checkWritable(path); err != nil {
 			return err
 		}
+	}
+	if err := checkReport(f.report); err != nil {
+		return err
 	}
 	if err := a.announce(cfg.Checkpoint); err != nil {
 		return err
@@ -137,7 +143,11 @@ func (f *tuneFlags) run(ctx context.Context, a *app, dir string) error {
 	if drawn != nil {
 		f.curves = "" // a picture that fails must not hide the result
 	}
-	return errors.Join(f.print(a, ad, rep), drawn)
+	reported := f.writeReport(ctx, a, s, ds, cfg, ad, rep)
+	if reported != nil {
+		f.report = ""
+	}
+	return errors.Join(f.print(a, ad, rep), drawn, reported)
 }
 
 // complete checks the options and makes a configuration of them.
@@ -218,6 +228,9 @@ func (f *tuneFlags) print(a *app, ad *adapter.Adapter, rep *tune.Report) error {
 	if f.curves != "" {
 		rows = append(rows, []string{"curves", f.curves})
 	}
+	if f.report != "" {
+		rows = append(rows, []string{"report", filepath.Join(f.report, "index.html")})
+	}
 	if err := table(a.stdout, rows); err != nil {
 		return err
 	}
@@ -242,7 +255,7 @@ func chosen(rep *tune.Report) string {
 	case rep.BestEpoch == 0 && rep.StartScore != nil:
 		return ", as it was: no epoch did better"
 	case rep.BestEpoch == 0:
-		return ", which is the probe: no epoch did better"
+		return ", which is the probe: no epoch did clearly better"
 	}
 	return fmt.Sprintf(", after epoch %d of %d", rep.BestEpoch, rep.Epochs)
 }

@@ -183,7 +183,7 @@ func (r *run) fitAll(classes []string) (*adapter.Adapter, error) {
 	r.rep.Parameters, r.rep.Epochs, r.rep.LR, r.rep.Batch = a.Parameters(), r.cfg.Epochs, r.cfg.LR, r.cfg.Batch
 	bar.epoch = 0
 	r.probe, r.bar = probe, bar
-	a, best, err := r.fit(Adapter, a, &bar)
+	a, best, err := r.fit(Adapter, a, &r.bar)
 	if err != nil {
 		return nil, err
 	}
@@ -233,8 +233,18 @@ func (s score) better(than score) bool {
 	return *s.loss < *than.loss
 }
 
+// clearly reports whether s is better than bar by more than a standard error of bar's score on n images: the rule by which a
+// simpler model is kept (Breiman, Friedman, Olshen and Stone, 1984).
+func (s score) clearly(than score, n int) bool {
+	if s.value == nil || than.value == nil {
+		return true
+	}
+	p := *than.value
+	return *s.value > p+math.Sqrt(p*(1-p)/float64(n))
+}
+
 // fit trains from a's values and returns the adapter of the best epoch with its score. bar, if there is one, is the
-// score to beat, with which a itself wins if no epoch is better.
+// score to beat, with which a itself wins if no epoch is better; a probe has to be beaten clearly.
 func (r *run) fit(phase Phase, a *adapter.Adapter, bar *score) (*adapter.Adapter, score, error) {
 	t, err := r.newTrainer(phase, a, bar)
 	if err != nil {
@@ -248,7 +258,11 @@ func (r *run) fit(phase Phase, a *adapter.Adapter, bar *score) (*adapter.Adapter
 		}
 		r.rep.History = append(r.rep.History, stat)
 		now := score{epoch: epoch, value: stat.ValScore, loss: stat.ValLoss}
-		if t.kept == nil && bar == nil || now.better(t.best) {
+		wins := t.best.epoch == 0 && bar == nil || now.better(t.best)
+		if t.best.epoch == 0 && bar == &r.bar && r.cfg.From == nil {
+			wins = now.clearly(t.best, r.val.n()) // than the probe
+		}
+		if wins {
 			t.best = now
 			if t.kept, err = t.task.Tensors(); err != nil {
 				return nil, score{}, err
