@@ -65,6 +65,9 @@ func (bb *Backbone) Measure(ctx context.Context, c MeasureConfig) (*Measurement,
 	}
 	defer leaveAdapter()
 	c = c.complete(bb)
+	if p := bb.host.Config().Patch; c.Size < p || c.Size%p != 0 || c.Size > MaxMeasuredSize || c.Batch > MaxMeasuredBatch {
+		return nil, errors.WithMessagef(ErrShape, "%d images of %d pixels, expected up to %d, and a multiple of the patch %d up to %d", c.Batch, c.Size, MaxMeasuredBatch, p, MaxMeasuredSize)
+	}
 	mc := bb.host.Config()
 	v := bb.vit
 	if c.Step {
@@ -108,6 +111,12 @@ func (bb *Backbone) Measure(ctx context.Context, c MeasureConfig) (*Measurement,
 	m.RSSMB, m.DeviceMB = float64(peakRSS())/1e6, float64(v.Backend().MemoryInUse())/1e6
 	return m, nil
 }
+
+// Bounds of what Measure takes.
+const (
+	MaxMeasuredSize  = 2048 // pixels a side
+	MaxMeasuredBatch = 4096 // images
+)
 
 func (c MeasureConfig) complete(bb *Backbone) MeasureConfig {
 	c.Batch = max(c.Batch, 1)

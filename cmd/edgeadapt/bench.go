@@ -49,18 +49,19 @@ one after the other, and prints one table.`,
 }
 
 func (f *benchFlags) run(ctx context.Context, a *app) error {
-	for name, n := range map[string]int{"batch": f.measure.Batch, "runs": f.measure.Runs} {
-		if n < 1 || n > 100000 {
-			return usagef("--%s %d, expected 1 to 100000", name, n)
-		}
+	if n := f.measure.Batch; n < 1 || n > sdk.MaxMeasuredBatch {
+		return usagef("--batch %d, expected 1 to %d", n, sdk.MaxMeasuredBatch)
+	}
+	if n := f.measure.Runs; n < 1 || n > 100000 {
+		return usagef("--runs %d, expected 1 to 100000", n)
 	}
 	s, err := f.session.open(ctx, a)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if patch := s.bb.Info().Patch; f.measure.Size < 0 || f.measure.Size%patch != 0 {
-		return usagef("--size %d, expected a multiple of the backbone's patch %d", f.measure.Size, patch)
+	if patch := s.bb.Info().Patch; f.measure.Size < 0 || f.measure.Size%patch != 0 || f.measure.Size > sdk.MaxMeasuredSize {
+		return usagef("--size %d, expected a multiple of the backbone's patch %d up to %d", f.measure.Size, patch, sdk.MaxMeasuredSize)
 	}
 	f.measure.Adapter = s.adapter
 	m, err := s.bb.Measure(ctx, f.measure)

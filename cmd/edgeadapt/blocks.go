@@ -36,10 +36,10 @@ func parseBlocks(text string) (list []blockRange, err error) {
 			}
 		}
 		if (r.first.stage == 0) != (r.last.stage == 0) {
-			return nil, usagef("--blocks %q: the range %s has a stage on one side only", text, r.text)
+			return nil, usagef("--blocks %.80q: the range %s has a stage on one side only", text, r.text)
 		}
 		if r.last.stage < r.first.stage || r.last.stage == r.first.stage && r.last.block < r.first.block {
-			return nil, usagef("--blocks %q: the range %s runs backwards", text, r.text)
+			return nil, usagef("--blocks %.80q: the range %s runs backwards", text, r.text)
 		}
 		list = append(list, r)
 	}
@@ -76,7 +76,7 @@ func (b blockAt) number(text string, stages []int) (int, error) {
 		return b.block, nil
 	}
 	if b.stage > len(stages) || b.block > stages[b.stage-1] {
-		return 0, usagef("--blocks %q: there is no block %d.%d, the backbone has stages of %v blocks", text, b.stage, b.block, stages)
+		return 0, usagef("--blocks %.80q: there is no block %d.%d, the backbone has stages of %v blocks", text, b.stage, b.block, stages)
 	}
 	for _, n := range stages[:b.stage-1] {
 		b.block += n
@@ -100,7 +100,7 @@ func parseBlock(s, text string) (b blockAt, err error) {
 func blockNumber(s, text string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimSpace(s))
 	if err != nil || n < 1 || n > maxBlock {
-		return 0, usagef("--blocks %q: %q is no block number, expected a list such as 1-12, 1,3,5-8 or 3.1-3.6, counted from 1", text, s)
+		return 0, usagef("--blocks %.80q: %q is no block number, expected a list such as 1-12, 1,3,5-8 or 3.1-3.6, counted from 1", text, s)
 	}
 	return n, nil
 }
