@@ -30,7 +30,7 @@ func TestTruthOfTags(t *testing.T) {
 	}
 	got := y.targets([]int{1, 0}, nn.Targets{})
 	for i, want := range []float32{0, 0, 0, 1, 0, 1} {
-		if got.Flags[i] != want || got.Classes != nil && len(got.Classes) > 0 {
+		if got.Flags[i] != want || len(got.Classes) > 0 {
 			t.Errorf("targets %v", got)
 		}
 	}
