@@ -9,7 +9,7 @@ PLATFORMS := linux/amd64 linux/arm64 linux/arm darwin/arm64 windows/amd64
 QEMU      := qemu-aarch64-static -cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test cross arm64 race race-long fuzz bench bench-runtime cover lint shaders shaders-check backbone demo-data examples plugins demo clean
+.PHONY: help deps build test cross arm64 race race-long fuzz bench bench-runtime cover lint shaders shaders-check shader-stats shader-stats-update backbone demo-data examples plugins demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -63,6 +63,17 @@ shaders: ## compile the shaders and their descriptions
 
 shaders-check: ## check that the committed shaders are valid and up to date
 	$(GO) run ./shaders/internal/gen -check
+
+# The package with the Vulkan headers is needed to build the tool.
+bin/shaderstats: shaders/internal/stats/shaderstats/shaderstats.c
+	@mkdir -p bin
+	gcc -O2 -Wall -o $@ $< -ldl
+
+shader-stats: deps bin/shaderstats ## compile the shaders for GPUs that are not there and compare registers, spills and instructions
+	$(GO) run ./shaders/internal/stats -tool bin/shaderstats
+
+shader-stats-update: deps bin/shaderstats ## write the baseline that shader-stats compares with
+	$(GO) run ./shaders/internal/stats -tool bin/shaderstats -update
 
 backbone: ## rebuild the embedded backbone from CHECKPOINT, a folder with the original weights
 	$(GO) run ./cmd/edgeadapt quantize $(CHECKPOINT) --scheme q8c -o sdk/backbones/vits14/vit-s14.q8c.safetensors
