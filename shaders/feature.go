@@ -16,6 +16,10 @@ const (
 	// TexelFetch: a preference rather than an ability. Drivers that run shaders on the CPU answer texel fetches
 	// several times faster than loads from storage buffers.
 	TexelFetch
+	// BigTiles: a preference; a thread's registers hold 8x8 sums and what feeds them. See family.go.
+	BigTiles
+	// SharedMemory: a preference; workgroups have on-chip memory that is not just cached memory. See family.go.
+	SharedMemory
 
 	featureEnd
 )
@@ -24,6 +28,8 @@ var featureNames = map[Feature]string{
 	IntegerDotProduct:  "IntegerDotProduct",
 	SubgroupArithmetic: "SubgroupArithmetic",
 	TexelFetch:         "TexelFetch",
+	BigTiles:           "BigTiles",
+	SharedMemory:       "SharedMemory",
 }
 
 // String joins the names of the set by " | ", as Go source would; the empty set is "0".

@@ -59,7 +59,7 @@ type SpecConstant struct {
 // Kernel is one variant of a kernel. Immutable; shared.
 type Kernel struct {
 	Name    string // as in the table: "layernorm"
-	Variant string // the row's defines joined by "+"; empty for the plain compilation
+	Variant string // as Row.Variant; empty for the plain compilation
 	File    string // under spirv/; several kernels may share one
 	Needs   Feature
 	// Bindings of descriptor set 0, without gaps.

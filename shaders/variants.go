@@ -155,8 +155,15 @@ var variants = []Row{
 // Rows is the variants table, for the generator and for tests.
 func Rows() []Row { return append([]Row(nil), variants...) }
 
-// Variant is the row's name beside its kernel's: its defines joined by "+".
-func (r Row) Variant() string { return strings.Join(strings.Fields(r.Define), "+") }
+// Variant is the row's name beside its kernel's: its defines joined by "+", and BIG where it is the same module with
+// tiles for many registers.
+func (r Row) Variant() string {
+	words := strings.Fields(r.Define)
+	if r.Needs&BigTiles != 0 {
+		words = append(words, "BIG")
+	}
+	return strings.Join(words, "+")
+}
 
 // File is the name of the row's compiled module. Rows of one source and define share it.
 func (r Row) File() string {

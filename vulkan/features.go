@@ -25,6 +25,7 @@ type DeviceInfo struct {
 	Name          string
 	Kind          string // "integrated", "discrete", "software", "virtual" or "other"
 	UUID          string // 32 hexadecimal digits; stable across drivers' restarts
+	Family        string // of shaders.Families, "software" or "other"
 	VendorID      uint32
 	DeviceID      uint32
 	DriverVersion string // the driver's own name and version where it tells them
@@ -89,7 +90,9 @@ func inspect(h vk.PhysicalDevice) (p physicalDevice, ok bool) {
 		DriverVersion: driverVersion(&ext, props.DriverVersion), APIVersion: vk.Version(props.ApiVersion).String(),
 		Memory: memory, SubgroupSize: int(ext.subgroup_size), Limits: limitsOf(&props),
 	}
-	p.info.Features, p.info.Supported = featuresOf(&ext, p.info.Kind)
+	gpu := gpuOf(props.VendorID, &ext, p.info.Kind)
+	p.info.Family = gpu.Family()
+	p.info.Features, p.info.Supported = gpu.Features()
 	return p, true
 }
 
@@ -107,25 +110,14 @@ func kindOf(t vk.PhysicalDeviceType) string {
 	return "other"
 }
 
-func featuresOf(ext *C.ea_properties, kind string) (worthwhile, supported shaders.Feature) {
+// gpuOf gathers what decides the device's kernels.
+func gpuOf(vendor uint32, ext *C.ea_properties, kind string) shaders.GPU {
 	const basicArithmeticClustered, computeStage = 1 | 4 | 64, 0x20
-	if ext.subgroup_operations&basicArithmeticClustered == basicArithmeticClustered && ext.subgroup_stages&computeStage != 0 {
-		supported |= shaders.SubgroupArithmetic
-		if ext.subgroup_size >= 16 { // narrower ones, all of software drivers, gain nothing over shared memory
-			worthwhile |= shaders.SubgroupArithmetic
-		}
+	return shaders.GPU{
+		Vendor: vendor, Software: kind == "software", SubgroupSize: int(ext.subgroup_size),
+		Subgroups: ext.subgroup_operations&basicArithmeticClustered == basicArithmeticClustered && ext.subgroup_stages&computeStage != 0,
+		Dot:       ext.dot_supported != 0, DotFast: ext.dot_accelerated != 0,
 	}
-	if ext.dot_supported != 0 {
-		supported |= shaders.IntegerDotProduct
-	}
-	if ext.dot_accelerated != 0 {
-		worthwhile |= shaders.IntegerDotProduct
-	}
-	supported |= shaders.TexelFetch
-	if kind == "software" {
-		worthwhile |= shaders.TexelFetch
-	}
-	return worthwhile, supported
 }
 
 // driverVersion prefers the driver's own words; the packed number means something else for every vendor.

@@ -28,18 +28,24 @@ func TestCompare(t *testing.T) {
 		change func(was, now *table)
 		want   string // in the only complaint; none where empty
 	}{
-		"the same":                 {func(_, _ *table) {}, ""},
-		"a tenth more":             {func(_, now *table) { now.rows[0].instructions = 1100 }, ""},
-		"more than a tenth more":   {func(_, now *table) { now.rows[0].instructions = 1101 }, "1101 instructions, 1000"},
-		"more registers":           {func(_, now *table) { now.rows[0].registers = 64 }, "64 registers, 56"},
-		"a spill":                  {func(_, now *table) { now.rows[0].spills = 1 }, "1 registers spill"},
-		"shared memory":            {func(_, now *table) { now.rows[1].shared = 20000 }, "20000 bytes"},
-		"a new kernel":             {func(was, _ *table) { was.rows = was.rows[:1] }, "not in the baseline"},
-		"a kernel that is gone":    {func(_, now *table) { now.rows = now.rows[:1] }, "in the baseline only"},
-		"another driver":           {func(_, now *table) { now.driver, now.rows[0].instructions = "radv 2", 9999 }, ""},
-		"a spill, another driver":  {func(_, now *table) { now.driver, now.rows[0].spills = "radv 2", 3 }, "3 registers spill"},
-		"excused, and not further": {func(was, now *table) { was.rows[0].kernel, now.rows[0].kernel = "attention_bwd_dq/DQ", "attention_bwd_dq/DQ"; now.rows[0].spills = 22 }, "22 registers spill"},
-		"excused":                  {func(was, now *table) { was.rows[0].kernel, now.rows[0].kernel = "attention_bwd_dq/DQ", "attention_bwd_dq/DQ"; now.rows[0].spills = 21 }, ""},
+		"the same":                {func(_, _ *table) {}, ""},
+		"a tenth more":            {func(_, now *table) { now.rows[0].instructions = 1100 }, ""},
+		"more than a tenth more":  {func(_, now *table) { now.rows[0].instructions = 1101 }, "1101 instructions, 1000"},
+		"more registers":          {func(_, now *table) { now.rows[0].registers = 64 }, "64 registers, 56"},
+		"a spill":                 {func(_, now *table) { now.rows[0].spills = 1 }, "1 registers spill"},
+		"shared memory":           {func(_, now *table) { now.rows[1].shared = 20000 }, "20000 bytes"},
+		"a new kernel":            {func(was, _ *table) { was.rows = was.rows[:1] }, "not in the baseline"},
+		"a kernel that is gone":   {func(_, now *table) { now.rows = now.rows[:1] }, "in the baseline only"},
+		"another driver":          {func(_, now *table) { now.driver, now.rows[0].instructions = "radv 2", 9999 }, ""},
+		"a spill, another driver": {func(_, now *table) { now.driver, now.rows[0].spills = "radv 2", 3 }, "3 registers spill"},
+		"excused, and not further": {func(was, now *table) {
+			was.rows[0].kernel, now.rows[0].kernel = "attention_bwd_dq/DQ", "attention_bwd_dq/DQ"
+			now.rows[0].spills = 22
+		}, "22 registers spill"},
+		"excused": {func(was, now *table) {
+			was.rows[0].kernel, now.rows[0].kernel = "attention_bwd_dq/DQ", "attention_bwd_dq/DQ"
+			now.rows[0].spills = 21
+		}, ""},
 	} {
 		was, now := sample(), sample()
 		c.change(&was, &now)
