@@ -21,6 +21,13 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
+		Name: "canary", Variant: "", File: "canary.spv", Needs: 0,
+		Bindings:  []Binding{{ReadWrite, StorageBuffer}},
+		PushBytes: 4,
+		Spec:      []SpecConstant{{0, 64}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "linear_q8c", Variant: "TEXEL+Q8C", File: "linear.texel.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,

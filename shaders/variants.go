@@ -21,6 +21,7 @@ var variants = []Row{
 	// kernel   source        define  tile      needs  why
 	{"axpy", "axpy.comp", "TEXEL", Spec{64}, TexelFetch, "software drivers answer texel fetches faster"},
 	{"axpy", "axpy.comp", "", Spec{64}, 0, "every Vulkan 1.1 device; also the smoke test of a driver"},
+	{"canary", "canary.comp", "", Spec{64}, 0, "every Vulkan 1.1 device; ends each submission"},
 	{"linear_q8c", "linear.comp", "TEXEL Q8C", Spec{8, 16, 2}, TexelFetch, "software drivers: wide tiles, no storage-buffer loads in the loop"},
 	{"linear_q8c", "linear.comp", "Q8C", Spec{64, 4, 1}, 0, "4x4 outputs a thread spill on no GPU, Pi 5 included"},
 	{"linear_f16", "linear.comp", "TEXEL F16", Spec{8, 16, 2}, TexelFetch, "software drivers: wide tiles, no storage-buffer loads in the loop"},

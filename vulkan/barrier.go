@@ -1,5 +1,7 @@
 package vulkan
 
+import "time"
+
 // use is one access of a command to bytes [start, end) of a buffer.
 type use struct {
 	buffer     uint64 // identity of the buffer; distinct buffers never share memory
@@ -34,24 +36,36 @@ func (h *hazards) conflict(uses []use) bool {
 	return false
 }
 
-// segmentDispatches is the number of commands after which a recording is cut into a further submission, so that a
-// context can end a run between them and watchdogs of small GPUs stay quiet. A block of a small ViT on a slow device
-// takes about 1 ms a dispatch.
-const segmentDispatches = 32
+// segmentTime is the estimated time after which a recording is cut into a further submission, so that a context can end a
+// run between them, the screen gets its turn, and the watchdogs of small GPUs, the strictest of which wait for 500 ms, stay
+// quiet even where the estimate is several times too low.
+const segmentTime = 50 * time.Millisecond
 
-// segments cuts commands into runs [start, end). It waits for a command that has a barrier anyway, as every segment
-// begins with one, but not beyond twice the length.
-func segments(barriers []bool, length int) [][2]int {
+// unknownTime is what a command without an estimate counts for: a dispatch of a small network on a slow device.
+const unknownTime = time.Millisecond
+
+// segments cuts commands that take these times into runs [start, end) that take at most limit, or consist of one command.
+// Of the places where a run may end it takes the last that has a barrier anyway, as every segment begins with one, if the run
+// is then at least half as long.
+func segments(barriers []bool, times []time.Duration, limit time.Duration) [][2]int {
 	var cuts [][2]int
-	start := 0
-	for i := range barriers {
-		if n := i - start; n >= 2*length || n >= length && barriers[i] {
-			cuts = append(cuts, [2]int{start, i})
-			start = i
+	start, at, spent, before := 0, 0, time.Duration(0), time.Duration(0) // at: the last barrier; before: the time until there
+	for i, t := range times {
+		if barriers[i] {
+			at, before = i, spent
 		}
+		for i > start && spent+t > limit {
+			if at <= start || before < limit/2 {
+				at, before = i, spent
+			}
+			cuts = append(cuts, [2]int{start, at})
+			start, spent = at, spent-before
+			before = 0
+		}
+		spent += t
 	}
-	if start < len(barriers) {
-		cuts = append(cuts, [2]int{start, len(barriers)})
+	if start < len(times) {
+		cuts = append(cuts, [2]int{start, len(times)})
 	}
 	return cuts
 }

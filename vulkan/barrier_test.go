@@ -3,6 +3,7 @@ package vulkan
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -84,23 +85,53 @@ func TestHazardsOrderEveryConflict(t *testing.T) {
 
 func TestSegments(t *testing.T) {
 	tests := []struct {
-		barriers string
-		length   int
-		want     string
+		barriers, times string // a digit a command
+		limit           time.Duration
+		want            string
 	}{
-		{"", 2, "[]"},
-		{".", 2, "[[0 1]]"},
-		{".B.B.B", 2, "[[0 3] [3 5] [5 6]]"},
-		{".........", 2, "[[0 4] [4 8] [8 9]]"},
-		{"BBBB", 1, "[[0 1] [1 2] [2 3] [3 4]]"},
+		{"", "", 2, "[]"},
+		{".", "1", 2, "[[0 1]]"},
+		{".B.B.B", "111111", 3, "[[0 3] [3 6]]"},
+		{".........", "111111111", 4, "[[0 4] [4 8] [8 9]]"},
+		{"BBBB", "1111", 1, "[[0 1] [1 2] [2 3] [3 4]]"},
+		{"BBBB", "9119", 4, "[[0 1] [1 3] [3 4]]"}, // a command beyond the limit is alone
+		{".B....", "111111", 4, "[[0 4] [4 6]]"},   // the barrier comes too early
+		{".B..B.", "111111", 9, "[[0 6]]"},         // all fits
+		{"..B..", "11229", 6, "[[0 4] [4 5]]"},     // what is left after a cut is counted again
 	}
 	for _, tt := range tests {
-		barriers := make([]bool, len(tt.barriers))
-		for i, c := range tt.barriers {
-			barriers[i] = c == 'B'
+		barriers, times := make([]bool, len(tt.barriers)), make([]time.Duration, len(tt.times))
+		for i := range barriers {
+			barriers[i], times[i] = tt.barriers[i] == 'B', time.Duration(tt.times[i]-'0')
 		}
-		if got := fmt.Sprint(segments(barriers, tt.length)); got != tt.want {
-			t.Errorf("%q by %d: %s, expected %s", tt.barriers, tt.length, got, tt.want)
+		if got := fmt.Sprint(segments(barriers, times, tt.limit)); got != tt.want {
+			t.Errorf("%q %s by %d: %s, expected %s", tt.barriers, tt.times, tt.limit, got, tt.want)
 		}
 	}
+}
+
+// TestSegmentsCoverAll: segments follow each other without gaps, and none takes longer than the limit unless it is one command.
+func TestSegmentsCoverAll(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		barriers := rapid.SliceOfN(rapid.Bool(), 0, 40).Draw(t, "barriers")
+		times := make([]time.Duration, len(barriers))
+		for i := range times {
+			times[i] = time.Duration(rapid.IntRange(1, 12).Draw(t, "time"))
+		}
+		limit := time.Duration(rapid.IntRange(1, 30).Draw(t, "limit"))
+		end := 0
+		for _, s := range segments(barriers, times, limit) {
+			var spent time.Duration
+			for _, d := range times[s[0]:s[1]] {
+				spent += d
+			}
+			if s[0] != end || s[1] <= s[0] || spent > limit && s[1] > s[0]+1 {
+				t.Fatalf("segment %v after %d takes %d of %d", s, end, spent, limit)
+			}
+			end = s[1]
+		}
+		if end != len(times) {
+			t.Fatalf("%d of %d commands", end, len(times))
+		}
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/pkg/errors"
@@ -25,6 +26,8 @@ type DeviceOptions struct {
 	RobustAccess bool
 	// CacheDir is where compiled pipelines are kept between processes; empty keeps none.
 	CacheDir string
+	// SegmentTime bounds the estimated time of one submission; 0 for 50 ms.
+	SegmentTime time.Duration
 
 	forceStaging bool // tests: treat device-local memory as out of the host's reach
 }
@@ -96,6 +99,13 @@ func (d *Device) MemoryInUse() int64 { return d.memory.inUse() }
 func (d *Device) unified() bool {
 	kind := d.physical.info.Kind
 	return !d.options.forceStaging && (kind == "integrated" || kind == "software")
+}
+
+func (d *Device) segmentTime() time.Duration {
+	if d.options.SegmentTime > 0 {
+		return d.options.SegmentTime
+	}
+	return segmentTime
 }
 
 // usable returns ErrClosed or ErrDeviceLost if the device can no longer serve.

@@ -16,6 +16,8 @@ var (
 	ErrOutOfMemory = errors.New("out of device memory")
 	// ErrDeviceLost says that the device stopped answering. Everything on it is gone; close it and open it again.
 	ErrDeviceLost = errors.New("device lost")
+	// ErrWrongResults says that the device computed something wrong. It is then as good as lost.
+	ErrWrongResults = errors.New("device computes wrongly")
 	// ErrUnsupported says that the request exceeds a limit of the device.
 	ErrUnsupported = errors.New("beyond the device's limits")
 	// ErrUsage says that the arguments of a call do not fit the kernel or the buffers: a bug of the caller.
@@ -75,6 +77,22 @@ func (e *CallError) Is(target error) bool {
 		return target == ErrNoVulkan
 	}
 	return false
+}
+
+// CanaryError is a run whose known part had a wrong result: none of its results can be trusted. errors.Is finds
+// ErrWrongResults and ErrDeviceLost in it.
+type CanaryError struct {
+	Word      int
+	Got, Want uint32
+}
+
+func (e *CanaryError) Error() string {
+	return fmt.Sprintf("canary: word %d is %#x, expected %#x: %v", e.Word, e.Got, e.Want, ErrWrongResults)
+}
+
+// Is maps the error to the package's sentinels.
+func (e *CanaryError) Is(target error) bool {
+	return target == ErrWrongResults || target == ErrDeviceLost
 }
 
 // check turns the result of a call into an error with the stack of the place where it entered our code.

@@ -5,11 +5,22 @@ package vulkan
 // StagingOptions makes a device treat its local memory as out of the host's reach, as on a discrete GPU.
 var StagingOptions = DeviceOptions{RobustAccess: true, forceStaging: true}
 
-// SegmentDispatches is the length of a submission.
-const SegmentDispatches = segmentDispatches
+// SegmentDispatches is the length of a submission of commands without estimates.
+const SegmentDispatches = 50
+
+// SegmentTime is the longest estimated time of a submission.
+const SegmentTime = segmentTime
+
+// Segments is the number of submissions.
+func (rec *Recording) Segments() int { return len(rec.segments) }
+
+// Repeat submits segment from where segment to belongs, as if a driver had lost the one and got to another.
+func (rec *Recording) Repeat(from, to int) { rec.segments[to] = rec.segments[from] }
 
 // StagingBytes is the length of one copy through staging.
 const StagingBytes = stagingBytes
 
 // DropBarriers makes the recording wrong, for the negative control of the barrier tests.
 func (r *Recorder) DropBarriers() { clear(r.barriers) }
+
+var _ = [1]struct{}{}[segmentTime/unknownTime-SegmentDispatches] // they agree

@@ -4,6 +4,7 @@ package vulkan
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/pkg/errors"
 
@@ -22,6 +23,7 @@ type command struct {
 	bindings []Range
 	push     []byte
 	grid     [3]uint32
+	time     time.Duration // estimated
 }
 
 // Recorder collects commands. The first error sticks, and Finish returns it. One goroutine at a time.
@@ -31,6 +33,8 @@ type Recorder struct {
 	barriers []bool // whether one precedes the command
 	copies   bool
 	hazards  hazards
+	estimate time.Duration // of the next command
+	canary   *canary       // nil: none
 	err      error
 }
 
@@ -69,7 +73,14 @@ func (r *Recorder) Copy(dst, src Range) {
 		{dst.Buffer.id, dst.Offset, dst.Offset + dst.Size, true}, {src.Buffer.id, src.Offset, src.Offset + src.Size, false}})
 }
 
+// Estimate says how long the next command will take, roughly: Finish cuts the recording into submissions by it.
+func (r *Recorder) Estimate(d time.Duration) { r.estimate = d }
+
 func (r *Recorder) add(c command, uses []use) {
+	c.time = unknownTime
+	if r.estimate > 0 {
+		c.time, r.estimate = r.estimate, 0
+	}
 	r.commands = append(r.commands, c)
 	r.barriers = append(r.barriers, r.hazards.next(uses))
 }
@@ -162,4 +173,13 @@ func (r *Recorder) plan() []string {
 		}
 	}
 	return lines
+}
+
+// times are the estimates of all commands.
+func (r *Recorder) times() []time.Duration {
+	times := make([]time.Duration, len(r.commands))
+	for i, c := range r.commands {
+		times[i] = c.time
+	}
+	return times
 }

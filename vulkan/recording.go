@@ -31,6 +31,7 @@ type Recording struct {
 	descriptors vk.DescriptorPool
 	views       map[viewKey]vk.BufferView
 	fence       vk.Fence
+	canary      *canary // nil: none
 }
 
 // viewKey tells texel-buffer views apart.
@@ -49,7 +50,7 @@ func (r *Recorder) Finish() (*Recording, error) {
 	// Keeps Close from destroying the device, and buffers from going, while they are recorded.
 	d.runs.RLock()
 	defer d.runs.RUnlock()
-	rec := &Recording{d: d, plan: r.plan(), views: map[viewKey]vk.BufferView{}}
+	rec := &Recording{d: d, plan: r.plan(), views: map[viewKey]vk.BufferView{}, canary: r.canary}
 	err := d.usable()
 	if err != nil {
 		return nil, err
@@ -68,6 +69,7 @@ func (r *Recorder) Finish() (*Recording, error) {
 func (rec *Recording) Plan() []string { return append([]string(nil), rec.plan...) }
 
 func (rec *Recording) build(r *Recorder) error {
+	d := rec.d
 	seen := map[*Buffer]bool{}
 	for _, c := range r.commands {
 		for _, b := range c.bindings {
@@ -80,12 +82,19 @@ func (rec *Recording) build(r *Recorder) error {
 	if err := rec.usable(); err != nil {
 		return err
 	}
-	cuts := segments(r.barriers, segmentDispatches)
-	if err := rec.createPools(r.commands, len(cuts)); err != nil {
+	cuts := segments(r.barriers, r.times(), d.segmentTime())
+	commands := r.commands
+	if rec.canary != nil {
+		rec.buffers = append(rec.buffers, rec.canary.state)
+		for i := range cuts {
+			commands = append(commands[:len(commands):len(commands)], rec.canary.command(i))
+		}
+	}
+	if err := rec.createPools(commands, len(cuts)); err != nil {
 		return err
 	}
 	for i, cut := range cuts {
-		if err := rec.record(rec.segments[i], r, cut[0], cut[1]); err != nil {
+		if err := rec.record(rec.segments[i], r, cut[0], cut[1], i); err != nil {
 			return err
 		}
 	}
@@ -168,10 +177,10 @@ const (
 	hostReads    = C.uint32_t(vk.AccessHostReadBit)
 )
 
-// record fills one command buffer with commands [from, to). It begins with a barrier against all that the queue did
-// before, whichever recording did it, and ends with one towards the host, which reads after the fence. Host writes
-// need none: a submission makes them visible.
-func (rec *Recording) record(cb vk.CommandBuffer, r *Recorder, from, to int) error {
+// record fills the command buffer of a segment with commands [from, to). It begins with a barrier against all that the queue
+// did before, whichever recording did it, and ends with one towards the host, which reads after the fence. Host writes need
+// none: a submission makes them visible.
+func (rec *Recording) record(cb vk.CommandBuffer, r *Recorder, from, to, segment int) error {
 	begin := vk.CommandBufferBeginInfo{SType: vk.StructureTypeCommandBufferBeginInfo}
 	defer begin.Free()
 	if err := call("vkBeginCommandBuffer", vk.BeginCommandBuffer(cb, &begin)); err != nil {
@@ -188,6 +197,11 @@ func (rec *Recording) record(cb vk.CommandBuffer, r *Recorder, from, to int) err
 			C.ea_copy(unsafe.Pointer(cb), bits(src.Buffer.handle), bits(dst.Buffer.handle),
 				C.uint64_t(src.Offset), C.uint64_t(dst.Offset), C.uint64_t(src.Size))
 		} else if err := rec.dispatch(cb, c); err != nil {
+			return err
+		}
+	}
+	if rec.canary != nil { // its words are nobody else's: the barrier that the segment begins with suffices
+		if err := rec.dispatch(cb, rec.canary.command(segment)); err != nil {
 			return err
 		}
 	}

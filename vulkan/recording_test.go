@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/edgeadapt/edgeadapt/vulkan"
 	"github.com/edgeadapt/edgeadapt/vulkan/vulkantest"
@@ -140,6 +141,75 @@ func (c *countdown) Err() error {
 		return context.Canceled
 	}
 	return nil
+}
+
+// TestEstimates: estimates decide how many commands a submission has.
+func TestEstimates(t *testing.T) {
+	d := vulkantest.Device(t)
+	x, y := buffer(t, d, "x", vulkan.DeviceLocal, ramp(65, 1)), buffer(t, d, "y", vulkan.DeviceLocal, make([]float32, 65))
+	k := kernel(t, d, "axpy")
+	for _, tt := range []struct {
+		each time.Duration
+		want int
+	}{{vulkan.SegmentTime / 100, 1}, {vulkan.SegmentTime / 4, 3}, {vulkan.SegmentTime * 10, 12}} {
+		r := d.NewRecorder()
+		for range 12 {
+			r.Estimate(tt.each)
+			r.Dispatch(k, []vulkan.Range{whole(x), whole(y)}, push(65, 1), groups(65), 1, 1)
+		}
+		if got := finish(t, r).Segments(); got != tt.want {
+			t.Errorf("12 commands of %v in %d submissions, expected %d", tt.each, got, tt.want)
+		}
+	}
+}
+
+// TestCanary: a run that lost a submission, or repeated one, is told from a whole one, however often it went well.
+func TestCanary(t *testing.T) {
+	d := vulkantest.Device(t)
+	const n = 65
+	x, y := buffer(t, d, "x", vulkan.DeviceLocal, ramp(n, 1)), buffer(t, d, "y", vulkan.DeviceLocal, make([]float32, n))
+	state := buffer(t, d, "canary", vulkan.HostVisible, make([]float32, vulkan.CanaryBytes/4))
+	k := kernel(t, d, "axpy")
+	record := func(commands int) *vulkan.Recording {
+		r := d.NewRecorder()
+		r.Watch(state)
+		for range commands {
+			r.Estimate(vulkan.SegmentTime)
+			r.Dispatch(k, []vulkan.Range{whole(x), whole(y)}, push(n, 1), groups(n), 1, 1)
+		}
+		return finish(t, r)
+	}
+	for _, commands := range []int{0, 1, 2, 5} {
+		rec := record(commands)
+		for range 3 {
+			run(t, rec)
+		}
+		if rec.Segments() != commands {
+			t.Errorf("%d submissions of %d commands", rec.Segments(), commands)
+		}
+		if err := rec.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	expect(t, y, func(i int) float32 { return 3 * 8 * float32(i+1) })
+
+	r := d.NewRecorder()
+	r.Watch(y)
+	if _, err := r.Finish(); !errors.Is(err, vulkan.ErrUsage) {
+		t.Errorf("canary in a buffer that is none: %v", err)
+	}
+
+	rec := record(3)
+	run(t, rec)
+	rec.Repeat(1, 2)
+	err := rec.Run(context.Background())
+	var wrong *vulkan.CanaryError
+	if !errors.As(err, &wrong) || !errors.Is(err, vulkan.ErrDeviceLost) || !errors.Is(err, vulkan.ErrWrongResults) || wrong.Got == wrong.Want {
+		t.Errorf("run with a segment missing: %v", err)
+	}
+	if err := rec.Run(context.Background()); !errors.Is(err, vulkan.ErrDeviceLost) {
+		t.Errorf("run after it: %v", err)
+	}
 }
 
 func TestEmptyRecording(t *testing.T) {

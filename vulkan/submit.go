@@ -21,7 +21,8 @@ const fenceSlice = 100 * time.Millisecond
 
 // Run executes the commands and waits for their end. ctx is checked between segments: a run that it ends has
 // finished whole segments, never half of one, and returns ctx's error. It returns ErrDeviceLost if the device stops
-// answering, and ErrClosed if the recording, one of its buffers or the device was closed.
+// answering or its canary shows that it computes wrongly, and ErrClosed if the recording, one of its buffers or the device
+// was closed.
 func (rec *Recording) Run(ctx context.Context) error {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
@@ -36,6 +37,9 @@ func (rec *Recording) Run(ctx context.Context) error {
 	if err := rec.usable(); err != nil {
 		return err
 	}
+	if err := rec.canary.arm(); err != nil {
+		return err
+	}
 	for i := range rec.segments {
 		if err := ctx.Err(); err != nil {
 			return errors.WithMessagef(err, "after %d of %d segments", i, len(rec.segments))
@@ -44,7 +48,7 @@ func (rec *Recording) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return rec.d.noteLoss(rec.canary.check(len(rec.segments)))
 }
 
 // submit runs one command buffer to its end.

@@ -22,6 +22,7 @@ type device struct {
 	dev  *vulkan.Device
 	info backend.Info
 	opt  Options
+	pace *pace
 
 	turn   chan struct{} // holds one token while an Executable runs or a Buffer is read or written
 	closed bool          // guarded by turn
@@ -64,12 +65,12 @@ func Open(id string, o Options) (backend.Backend, error) {
 		}
 		return nil, errors.WithMessagef(backend.ErrNoDevice, "%q, this machine has %s", id, strings.Join(have, ", "))
 	}
-	dev, err := inst.OpenDevice(all[at].Index, vulkan.DeviceOptions{RobustAccess: o.RobustAccess, CacheDir: o.CacheDir})
+	dev, err := inst.OpenDevice(all[at].Index, vulkan.DeviceOptions{RobustAccess: o.RobustAccess, CacheDir: o.CacheDir, SegmentTime: o.SegmentTime})
 	if err != nil {
 		inst.Close()
 		return nil, translate(err)
 	}
-	return &device{inst: inst, dev: dev, info: describe(all[at]), opt: o, turn: make(chan struct{}, 1)}, nil
+	return &device{inst: inst, dev: dev, info: describe(all[at]), opt: o, pace: newPace(all[at].Kind), turn: make(chan struct{}, 1)}, nil
 }
 
 // translate adds the backend's sentinel to an error of package vulkan, so that callers need to know only one set.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"math"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
@@ -25,6 +26,8 @@ type executable struct {
 	owned            []*vulkan.Buffer
 	bytes            int64
 	rec              *vulkan.Recording
+	plain            time.Duration // see pace
+	runs             int           // guarded by the device's turn
 
 	mu     sync.Mutex
 	closed bool
@@ -62,11 +65,19 @@ func (e *executable) prepare() error {
 		return err
 	}
 	for _, op := range e.p.Ops() {
+		work := backend.Cost(e.p, op)
+		r.time = e.d.pace.of(work)
+		e.plain += e.d.pace.plain(work)
 		if err := r.op(op); err != nil {
 			return errors.WithMessage(err, op.Name())
 		}
 	}
-	e.rec, err = r.rec.Finish()
+	canary, err := e.buffer("canary", vulkan.CanaryBytes, vulkan.HostVisible)
+	if err != nil {
+		return err
+	}
+	r.rec.Watch(canary)
+	e.rec, err = r.finish()
 	return err
 }
 
@@ -187,7 +198,14 @@ func (e *executable) Run(ctx context.Context) error {
 	if closed {
 		return errors.WithMessage(backend.ErrClosed, "executable")
 	}
-	return translate(e.rec.Run(ctx))
+	began := time.Now()
+	if err := e.rec.Run(ctx); err != nil {
+		return translate(err)
+	}
+	if e.runs++; e.runs > 1 { // drivers compile in the first
+		e.d.pace.learn(e.plain, time.Since(began))
+	}
+	return nil
 }
 
 // Bytes implements backend.Executable.

@@ -5,6 +5,10 @@ package gpu
 import (
 	"encoding/binary"
 	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/shaders"
@@ -17,6 +21,17 @@ type recording struct {
 	e       *executable
 	rec     *vulkan.Recorder
 	scratch vulkan.Range // what one operator leaves between its dispatches
+	planned []dispatch
+	time    time.Duration // estimated, of the operator whose dispatches come next
+}
+
+// dispatch is one that is planned; its kernel is compiled when all are known.
+type dispatch struct {
+	variant
+	bindings []vulkan.Range
+	push     []byte
+	groups   int
+	time     time.Duration
 }
 
 // op records one operator: one case each, one file a word.
@@ -235,13 +250,44 @@ func (r *recording) rowGroups(name string, m, d int, push []byte, bindings []vul
 const maxGroups = 65535
 
 func (r *recording) groups(v variant, n int, push []byte, bindings []vulkan.Range) error {
-	k, err := r.e.d.dev.NewKernel(v.Kernel, v.spec)
-	if err != nil {
-		return err
-	}
-	x := min(n, maxGroups)
-	r.rec.Dispatch(k, bindings, push, uint32(x), uint32(ceil(n, x)), 1)
+	r.planned = append(r.planned, dispatch{v, bindings, push, n, r.time})
+	r.time = 0 // of an operator's dispatches the first stands for all
 	return nil
+}
+
+// finish compiles the kernels, several at a time, and records the dispatches.
+func (r *recording) finish() (*vulkan.Recording, error) {
+	kernels, err := r.e.d.compile(r.planned)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range r.planned {
+		x := min(p.groups, maxGroups)
+		r.rec.Estimate(p.time)
+		r.rec.Dispatch(kernels[i], p.bindings, p.push, uint32(x), uint32(ceil(p.groups, x)), 1)
+	}
+	return r.rec.Finish()
+}
+
+// compile makes the kernels of dispatches. Drivers take up to a second for one, and compile on the calling thread.
+func (d *device) compile(planned []dispatch) ([]*vulkan.Kernel, error) {
+	kernels, errs := make([]*vulkan.Kernel, len(planned)), make([]error, len(planned))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(planned)) {
+		wait.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(planned)); i = next.Add(1) - 1 {
+				kernels[i], errs[i] = d.dev.NewKernel(planned[i].Kernel, planned[i].spec) // at once where it is known
+			}
+		})
+	}
+	wait.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return kernels, nil
 }
 
 func ceil(n, by int) int { return (n + by - 1) / by }
