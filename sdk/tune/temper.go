@@ -30,11 +30,12 @@ func (r *run) temperedHead(probe *adapter.Adapter) (map[string]tensor.Tensor, er
 	return head, nil
 }
 
-// temper finds the factor, at most 1, that brings the mean loss of factor · logits to startLoss of that of guessing.
+// temper finds the factor, at most 1, that brings the mean loss of factor · logits to startLoss of that of guessing, or as
+// near to it as a factor can: a head that errs with confidence costs more than guessing until it is scaled far down.
 func temper(logits [][]float32, y truth) float64 {
+	z := make([]float32, len(logits[0]))
 	loss := func(factor float64) float64 {
 		var sum float64
-		z := make([]float32, len(logits[0]))
 		for i, row := range logits {
 			for c, v := range row {
 				z[c] = float32(factor * float64(v))
@@ -43,17 +44,30 @@ func temper(logits [][]float32, y truth) float64 {
 		}
 		return sum / float64(len(logits))
 	}
-	target := startLoss * y.guess()
-	if loss(1) >= target {
-		return 1
-	}
-	low, high := 0.0, 1.0 // the loss at 0 is that of guessing
-	for range 30 {
-		if mid := (low + high) / 2; loss(mid) > target {
-			low = mid
+	// The loss is convex in the factor and that of guessing at 0: it falls from there to its lowest point.
+	low, lowest := 0.0, 1.0
+	for range 60 {
+		left, right := low+(lowest-low)/3, lowest-(lowest-low)/3
+		if loss(left) > loss(right) {
+			low = left
 		} else {
-			high = mid
+			lowest = right
 		}
 	}
-	return high
+	if lowest > 1-1e-6 {
+		lowest = 1
+	}
+	target := startLoss * y.guess()
+	if loss(lowest) >= target {
+		return lowest
+	}
+	low = 0
+	for range 30 {
+		if mid := (low + lowest) / 2; loss(mid) > target {
+			low = mid
+		} else {
+			lowest = mid
+		}
+	}
+	return lowest
 }
