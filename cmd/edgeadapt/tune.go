@@ -40,7 +40,7 @@ and each label gets the threshold of best F1 on the images held out.
 
 It fits a linear probe on the frozen features first, then AdaptMLP branches together with the head, and keeps the
 epoch that does best on a part of the training images held out for that (--val), or the probe where no epoch beats it
-by more than a standard error. The same seed, data and device give the same file, bit for bit.
+by more than a standard error. A probe that wins is fitted again on all images. The same seed, data and device give the same file, bit for bit.
 
 A run keeps a checkpoint in OUTPUT.run until it has ended. After Ctrl-C, a crash or a power cut the same command with
 --resume goes on from there, to the same bits as a run that was never interrupted.`,
@@ -221,6 +221,9 @@ func (f *tuneFlags) print(a *app, ad *adapter.Adapter, rep *tune.Report) error {
 	}
 	if f.method != string(adapter.Linear) {
 		rows = append(rows, []string{"adapter", held(rep.Metric, rep.Score) + chosen(rep)})
+	}
+	if rep.Refit > 0 {
+		rows = append(rows, []string{"head", fmt.Sprintf("fitted again on all %d images", rep.Refit)})
 	}
 	rows = append(rows, []string{"learning rate", fmt.Sprintf("%.3g at its peak, batches of %d", rep.LR, rep.Batch)})
 	rows = append(rows, []string{"trained", parameters(ad.Parameters()) + fmt.Sprintf(" parameters in %.1f s on %s", rep.Seconds, rep.Device)})

@@ -33,6 +33,7 @@ type Record struct {
 	StartScore  *float64          `json:"start_val_score,omitempty"`
 	Score       *float64          `json:"val_score,omitempty"`
 	Start       string            `json:"start,omitempty"` // of the branches, where it is not zero
+	Refit       int               `json:"refit_images,omitempty"`
 	Metric      Metric            `json:"metric,omitempty"`
 	Init        string            `json:"init,omitempty"` // digest of the adapter that the run went on from
 }
@@ -60,5 +61,5 @@ func (r *run) record() Record {
 		TrainImages: r.rep.Train, ValImages: r.rep.Val, Epochs: r.rep.Epochs, BestEpoch: r.rep.BestEpoch, LR: r.rep.LR, Batch: r.rep.Batch,
 		Warmup: r.cfg.Warmup, Momentum: momentum, ClipNorm: r.cfg.ClipNorm, Optimizer: string(r.cfg.Optimizer), WeightDecay: r.cfg.WeightDecay,
 		Smoothing: r.cfg.LabelSmoothing, Balance: r.cfg.Balance, ProbeEpochs: r.cfg.ProbeEpochs, ProbeLR: r.cfg.ProbeLR,
-		ProbeScore: r.rep.ProbeScore, Score: r.rep.Score}
+		ProbeScore: r.rep.ProbeScore, Score: r.rep.Score, Refit: r.rep.Refit}
 }

@@ -82,6 +82,7 @@ type Report struct {
 	StartScore *float64       `json:"start_val_score,omitempty"` // of the adapter that the run went on from, if its head was kept
 	Score      *float64       `json:"val_score,omitempty"`       // of the result
 	BestEpoch  int            `json:"best_epoch"`                // 0: the probe, or what the run went on from, did best and is the result
+	Refit      int            `json:"refit_images,omitempty"`    // images, those held out among them, that a probe's head was fitted on again at the end
 	History    []EpochStat    `json:"history"`
 	Seconds    float64        `json:"seconds"`
 	Memory     Memory         `json:"memory"` // as planned

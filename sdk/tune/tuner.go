@@ -96,6 +96,9 @@ func runOn(ctx context.Context, fsys disk.FS, v *nn.ViT, ds *data.Dataset, cfg C
 	if a, err = r.withThresholds(a); err != nil {
 		return nil, nil, r.stopped(err, nil)
 	}
+	if a, err = r.refit(a, ds); err != nil {
+		return nil, nil, r.stopped(err, nil)
+	}
 	r.rep.Seconds = time.Since(r.keep.began).Seconds()
 	a, err = a.WithRecord(r.record())
 	return a, r.rep, err
