@@ -34,13 +34,20 @@ func (f *tuneFlags) writeReport(ctx context.Context, a *app, s *session, ds *dat
 	if f.report == "" {
 		return nil
 	}
-	handle, err := s.bb.UseAdapter(ctx, ad)
+	judged := ad
+	if rep.Judged != nil {
+		judged = rep.Judged // which has not seen the images held out
+	}
+	handle, err := s.bb.UseAdapter(ctx, judged)
 	if err != nil {
 		return err
 	}
 	defer handle.Close()
 	train, val, _ := ds.StratifiedSplit(cfg.Val, cfg.Seed)
 	shown, what := *ds, fmt.Sprintf("The %d images held out, which chose the epoch: expect a little less on others.", rep.Val)
+	if rep.Refit > 0 {
+		what += fmt.Sprintf(" Afterwards the head was fitted again on all %d images.", rep.Refit)
+	}
 	if shown.Items = val; len(val) == 0 {
 		shown.Items = nil
 		for i := 0; i < len(train); i += (len(train) + mostExamined - 1) / mostExamined {

@@ -29,7 +29,7 @@ func (r *run) refit(a *adapter.Adapter, ds *data.Dataset) (*adapter.Adapter, err
 	if fresh, _, err = on.fit(Probe, fresh, nil); err != nil {
 		return nil, r.stopped(cause(err), nil)
 	}
-	r.rep.Refit = all.n()
+	r.rep.Refit, r.rep.Judged = all.n(), a
 	return a.WithTensors(tensorsOf(fresh))
 }
 

@@ -38,6 +38,9 @@ func TestRefit(t *testing.T) {
 		if rep.Refit != rep.Train+rep.Val || rep.Val == 0 || none.Refit != 0 || rep.Score == nil || none.Score != nil {
 			t.Errorf("%s: fitted again on %d and %d images, %d and %d there, scores %v and %v", name, rep.Refit, none.Refit, rep.Train, rep.Val, rep.Score, none.Score)
 		}
+		if rep.Judged == nil || sameTensors(rep.Judged, split) || none.Judged != nil {
+			t.Errorf("%s: the probe that was judged is %v, %v without a split", name, rep.Judged, none.Judged)
+		}
 		if has := split.Config().Thresholds != nil; has != ds.MultiLabel {
 			t.Errorf("%s: thresholds %v", name, split.Config().Thresholds)
 		}

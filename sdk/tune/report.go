@@ -3,6 +3,7 @@ package tune
 import (
 	"time"
 
+	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/data"
 )
 
@@ -82,10 +83,14 @@ type Report struct {
 	StartScore *float64       `json:"start_val_score,omitempty"` // of the adapter that the run went on from, if its head was kept
 	Score      *float64       `json:"val_score,omitempty"`       // of the result
 	BestEpoch  int            `json:"best_epoch"`                // 0: the probe, or what the run went on from, did best and is the result
-	Refit      int            `json:"refit_images,omitempty"`    // images, those held out among them, that a probe's head was fitted on again at the end
-	History    []EpochStat    `json:"history"`
-	Seconds    float64        `json:"seconds"`
-	Memory     Memory         `json:"memory"` // as planned
+	// Refit is the number of images, those held out among them, that the head of a probe was fitted on again at the end; 0
+	// for an adapter with branches and without a split. Judged is then the probe before that, which Score is of.
+	Refit  int              `json:"refit_images,omitempty"`
+	Judged *adapter.Adapter `json:"-"`
+
+	History []EpochStat `json:"history"`
+	Seconds float64     `json:"seconds"`
+	Memory  Memory      `json:"memory"` // as planned
 	// ImagesPerSec is the training speed of the adapter phase.
 	ImagesPerSec float64 `json:"images_per_s"`
 }
