@@ -45,3 +45,47 @@ func QuantizeActivations(q []int8, scale, x []float32, block int) {
 		}
 	}
 }
+
+// Runs calls do for each run of columns from 0 to cols that shares an activation scale, one for each block columns, and
+// a weight scale, one for each group columns (0: one for all), in increasing order.
+func Runs(cols, block, group int, do func(from, to int)) {
+	if group == 0 {
+		group = cols
+	}
+	for from := 0; from < cols; {
+		to := min((from/block+1)*block, (from/group+1)*group, cols)
+		do(from, to)
+		from = to
+	}
+}
+
+// DotInt8 is one output of a layer of int8 activations before its bias, in float32 with no multiply-add fused: what the
+// package comment says, as a plain loop for tests to hold kernels to. q has Cols elements, scale one for each block. m's
+// scheme has Integers.
+func (m Matrix) DotInt8(row int, q []int8, scale []float32, block int) float32 {
+	w, group, groups := m.integers(row)
+	var y float32
+	Runs(m.Cols, block, m.Scheme.Group(), func(from, to int) {
+		var sum int32
+		for i, v := range q[from:to] {
+			sum += int32(v) * int32(w[from+i])
+		}
+		s := scale[from/block]
+		if groups != nil {
+			s *= groups[from/group]
+		}
+		y += float32(float32(sum) * s)
+	})
+	return y * m.RowScale(row)
+}
+
+// integers is a row as int8, and its groups and their scales if it has any.
+func (m Matrix) integers(row int) (q []int8, group int, groups []float32) {
+	if m.Scheme == Q8C {
+		return m.Int8[row*m.Cols : (row+1)*m.Cols], 0, nil
+	}
+	q, groups = make([]int8, m.Cols), make([]float32, m.Groups())
+	m.Int4Row(q, row)
+	m.GroupScales(groups, row)
+	return q, m.Scheme.Group(), groups
+}

@@ -5,18 +5,25 @@ import (
 	"math"
 )
 
-// The packed form of a matrix, as the GPU kernels read it: 128-bit words, each with the next numbers of one row (16 of
-// int8, 8 halves, 4 floats), in panels of 64 rows:
+// The packed form of a matrix, as the GPU kernels read it: 128-bit words, each with the next numbers of one row (32 of
+// int4, 16 of int8, 8 halves, 4 floats), in panels of 64 rows:
 //
 //	[rows/64][cols/perWord][64 slots] words, then [rows] float32 scales
 //
+// and in the int4 schemes, between them, the scales of the groups as halves
+//
+//	[rows/64][groups][64 rows], rows in their order and not that of slots
+//
 // Rows are padded to 64 and columns to whole words, with zeros. Slot s of a panel holds row 4 (s mod 16) + s/16 of it,
 // so that the thread which reads slots t, t+16, t+32 and t+48 owns four adjacent outputs of y = x Wᵀ. The same words
-// serve the input gradient. All is in uint32, lowest column in the lowest bits, whatever the host's byte order.
+// serve the input gradient. All is in uint32, lowest column in the lowest bits, whatever the host's byte order; but an
+// int4 uint32 has columns k to k+3 in the low and k+4 to k+7 in the high halves of its bytes, in two's complement, so that
+// w << 4 & 0xf0f0f0f0 and w & 0xf0f0f0f0 are each four int8 of 16 times the weights.
 const (
 	panelRows   = 64
 	wordUints   = 4
 	panelQuads  = panelRows / 4
+	panelInt4s  = 32
 	wordInt8s   = 16
 	wordHalves  = 8
 	wordFloats  = 4
@@ -26,6 +33,8 @@ const (
 // perWord is how many numbers of a scheme a 128-bit word holds, 0 for an unknown scheme.
 func perWord(s Scheme) int {
 	switch s {
+	case Q4G, Q4G32, Q4G128:
+		return panelInt4s
 	case Q8C:
 		return wordInt8s
 	case F16:
@@ -37,7 +46,11 @@ func perWord(s Scheme) int {
 }
 
 // packing is the geometry of a packed matrix.
-type packing struct{ rows, cols, per, panels, groups int }
+type packing struct {
+	rows, cols, per, panels int
+	words                   int // 128-bit words of a row
+	groups                  int // of columns with a scale, in the int4 schemes
+}
 
 func newPacking(s Scheme, rows, cols int) (packing, error) {
 	per := perWord(s)
@@ -47,18 +60,31 @@ func newPacking(s Scheme, rows, cols int) (packing, error) {
 	if rows <= 0 || cols <= 0 || rows > maxPackable/cols {
 		return packing{}, fmt.Errorf("pack [%d, %d]: size out of range", rows, cols)
 	}
-	return packing{rows, cols, per, (rows + panelRows - 1) / panelRows, (cols + per - 1) / per}, nil
+	p := packing{rows: rows, cols: cols, per: per, panels: (rows-1)/panelRows + 1, words: (cols-1)/per + 1}
+	if g := s.Group(); g > 0 {
+		p.groups = (cols-1)/g + 1
+	}
+	return p, nil
 }
 
-// word is the index of the first uint32 of a row's group of columns.
-func (p packing) word(row, group int) int {
+// word is the index of the first uint32 of a row's word.
+func (p packing) word(row, word int) int {
 	r := row % panelRows
 	slot := r/4 + r%4*panelQuads
-	return ((row/panelRows*p.groups+group)*panelRows + slot) * wordUints
+	return ((row/panelRows*p.words+word)*panelRows + slot) * wordUints
 }
 
-// scales is the index of the first scale.
-func (p packing) scales() int { return p.panels * p.groups * panelRows * wordUints }
+// groupScales is the index of the first scale of a group.
+func (p packing) groupScales() int { return p.panels * p.words * panelRows * wordUints }
+
+// groupScale says which half of which uint32 is the scale of a row's group.
+func (p packing) groupScale(row, group int) (uint, shift int) {
+	i := (row/panelRows*p.groups+group)*panelRows + row%panelRows
+	return p.groupScales() + i/2, i % 2 * 16
+}
+
+// scales is the index of the first row's scale.
+func (p packing) scales() int { return p.groupScales() + p.panels*p.groups*panelRows/2 }
 
 func (p packing) uints() int { return p.scales() + p.panels*panelRows }
 
@@ -68,14 +94,17 @@ func (m Matrix) Pack() ([]uint32, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := m.stored(); n != m.Rows*m.Cols || m.Scale != nil && len(m.Scale) != m.Rows {
-		return nil, fmt.Errorf("pack [%d, %d]: %d elements and %d scales: size mismatch", m.Rows, m.Cols, n, len(m.Scale))
+	if err := m.Check(); err != nil {
+		return nil, err
 	}
 	out := make([]uint32, p.uints())
 	for r := range m.Rows {
+		for i := range p.words {
+			m.packWord(out[p.word(r, i):][:wordUints], r, i*p.per, min(p.per, m.Cols-i*p.per))
+		}
 		for g := range p.groups {
-			k := g * p.per
-			m.packWord(out[p.word(r, g):][:wordUints], r*m.Cols+k, min(p.per, m.Cols-k))
+			at, shift := p.groupScale(r, g)
+			out[at] |= uint32(m.GroupScale[r*p.groups+g]) << shift
 		}
 		scale := float32(1)
 		if m.Scale != nil {
@@ -86,9 +115,14 @@ func (m Matrix) Pack() ([]uint32, error) {
 	return out, nil
 }
 
-// packWord fills a word with n elements from index at on.
-func (m Matrix) packWord(dst []uint32, at, n int) {
+// packWord fills a word with n elements of a row from column k on.
+func (m Matrix) packWord(dst []uint32, row, k, n int) {
+	at := row*m.Cols + k
 	switch m.Scheme {
+	case Q4G, Q4G32, Q4G128:
+		for i := range n {
+			dst[i/8] |= uint32(m.int4At(row, k+i)&15) << int4Shift(i)
+		}
 	case Q8C:
 		for i, q := range m.Int8[at : at+n] {
 			dst[i/4] |= uint32(uint8(q)) << (i % 4 * 8)
@@ -116,14 +150,40 @@ func Unpack(s Scheme, rows, cols int, packed []uint32) (Matrix, error) {
 	m := Matrix{Scheme: s, Rows: rows, Cols: cols, Scale: make([]float32, rows)}
 	for r := range rows {
 		m.Scale[r] = math.Float32frombits(packed[p.scales()+r])
-		for g := range p.groups {
-			m.unpackWord(packed[p.word(r, g):][:wordUints], min(p.per, cols-g*p.per))
+	}
+	if p.groups > 0 {
+		m.unpackInt4(p, packed)
+		return m, nil
+	}
+	for r := range rows {
+		for i := range p.words {
+			m.unpackWord(packed[p.word(r, i):][:wordUints], min(p.per, cols-i*p.per))
 		}
 	}
 	return m, nil
 }
 
-// unpackWord appends n elements of a word.
+// int4Shift is where int4 i of a word lies in its uint32.
+func int4Shift(i int) int { return i%4*8 + i/4%2*4 }
+
+// unpackInt4 sets Int4 and GroupScale.
+func (m *Matrix) unpackInt4(p packing, packed []uint32) {
+	filled, q := newInt4(m.Scheme, m.Rows, m.Cols), make([]int8, m.Cols)
+	for r := range m.Rows {
+		for c := range q {
+			w := packed[p.word(r, c/p.per)+c%p.per/8]
+			q[c] = int8(w>>int4Shift(c%p.per)<<4) >> 4
+		}
+		filled.setInt4Row(r, q)
+		for g := range p.groups {
+			at, shift := p.groupScale(r, g)
+			filled.GroupScale[r*p.groups+g] = uint16(packed[at] >> shift)
+		}
+	}
+	m.Int4, m.GroupScale = filled.Int4, filled.GroupScale
+}
+
+// unpackWord appends n elements of a word of any other scheme.
 func (m *Matrix) unpackWord(w []uint32, n int) {
 	for i := range n {
 		switch m.Scheme {
@@ -135,15 +195,4 @@ func (m *Matrix) unpackWord(w []uint32, n int) {
 			m.Float = append(m.Float, math.Float32frombits(w[i]))
 		}
 	}
-}
-
-// stored is the number of elements in the slice that the scheme names.
-func (m Matrix) stored() int {
-	switch m.Scheme {
-	case Q8C:
-		return len(m.Int8)
-	case F16:
-		return len(m.Half)
-	}
-	return len(m.Float)
 }

@@ -15,6 +15,8 @@ const MaxInt8 = 127
 // Quantize stores w, a row-major [rows, cols] matrix, in scheme s. Each scheme rounds to nearest, ties to even:
 //
 //	q8c  scale = max|row| / 127 in float32, q = round(w / scale); a zero row has scale 0 and q 0
+//	q4g  for each group of columns the half-precision scale with the smallest squared error among candidates up to
+//	     max|group| / 7, q = round(w / scale) within -7 to 7
 //	f16  half(w)
 //	f32  w itself: the result aliases w
 //
@@ -39,6 +41,8 @@ func Quantize(s Scheme, w []float32, rows, cols int) (Matrix, error) {
 		for r := range rows {
 			m.Scale[r] = int8Row(m.Int8[r*cols:(r+1)*cols], w[r*cols:(r+1)*cols])
 		}
+	case Q4G, Q4G32, Q4G128:
+		return int4Groups(m, w)
 	default:
 		return m, fmt.Errorf("quantise as %q: %w", s, ErrScheme)
 	}
@@ -58,11 +62,7 @@ func halves(m Matrix, w []float32) (Matrix, error) {
 
 // int8Row fills q with round(w / scale) and returns the scale.
 func int8Row(q []int8, w []float32) float32 {
-	var largest float32
-	for _, v := range w {
-		largest = max(largest, float32(math.Abs(float64(v))))
-	}
-	scale := largest / MaxInt8
+	scale := largest(w) / MaxInt8
 	if scale == 0 { // a zero row, or one so small that its scale vanishes
 		clear(q)
 		return 0
@@ -90,7 +90,7 @@ func (m Matrix) RowScale(row int) float32 {
 }
 
 // DequantizeRow writes the values of one row to dst, which has Cols elements. Each is the stored number times the row's
-// scale, in float32.
+// scale, in float32; that of an int4 is its integer times the scale of its group, which float32 holds exactly.
 func (m Matrix) DequantizeRow(dst []float32, row int) {
 	scale := m.RowScale(row)
 	lo, hi := row*m.Cols, (row+1)*m.Cols
@@ -99,6 +99,8 @@ func (m Matrix) DequantizeRow(dst []float32, row int) {
 		for i, q := range m.Int8[lo:hi] {
 			dst[i] = float32(q) * scale
 		}
+	case Q4G, Q4G32, Q4G128:
+		m.dequantizeInt4Row(dst, row)
 	case F16:
 		for i, h := range m.Half[lo:hi] {
 			dst[i] = FromF16(h) * scale
@@ -112,5 +114,5 @@ func (m Matrix) DequantizeRow(dst []float32, row int) {
 
 // Bytes is the memory that the elements and scales occupy.
 func (m Matrix) Bytes() int {
-	return len(m.Int8) + 2*len(m.Half) + 4*len(m.Float) + 4*len(m.Scale)
+	return len(m.Int8) + 4*len(m.Int4) + 2*len(m.GroupScale) + 2*len(m.Half) + 4*len(m.Float) + 4*len(m.Scale)
 }
