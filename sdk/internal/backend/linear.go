@@ -14,8 +14,9 @@ const (
 //
 //	x [M, K], W [N, K], bias [N], y [M, N], sums in float32 in increasing k
 //
-// With a Block, x is rounded to int8 first, as quant.QuantizeActivations says, and the sums over each block's columns
-// are integers; W is of scheme q8c. Only for devices whose Info says Int8.
+// With a Block, x is rounded to int8 first, as quant.QuantizeActivations says, and the sums over each run of columns
+// that share their scales are integers, as package quant says; W's scheme has Integers. Only for devices whose Info
+// says Int8.
 //
 // The last epilogue adds AdaptMLP's up-projection on the same accumulators: hidden [M, r], up [N, r], upBias [N].
 type Linear struct {
@@ -115,7 +116,8 @@ func (r *Recorder) LinearResidualAdapter(x Value, f Frozen, residual Value, b Br
 //	dx = ((dy ⊙ s) W) ⊙ dgelu        dy [M, N], W [N, K], dx [M, K]
 //
 // DGELU [M, K], optional, is what the layer below stored for its GELU. W is the very weight of the forward pass. With a
-// Block, dy ⊙ s is rounded to int8 in blocks of so many columns, as Linear does with x.
+// Block, dy ⊙ s is rounded to int8 in blocks of so many columns, as Linear does with x; W is of scheme q8c, since the
+// scales of the int4 schemes lie along the sums of dx's other columns and cannot go into dy.
 type LinearBackward struct {
 	W         Weight
 	Block     int

@@ -192,6 +192,32 @@ func (f *File) Half(name string) ([]uint16, error) {
 	return v, nil
 }
 
+// Words returns a tensor of int32 as bit patterns: a view where it lies on a 4-byte boundary, else a copy.
+func (f *File) Words(name string) ([]uint32, error) {
+	b, err := f.typed(name, I32)
+	if err != nil {
+		return nil, err
+	}
+	if v, ok := view[uint32](b); ok {
+		return v, nil
+	}
+	v := make([]uint32, len(b)/4)
+	for k := range v {
+		v[k] = le.Uint32(b[4*k:])
+	}
+	return v, nil
+}
+
+// Int64 returns a copy of a tensor of int64.
+func (f *File) Int64(name string) ([]int64, error) {
+	b, err := f.typed(name, I64)
+	v := make([]int64, len(b)/8)
+	for k := range v {
+		v[k] = int64(le.Uint64(b[8*k:]))
+	}
+	return v, err
+}
+
 func (f *File) typed(name string, want DType) ([]byte, error) {
 	i, err := f.Info(name)
 	if err != nil {

@@ -3,4 +3,4 @@
 package checkpoint
 
 // Idle does nothing on this system.
-func Idle([]int8) {}
+func Idle[T number]([]T) {}

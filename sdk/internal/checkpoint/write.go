@@ -37,6 +37,16 @@ func Int8Entry(name string, shape tensor.Shape, v []int8) Entry {
 	return Entry{name, I8, shape, rawBytes(v)}
 }
 
+// WordsEntry makes an entry of int32, given as their bits. It aliases v where the machine's byte order allows.
+func WordsEntry(name string, shape tensor.Shape, v []uint32) Entry {
+	return Entry{name, I32, shape, rawBytes(v)}
+}
+
+// Int64Entry makes an entry of int64 in one row.
+func Int64Entry(name string, v ...int64) Entry {
+	return Entry{name, I64, tensor.Shape{len(v)}, rawBytes(v)}
+}
+
 // rawBytes returns v's elements little endian.
 func rawBytes[T number](v []T) []byte {
 	var zero T

@@ -88,8 +88,9 @@ const (
 	// FloatActivations are float32.
 	FloatActivations Activations = iota
 	// Int8Activations are rounded to int8 as they come, with scales of their own: a token's where a LayerNorm wrote them, a
-	// block's of 64 columns where attention or GELU did, and for the gradients of a backward pass. For q8c weights on
-	// devices whose Info says Int8.
+	// block's of 64 columns where attention or GELU did. So are the gradients of a backward pass through q8c weights; those
+	// through int4 weights, whose scales change along the columns, stay float32. For weights of integers on devices whose
+	// Info says Int8.
 	Int8Activations
 )
 
@@ -105,26 +106,29 @@ func (a Activations) String() string {
 var ErrActivations = errors.New("no int8 activations")
 
 // apply sets the blocks of a block's layers: qkv and fc1 read what a LayerNorm wrote, proj and fc2 attention and GELU.
-func (a Activations) apply(b *block) {
-	token, columns := quant.PerToken, quant.ActivationBlock
+func (a Activations) apply(b *block, scheme quant.Scheme) {
+	token, columns, gradient := quant.PerToken, quant.ActivationBlock, quant.ActivationBlock
 	if a == FloatActivations {
 		token, columns = 0, 0
+	}
+	if a == FloatActivations || scheme.Group() > 0 {
+		gradient = 0
 	}
 	b.qkv.Block, b.proj.Block, b.fc1.Block, b.fc2.Block = token, columns, token, columns
 	if b.merge != nil {
 		m := *b.merge
-		m.reduction.Block, m.reduction.GradBlock = token, columns
+		m.reduction.Block, m.reduction.GradBlock = token, gradient
 		b.merge = &m
 	}
 	for _, f := range []*backend.Frozen{&b.qkv, &b.proj, &b.fc1, &b.fc2} {
-		f.GradBlock = columns
+		f.GradBlock = gradient
 	}
 }
 
 // check returns ErrActivations where a device or a scheme does not have them.
 func (a Activations) check(be backend.Backend, scheme quant.Scheme) error {
-	if a == Int8Activations && !(be.Info().Int8 && scheme == quant.Q8C) {
-		return errors.WithMessagef(ErrActivations, "device %s with weights of scheme %s, expected q8c on the CPU", be.Info().ID, scheme)
+	if a == Int8Activations && !(be.Info().Int8 && scheme.Integers()) {
+		return errors.WithMessagef(ErrActivations, "device %s with weights of scheme %s, expected integers on the CPU", be.Info().ID, scheme)
 	}
 	return nil
 }
@@ -169,7 +173,7 @@ func NewViT(be backend.Backend, b *model.Backbone, acts Activations) (*ViT, erro
 		}
 	}
 	for i := range v.blocks {
-		acts.apply(&v.blocks[i])
+		acts.apply(&v.blocks[i], b.Scheme())
 	}
 	v.norm = norm(c.FinalNorm())
 	if w := b.Float("head.weight"); w != nil {
@@ -192,7 +196,7 @@ func (v *ViT) With(acts Activations) (*ViT, error) {
 		blocks: slices.Clone(v.blocks), norm: v.norm, head: v.head, headBias: v.headBias, classes: v.classes,
 		positions: map[[2]int]backend.Buffer{}, resources: resources{be: v.be}}
 	for i := range w.blocks {
-		acts.apply(&w.blocks[i])
+		acts.apply(&w.blocks[i], v.host.Scheme())
 	}
 	return w, nil
 }

@@ -195,17 +195,35 @@ func (g *graph) norm(name string, d int, eps float32) backend.Norm {
 
 // frozen is a frozen layer [n, k] whose outputs are about as large as its inputs; the rows differ in scale by up to 8.
 func (g *graph) frozen(name string, scheme quant.Scheme, n, k int) backend.Frozen {
-	w := normal(name, 0, n*k)
+	return g.frozenEdited(name, scheme, n, k, nil)
+}
+
+// frozenEdited is frozen with a change to the quantised matrix. Int4 rows have a factor of their own, as layer scale gives them one.
+func (g *graph) frozenEdited(name string, scheme quant.Scheme, n, k int, edit func(m *quant.Matrix)) backend.Frozen {
+	w, factor := normal(name, 0, n*k), make([]float32, n)
 	for i := range w {
 		w[i] *= float32(int(1)<<(i/k%4)) / 4 / sqrt(k)
+		factor[i/k] = 1 + float32(i/k%5)/8
 	}
-	return g.layer(scheme, w, normal(name+".bias", 0, n), k)
+	m, err := quant.Quantize(scheme, w, n, k)
+	g.must(err)
+	if scheme.Group() > 0 {
+		m.Scale = factor
+	}
+	if edit != nil {
+		edit(&m)
+	}
+	return g.resident(m, normal(name+".bias", 0, n))
 }
 
 // layer is a frozen layer of given weights.
 func (g *graph) layer(scheme quant.Scheme, w, bias []float32, k int) backend.Frozen {
 	m, err := quant.Quantize(scheme, w, len(bias), k)
 	g.must(err)
+	return g.resident(m, bias)
+}
+
+func (g *graph) resident(m quant.Matrix, bias []float32) backend.Frozen {
 	r, err := g.be.NewWeight("weight", m)
 	g.must(err)
 	g.close = append(g.close, r.Close)

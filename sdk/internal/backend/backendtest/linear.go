@@ -1,8 +1,10 @@
 package backendtest
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/edgeadapt/edgeadapt/quant"
@@ -10,7 +12,26 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/golden"
 )
 
-var schemes = []quant.Scheme{quant.F32, quant.F16, quant.Q8C}
+// schemes are those that the device has: all of them, but that a GPU may do without int4.
+func (s suite) schemes(t *testing.T) (list []quant.Scheme) {
+	t.Helper()
+	for _, scheme := range quant.Schemes {
+		m, err := quant.Quantize(scheme, []float32{1}, 1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := s.be.NewWeight("probe", m)
+		if kind := s.be.Info().Kind; errors.Is(err, backend.ErrScheme) && kind != "cpu" && kind != "reference" {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, scheme)
+		w.Close()
+	}
+	return list
+}
 
 // linearSizes are m, n, k, and r of the adapter: a single one, primes, a tile of 64 and its neighbours, and whole vectors
 // throughout.
@@ -36,9 +57,20 @@ func linear(scheme quant.Scheme, e backend.Epilogue, m, n, k, r int, scale float
 	}
 }
 
+// swappedGroups is linear with the scales of the first two groups of each row exchanged.
+func swappedGroups(g *graph) {
+	x, f := g.items("x", 7, 7, 197), g.frozenEdited("w", quant.Q4G, 37, 197, func(m *quant.Matrix) {
+		for r := range m.Rows {
+			s := m.GroupScale[r*m.Groups():]
+			s[0], s[1] = s[1], s[0]
+		}
+	})
+	g.read("y", g.Linear(x, f))
+}
+
 func testLinear(t *testing.T, s suite) {
 	epilogues := []string{"plain", "residual", "gelu", "adapter"}
-	for _, scheme := range schemes {
+	for _, scheme := range s.schemes(t) {
 		for e, word := range epilogues {
 			for _, c := range linearSizes {
 				s.check(t, fmt.Sprintf("%s %s %dx%dx%d r %d", scheme, word, c.m, c.n, c.k, c.r),
@@ -56,6 +88,10 @@ func testLinear(t *testing.T, s suite) {
 	s.rejects(t, "no residual", linear(quant.F32, backend.EpiResidual, 7, 37, 5, 7, 0), linear(quant.F32, backend.EpiNone, 7, 37, 5, 7, 0))
 	s.rejects(t, "another adapter scale", linear(quant.Q8C, backend.EpiResidualAdapter, 7, 37, 5, 7, 0.1), linear(quant.Q8C, backend.EpiResidualAdapter, 7, 37, 5, 7, 0.101))
 	s.rejects(t, "q8c as if f32", linear(quant.Q8C, backend.EpiNone, 7, 37, 197, 7, 0), linear(quant.F32, backend.EpiNone, 7, 37, 197, 7, 0))
+	if slices.Contains(s.schemes(t), quant.Q4G) {
+		s.rejects(t, "groups of 32 as if 64", linear(quant.Q4G32, backend.EpiNone, 7, 37, 197, 7, 0), linear(quant.Q4G, backend.EpiNone, 7, 37, 197, 7, 0))
+		s.rejects(t, "swapped groups", linear(quant.Q4G, backend.EpiNone, 7, 37, 197, 7, 0), swappedGroups)
+	}
 	t.Run("rejects tanh gelu", func(t *testing.T) { s.rejectsTanh(t) })
 }
 
@@ -80,20 +116,9 @@ func testLinearInt8(t *testing.T, s suite) {
 	if !s.be.Info().Int8 {
 		t.Skip("the device takes no int8 activations")
 	}
-	layer := func(e backend.Epilogue, block, m, n, k, r int) func(g *graph) {
-		return func(g *graph) {
-			g.block = block
-			linear(quant.Q8C, e, m, n, k, r, 0.1)(g)
-		}
-	}
-	for e, word := range []string{"plain", "residual", "gelu", "adapter"} {
-		for _, block := range blocks {
-			for _, c := range linearSizes {
-				s.check(t, fmt.Sprintf("%s %dx%dx%d r %d block %d", word, c.m, c.n, c.k, c.r, block), layer(backend.Epilogue(e), block, c.m, c.n, c.k, c.r))
-			}
-			s.independent(t, fmt.Sprintf("%s block %d", word, block), 70, func(g *graph, n int) {
-				layer(backend.Epilogue(e), block, n, 65, 67, 7)(g)
-			})
+	for _, scheme := range s.schemes(t) {
+		if scheme.Integers() {
+			s.linearInt8(t, scheme)
 		}
 	}
 	gradient := func(block, m, n, k int, gelu bool) func(g *graph) {
@@ -109,8 +134,29 @@ func testLinearInt8(t *testing.T, s suite) {
 		}
 	}
 	s.rejects(t, "float gradients", gradient(16, 7, 37, 197, false), gradient(0, 7, 37, 197, false))
-	s.rejects(t, "float activations", layer(backend.EpiNone, quant.PerToken, 7, 37, 197, 1), layer(backend.EpiNone, 0, 7, 37, 197, 1))
-	s.rejects(t, "another block", layer(backend.EpiNone, 64, 7, 37, 197, 1), layer(backend.EpiNone, quant.PerToken, 7, 37, 197, 1))
+}
+
+// linearInt8 covers the forward pass of one scheme.
+func (s suite) linearInt8(t *testing.T, scheme quant.Scheme) {
+	layer := func(e backend.Epilogue, block, m, n, k, r int) func(g *graph) {
+		return func(g *graph) {
+			g.block = block
+			linear(scheme, e, m, n, k, r, 0.1)(g)
+		}
+	}
+	for e, word := range []string{"plain", "residual", "gelu", "adapter"} {
+		word = string(scheme) + " " + word
+		for _, block := range blocks {
+			for _, c := range linearSizes {
+				s.check(t, fmt.Sprintf("%s %dx%dx%d r %d block %d", word, c.m, c.n, c.k, c.r, block), layer(backend.Epilogue(e), block, c.m, c.n, c.k, c.r))
+			}
+			s.independent(t, fmt.Sprintf("%s block %d", word, block), 70, func(g *graph, n int) {
+				layer(backend.Epilogue(e), block, n, 65, 67, 7)(g)
+			})
+		}
+	}
+	s.rejects(t, string(scheme)+" float activations", layer(backend.EpiNone, quant.PerToken, 7, 37, 197, 1), layer(backend.EpiNone, 0, 7, 37, 197, 1))
+	s.rejects(t, string(scheme)+" another block", layer(backend.EpiNone, 64, 7, 37, 197, 1), layer(backend.EpiNone, quant.PerToken, 7, 37, 197, 1))
 }
 
 // linearBackward is the input gradient of one frozen layer.
@@ -125,7 +171,7 @@ func linearBackward(scheme quant.Scheme, m, n, k int, gelu bool) func(g *graph) 
 }
 
 func testLinearBackward(t *testing.T, s suite) {
-	for _, scheme := range schemes {
+	for _, scheme := range s.schemes(t) {
 		for _, c := range linearSizes {
 			name := fmt.Sprintf("%s %dx%dx%d", scheme, c.m, c.n, c.k)
 			s.check(t, name, linearBackward(scheme, c.m, c.n, c.k, false))

@@ -73,7 +73,7 @@ func (d *device) roundable(e *executable, op backend.Op, block int) bool {
 }
 
 // readers returns the block in which all readers of v want it, and the last of them; 0 where they do not agree, or one
-// wants float32.
+// wants float32, as those of int4 weights do, which are left to ref.
 func (d *device) readers(e *executable, v backend.Value, from int) (block, last int) {
 	if v == backend.None || e.Program().Info(v).Output || e.Program().Info(v).Kind != backend.Temp {
 		return 0, 0
@@ -84,7 +84,7 @@ func (d *device) readers(e *executable, v backend.Value, from int) (block, last 
 			continue
 		}
 		l, ok := op.(*backend.Linear)
-		if !ok || l.X != v || l.Block == 0 || block != 0 && l.Block != block || l.Residual == v || l.Hidden == v {
+		if !ok || l.X != v || l.Block == 0 || e.Weight(l.W).(*weight).int8s == nil || block != 0 && l.Block != block || l.Residual == v || l.Hidden == v {
 			return 0, 0
 		}
 		block, last = l.Block, from+1+i

@@ -230,6 +230,9 @@ type weight struct {
 
 // NewWeight implements backend.Backend.
 func (d *device) NewWeight(name string, m quant.Matrix) (backend.Weight, error) {
+	if m.Scheme.Group() > 0 {
+		return nil, errors.WithMessagef(backend.ErrScheme, "weight %s of scheme %s on Vulkan; the CPU has it", name, m.Scheme)
+	}
 	packed, err := m.Pack()
 	if err != nil {
 		return nil, errors.WithMessagef(tensor.ErrShape, "weight %s: %v", name, err)

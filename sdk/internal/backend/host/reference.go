@@ -1,6 +1,7 @@
 package host
 
 import (
+	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/ref"
 	"github.com/pkg/errors"
@@ -161,7 +162,7 @@ func (e *Executable[T]) linearBackward(o *backend.LinearBackward) (func() error,
 		return always(func() { ref.LinearBackward(f(o.DX), f(o.DY), w, f(o.DGELU), m, n, k) })
 	}
 	scaled, ok := w.(ref.Scaled)
-	if !ok {
+	if m, int4 := w.(quant.Matrix); !ok || int4 && m.Scheme.Group() > 0 {
 		return nil, errors.Errorf("int8 gradients through a weight of %T", w)
 	}
 	return always(func() { ref.LinearBackwardInt8(f(o.DX), f(o.DY), scaled, f(o.DGELU), m, n, k, o.Block) })

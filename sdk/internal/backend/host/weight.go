@@ -24,8 +24,8 @@ func (b *Backend[T]) NewWeight(name string, m quant.Matrix) (backend.Weight, err
 	if err := b.open(); err != nil {
 		return nil, errors.WithMessagef(err, "weight %s", name)
 	}
-	if n := stored(m); m.Rows <= 0 || m.Cols <= 0 || n != m.Rows*m.Cols || m.Scale != nil && len(m.Scale) != m.Rows {
-		return nil, errors.WithMessagef(tensor.ErrShape, "weight %s [%d, %d] has %d elements and %d scales", name, m.Rows, m.Cols, n, len(m.Scale))
+	if err := m.Check(); err != nil {
+		return nil, errors.WithMessagef(tensor.ErrShape, "weight %s: %v", name, err)
 	}
 	p, err := b.opt.Pack(m)
 	if err != nil {
@@ -46,16 +46,6 @@ func (w *weight[T]) Close() error {
 
 func copyMatrix(m quant.Matrix) (Packed, error) {
 	m.Int8, m.Half, m.Float, m.Scale = slices.Clone(m.Int8), slices.Clone(m.Half), slices.Clone(m.Float), slices.Clone(m.Scale)
+	m.Int4, m.GroupScale = slices.Clone(m.Int4), slices.Clone(m.GroupScale)
 	return m, nil
-}
-
-// stored is the number of elements in the slice that m's scheme names.
-func stored(m quant.Matrix) int {
-	switch m.Scheme {
-	case quant.Q8C:
-		return len(m.Int8)
-	case quant.F16:
-		return len(m.Half)
-	}
-	return len(m.Float)
 }
