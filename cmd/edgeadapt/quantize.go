@@ -19,7 +19,12 @@ type quantizeFlags struct {
 }
 
 // schemes are the forms in which weights can be stored.
-var schemes = []string{"q8c", "f16", "f32"}
+var schemes = func() (names []string) {
+	for _, s := range model.Schemes() {
+		names = append(names, string(s))
+	}
+	return names
+}()
 
 func (a *app) quantize() *cobra.Command {
 	f := &quantizeFlags{}
@@ -34,14 +39,17 @@ Hugging Face's SwinModel and SwinForImageClassification. Nothing in a PyTorch fi
 
 What the tensors do not say comes from config.json, or from --heads and --layer-norm-eps.
 
-  q8c  int8, symmetric, a scale per output channel
-  f16  half precision
-  f32  as exact as the checkpoint
+  q8c     int8, symmetric, a scale per output channel
+  q4g     int4, symmetric, a scale per output channel and group of 64 input channels
+  q4g32   the same with groups of 32: more exact and larger
+  q4g128  the same with groups of 128
+  f16     half precision
+  f32     as exact as the checkpoint
 
 Patch embedding, norms and biases stay float in every scheme.`,
 		Example: `  edgeadapt quantize dinov2-small/ -o vit.safetensors
   edgeadapt quantize mae_pretrain_vit_base.pth --heads 12 -o vit.safetensors
-  edgeadapt quantize dinov2-small/ -o vit.f16.safetensors --scheme f16`,
+  edgeadapt quantize dinov2-small/ -o vit.q4g.safetensors --scheme q4g`,
 		Args: exactly("CHECKPOINT"),
 	}
 	c.Flags().StringVarP(&f.out, "output", "o", "", "backbone file to write")

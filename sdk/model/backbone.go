@@ -111,7 +111,9 @@ func (b *Backbone) Linear(block int, layer string) (quant.Matrix, []float32) {
 // Idle says that the caller has its own copy of a layer's weights: those of the file need not stay in memory. They can
 // be read again at any time.
 func (b *Backbone) Idle(block int, layer string) {
-	checkpoint.Idle(b.linear[b.config.BlockName(block, layer)+".weight"].Int8)
+	m := b.linear[b.config.BlockName(block, layer)+".weight"]
+	checkpoint.Idle(m.Int8)
+	checkpoint.Idle(m.Int4)
 }
 
 // layerScale returns the gains on a linear layer's output, nil where there are none.

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/checkpoint"
@@ -24,8 +25,11 @@ type (
 	Ref           = checkpoint.BackboneRef
 )
 
-// Scheme names how the linear layers are stored: "q8c", "f16" or "f32"; see package quant.
+// Scheme names how the linear layers are stored, such as "q8c" or "q4g"; see package quant.
 type Scheme = quant.Scheme
+
+// Schemes are the names that there are, the default first.
+func Schemes() []Scheme { return slices.Clone(quant.Schemes) }
 
 // Families of architecture.
 const (

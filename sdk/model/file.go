@@ -23,8 +23,11 @@ const (
 
 	kindBackbone  = "backbone"
 	formatVersion = "1"
+	int4Version   = "2" // of files that readers of version 1 do not understand
 
-	scaleSuffix = "_scale" // of a quantised weight's scales, [rows, 1]
+	scaleSuffix  = "_scale" // of a quantised weight's scales, [rows, 1] or [rows, groups]
+	packedSuffix = "_packed"
+	shapeSuffix  = "_shape"
 )
 
 // WriteFile writes the backbone so that a reader sees the old file or the new one, never half of either. The same
@@ -55,7 +58,11 @@ func (b *Backbone) encode() (map[string]string, []checkpoint.Entry, error) {
 			entries = append(entries, checkpoint.Float32Entry(s.name, tensor.Tensor{Shape: p.shape, Data: p.data}))
 		}
 	}
-	return map[string]string{metaKind: kindBackbone, metaVersion: formatVersion, metaConfig: string(config),
+	version := formatVersion
+	if b.scheme.Group() > 0 {
+		version = int4Version
+	}
+	return map[string]string{metaKind: kindBackbone, metaVersion: version, metaConfig: string(config),
 		metaScheme: string(b.scheme), metaFingerprint: b.config.Fingerprint}, entries, nil
 }
 
@@ -67,6 +74,8 @@ func matrixEntries(name string, m quant.Matrix) []checkpoint.Entry {
 			checkpoint.Float32Entry(name+scaleSuffix, tensor.Tensor{Shape: tensor.Shape{m.Rows, 1}, Data: m.Scale})}
 	case quant.F16:
 		return []checkpoint.Entry{checkpoint.HalfEntry(name, shape, m.Half)}
+	case quant.Q4G, quant.Q4G32, quant.Q4G128:
+		return int4Entries(name, m)
 	}
 	return []checkpoint.Entry{checkpoint.Float32Entry(name, tensor.Tensor{Shape: shape, Data: m.Float})}
 }
@@ -110,7 +119,7 @@ func ReadBackboneAt(r io.ReaderAt, size int64) (*Backbone, error) {
 // decode checks the file and takes its tensors. On success the Backbone owns f.
 func decode(f *checkpoint.File) (*Backbone, error) {
 	meta := f.Metadata()
-	if err := f.CheckKind(kindBackbone, formatVersion); err != nil {
+	if err := f.CheckKind(kindBackbone, formatVersion, int4Version); err != nil {
 		return nil, err
 	}
 	b := &Backbone{linear: map[string]quant.Matrix{}, float: map[string]param{}, file: f}
@@ -138,21 +147,19 @@ func decode(f *checkpoint.File) (*Backbone, error) {
 func (b *Backbone) load(f *checkpoint.File) error {
 	count := 0
 	for _, s := range b.config.specs() {
-		info, err := f.Info(s.name)
+		shape, err := storedShape(f, s, b.scheme)
 		if err != nil {
-			return fmt.Errorf("tensor %q is missing: %w", s.name, ErrCorrupt)
+			return err
 		}
-		if !s.fits(info.Shape) {
-			return fmt.Errorf("tensor %q is %v, expected %s: %w", s.name, info.Shape, s.want(), ErrCorrupt)
+		if !s.fits(shape) {
+			return fmt.Errorf("tensor %q is %v, expected %s: %w", s.name, shape, s.want(), ErrCorrupt)
 		}
 		count++
 		if !s.linear {
 			b.float[s.name], err = loadParam(f, s.name)
 		} else {
-			b.linear[s.name], err = loadMatrix(f, s.name, b.scheme)
-			if b.scheme == quant.Q8C {
-				count++
-			}
+			b.linear[s.name], err = loadMatrix(f, s.name, shape, b.scheme)
+			count += companions(b.scheme)
 		}
 		if err != nil {
 			return err
@@ -194,13 +201,36 @@ func loadParam(f *checkpoint.File, name string) (param, error) {
 	return p, err
 }
 
-func loadMatrix(f *checkpoint.File, name string, scheme quant.Scheme) (m quant.Matrix, err error) {
-	info, err := f.Info(name)
-	if err != nil {
-		return m, err
+// companions is how many tensors a linear weight has beside the first.
+func companions(s quant.Scheme) int {
+	switch {
+	case s.Group() > 0:
+		return 2
+	case s == quant.Q8C:
+		return 1
 	}
-	m = quant.Matrix{Scheme: scheme, Rows: info.Shape[0], Cols: info.Shape[1]}
+	return 0
+}
+
+// storedShape is the shape of a tensor of the architecture; an int4 weight's is itself a tensor.
+func storedShape(f *checkpoint.File, s spec, scheme quant.Scheme) (tensor.Shape, error) {
+	if s.linear && scheme.Group() > 0 {
+		return int4Shape(f, s.name)
+	}
+	info, err := f.Info(s.name)
+	if err != nil {
+		return nil, missing(s.name)
+	}
+	return info.Shape, nil
+}
+
+func missing(name string) error { return fmt.Errorf("tensor %q is missing: %w", name, ErrCorrupt) }
+
+func loadMatrix(f *checkpoint.File, name string, shape tensor.Shape, scheme quant.Scheme) (m quant.Matrix, err error) {
+	m = quant.Matrix{Scheme: scheme, Rows: shape[0], Cols: shape[1]}
 	switch scheme {
+	case quant.Q4G, quant.Q4G32, quant.Q4G128:
+		return loadInt4(f, name, m)
 	case quant.F16:
 		if m.Half, err = f.Half(name); err == nil {
 			err = finiteHalves(name, m.Half)
@@ -217,14 +247,22 @@ func loadMatrix(f *checkpoint.File, name string, scheme quant.Scheme) (m quant.M
 
 // loadScales reads the row scales [rows, 1] of a quantised weight.
 func loadScales(f *checkpoint.File, name string, rows int) ([]float32, error) {
-	info, err := f.Info(name)
-	if err != nil {
-		return nil, fmt.Errorf("tensor %q is missing: %w", name, ErrCorrupt)
-	}
-	if want := (tensor.Shape{rows, 1}); !info.Shape.Equal(want) {
-		return nil, fmt.Errorf("tensor %q is %v, expected %v: %w", name, info.Shape, want, ErrCorrupt)
+	if err := wantShape(f, name, rows, 1); err != nil {
+		return nil, err
 	}
 	return loadFloats(f, name)
+}
+
+// wantShape returns ErrCorrupt for a tensor of another shape, or none.
+func wantShape(f *checkpoint.File, name string, shape ...int) error {
+	info, err := f.Info(name)
+	if err != nil {
+		return missing(name)
+	}
+	if want := tensor.Shape(shape); !info.Shape.Equal(want) {
+		return fmt.Errorf("tensor %q is %v, expected %v: %w", name, info.Shape, want, ErrCorrupt)
+	}
+	return nil
 }
 
 // loadFloats reads float32 and makes sure that all are finite.

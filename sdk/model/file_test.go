@@ -35,7 +35,7 @@ func encoded(t testing.TB, b *Backbone, change func(map[string]string, *[]checkp
 
 func TestBackboneRoundTrip(t *testing.T) {
 	for _, folder := range []string{timmFolder(t), hfFolder(t)} {
-		for _, scheme := range []quant.Scheme{quant.Q8C, quant.F16, quant.F32} {
+		for _, scheme := range quant.Schemes {
 			b := tinyBackbone(t, folder, scheme)
 			path := filepath.Join(t.TempDir(), "b.safetensors")
 			if err := b.WriteFile(path); err != nil {
@@ -96,7 +96,7 @@ func TestStorage(t *testing.T) {
 
 // TestLayerScaleFolds: the folded layer gives gamma times what the layer gives.
 func TestLayerScaleFolds(t *testing.T) {
-	for _, scheme := range []quant.Scheme{quant.Q8C, quant.F16, quant.F32} {
+	for _, scheme := range quant.Schemes {
 		b := tinyBackbone(t, hfFolder(t), scheme)
 		for layer, gain := range map[string]string{"attn.proj": "ls1.gamma", "mlp.fc2": "ls2.gamma", "attn.qkv": "", "mlp.fc1": ""} {
 			raw := b.linear[name(1, layer+".weight")]
@@ -167,7 +167,7 @@ func TestReadRefuses(t *testing.T) {
 		says string
 	}{
 		{"kind", set(metaKind, "adapter"), ErrCorrupt, `"adapter"`},
-		{"version", set(metaVersion, "2"), ErrVersion, `"2"`},
+		{"version", set(metaVersion, "3"), ErrVersion, `"3"`},
 		{"config", set(metaConfig, "{"), ErrCorrupt, "config"},
 		{"depth", set(metaConfig, strings.Replace(encodedConfig(t, b), `"depth":2`, `"depth":100000`, 1)), ErrCorrupt, "depth is 100000"},
 		{"other depth", set(metaConfig, strings.Replace(encodedConfig(t, b), `"depth":2`, `"depth":1`, 1)), ErrCorrupt, "too many"},
@@ -207,6 +207,8 @@ func encodedConfig(t testing.TB, b *Backbone) string {
 func FuzzReadBackbone(f *testing.F) {
 	f.Add(encoded(f, tinyBackbone(f, timmFolder(f), quant.F16), nil))
 	f.Add(encoded(f, tinyBackbone(f, hfFolder(f), quant.Q8C), nil))
+	f.Add(encoded(f, tinyBackbone(f, hfFolder(f), quant.Q4G), nil))
+	f.Add(encoded(f, tinyBackbone(f, hfFolder(f), quant.Q4G32), func(m map[string]string, _ *[]checkpoint.Entry) { m[metaScheme] = "q4g" }))
 	f.Add(encoded(f, tinyBackbone(f, hfFolder(f), quant.Q8C), func(m map[string]string, _ *[]checkpoint.Entry) { m[metaScheme] = "f32" }))
 	f.Add(encoded(f, tinyBackbone(f, tinyFolder(f, swinFile(f, swinLayouts[0], nil), swinJSON, ""), quant.Q8C), nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
