@@ -96,10 +96,6 @@ func (d *device) readers(e *executable, v backend.Value, from int) (block, last 
 func (d *device) roundPart(a *activations, r, j int, x []float32) {
 	q, scale := a.parts()
 	from, to := j/a.block, quant.ActivationBlocks(j+len(x), a.block)
-	d.set.Quantize(q[r*a.stride+j:][:len(x)], scale[r*a.blocks+from:r*a.blocks+to], x, a.block)
-	if j+len(x) == a.k {
-		for i := a.k; i < a.stride; i++ {
-			q[r*a.stride+i] = d.set.Zero // meets zero weights
-		}
-	}
+	row := q[r*a.stride+d.set.RoundedBytes(j, a.block):][:d.set.RoundedBytes(len(x), a.block)]
+	d.set.Quantize(row, scale[r*a.blocks+from:r*a.blocks+to], x, a.block)
 }

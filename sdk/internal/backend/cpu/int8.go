@@ -11,13 +11,15 @@ import (
 // each row its blocks' scales.
 type activations struct {
 	m, k, block int
-	stride      int // k rounded up to whole groups
+	groups      int // of k
+	stride      int
 	blocks      int
 	memory      *[]float32 // one of the Executable's regions
 }
 
 func (d *device) activations(e *executable, region, m, k, block int) *activations {
-	a := &activations{m: m, k: k, block: block, stride: pieces(k, d.set.KGroup) * d.set.KGroup, blocks: quant.ActivationBlocks(k, block)}
+	a := &activations{m: m, k: k, block: block, groups: pieces(k, d.set.KGroup), stride: d.set.RoundedBytes(k, block),
+		blocks: quant.ActivationBlocks(k, block)}
 	a.memory = e.Shared(region, m*a.blocks+pieces(m*a.stride, 4))
 	return a
 }
@@ -79,7 +81,8 @@ func (d *device) linearBackwardInt8(e *executable, o *backend.LinearBackward, g 
 	return func() {
 		d.round(x, dy, w.scale[:n])
 		g.int8.panels = panels()
-		d.pool.run(count, func(_ *worker, p int) { w.packColumns(g.int8.panels[p*nr*x.stride:(p+1)*nr*x.stride], p) })
+		size := nr * x.groups * d.set.KGroup
+		d.pool.run(count, func(_ *worker, p int) { w.packColumns(g.int8.panels[p*size:(p+1)*size], p) })
 		multiply()
 	}
 }
@@ -87,7 +90,7 @@ func (d *device) linearBackwardInt8(e *executable, o *backend.LinearBackward, g 
 // columnPanels is the memory for panels of columns, behind that of x.
 func (d *device) columnPanels(e *executable, x *activations, count int) func() []int8 {
 	used := x.m*x.blocks + pieces(x.m*x.stride, 4)
-	n := count * d.set.NR * x.stride
+	n := count * d.set.NR * x.groups * d.set.KGroup
 	memory := e.Shared(regionRound, used+pieces(n, 4))
 	return func() []int8 {
 		return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData((*memory)[used:]))), n)
@@ -98,8 +101,8 @@ func (d *device) columnPanels(e *executable, x *activations, count int) func() [
 func (g *gemm) sliceInt8(w *worker, i0, i1, p0, p1 int) {
 	t, mr, nr := g.int8, g.set.MR, g.set.NR
 	q, scale := t.x.parts()
-	blocks, stride := t.x.blocks, t.x.stride
-	groups, block := stride/g.set.KGroup, pieces(min(t.x.block, stride), g.set.KGroup)
+	blocks, stride, groups := t.x.blocks, t.x.stride, t.x.groups
+	block, panel := pieces(min(t.x.block, t.x.k), g.set.KGroup), nr*groups*g.set.KGroup
 	for i := i0; i < i1; i += mr {
 		m := min(mr, i1-i)
 		for p := p0; p < p1; p++ {
@@ -110,7 +113,7 @@ func (g *gemm) sliceInt8(w *worker, i0, i1, p0, p1 int) {
 				copy(bias, t.bias[p*nr:])
 			}
 			g.set.GemmInt8(m, groups, block, q[i*stride:], stride, scale[i*blocks:], blocks,
-				t.panels[p*nr*stride:], t.start[p*blocks*nr:], t.columns[p*nr:], bias, c, ldc)
+				t.panels[p*panel:], t.start[p*blocks*nr:], t.columns[p*nr:], bias, c, ldc)
 			for r := 0; n < nr && r < m; r++ {
 				copy(g.c[(i+r)*g.ldc+p*nr:][:n], w.tile[r*nr:])
 			}

@@ -1,6 +1,8 @@
 package simd
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -23,12 +25,15 @@ type product struct {
 
 func newProduct(r *rand.Rand, s *Set, m, groups, block int, draw func() int8) product {
 	k, blocks := groups*s.KGroup, pieces(groups, block)
-	p := product{m: m, groups: groups, block: block, x: make([]int8, m*k), w: make([]int8, s.NR*k), as: k + 5,
+	size := s.RoundedBytes(k, block*s.KGroup)
+	p := product{m: m, groups: groups, block: block, x: make([]int8, m*k), w: make([]int8, s.NR*k), as: size + 5,
 		scale: make([]float32, m*blocks), b: make([]int8, s.NR*k), start: make([]int32, blocks*s.NR)}
-	p.a = make([]uint8, (m-1)*p.as+k)
+	p.a = make([]uint8, (m-1)*p.as+size)
 	for i := range p.x {
 		p.x[i] = draw()
-		p.a[i/k*p.as+i%k] = uint8(p.x[i]) + s.Zero
+	}
+	for i := range m {
+		encode(s, p.a[i*p.as:], p.x[i*k:(i+1)*k], block*s.KGroup)
 	}
 	for i := range p.w {
 		j, l := i/k, i%k
@@ -41,6 +46,33 @@ func newProduct(r *rand.Rand, s *Set, m, groups, block int, draw func() int8) pr
 		fill(r, x)
 	}
 	return p
+}
+
+// encode writes a row as GemmInt8 reads it.
+func encode(s *Set, q []uint8, x []int8, block int) {
+	if !s.Split {
+		for i := range roundUp(len(x), s.KGroup) {
+			q[i] = s.Zero
+			if i < len(x) {
+				q[i] += uint8(x[i])
+			}
+		}
+		return
+	}
+	for len(x) > 0 {
+		n, negative := min(block, len(x)), uint32(0)
+		clear(q[:s.RoundedBytes(n, block)])
+		for i, v := range x[:n] {
+			magnitude := 4 + i/s.KGroup*2*s.KGroup + i%s.KGroup
+			q[magnitude] = uint8(max(v, -v))
+			if v < 0 {
+				q[magnitude+s.KGroup] = 0xff
+				negative += uint32(-v)
+			}
+		}
+		binary.LittleEndian.PutUint32(q, negative)
+		q, x = q[s.RoundedBytes(n, block):], x[n:]
+	}
 }
 
 func pieces(n, step int) int { return (n + step - 1) / step }
@@ -171,6 +203,7 @@ func TestGemmInt8Rejects(t *testing.T) {
 		p.run(s, right, s.NR)
 		for what, change := range map[string]func(){
 			"activation": func() { p.a[p.as+77] ^= 1 },
+			"sign":       func() { p.a[p.as+2*s.RoundedBytes(16*s.KGroup, 16*s.KGroup)-1] ^= 0x80 },
 			"weight":     func() { p.b[5] ^= 1 },
 			"scales":     func() { p.scale[0], p.scale[1] = p.scale[1], p.scale[0] },
 			"start":      func() { p.start[s.NR]++ },
@@ -209,7 +242,7 @@ func TestQuantize(t *testing.T) {
 					for i := range x {
 						x[i] = draw()
 					}
-					for _, block := range []int{1, 16, 24, 64, n, quant.PerToken} {
+					for _, block := range []int{8, 16, 24, 64, roundUp(n, 8), quant.PerToken} {
 						checkQuantize(t, s, x, block)
 					}
 				})
@@ -223,16 +256,15 @@ func checkQuantize(t *testing.T, s *Set, x []float32, block int) {
 	n, blocks := len(x), quant.ActivationBlocks(len(x), block)
 	want, wantScale := make([]int8, n), make([]float32, blocks)
 	quant.QuantizeActivations(want, wantScale, x, block)
-	q, scale := make([]uint8, n+1), make([]float32, blocks+1)
-	q[n], scale[blocks] = 77, 77
-	s.Quantize(q[:n], scale[:blocks], x, block)
+	size := s.RoundedBytes(n, block)
+	q, encoded, scale := make([]uint8, size+1), make([]uint8, size), make([]float32, blocks+1)
+	q[size], scale[blocks] = 77, 77
+	s.Quantize(q[:size], scale[:blocks], x, block)
 	sameBits(t, "scale", scale[:blocks], wantScale)
-	for i, v := range want {
-		if q[i] != uint8(v)+s.Zero {
-			t.Fatalf("block %d: [%d] of %v is %d, expected %d", block, i, x[i], int8(q[i]-s.Zero), v)
-		}
+	if encode(s, encoded, want, block); !bytes.Equal(q[:size], encoded) {
+		t.Fatalf("block %d: got %v, expected %v", block, q[:size], encoded)
 	}
-	if q[n] != 77 || scale[blocks] != 77 {
+	if q[size] != 77 || scale[blocks] != 77 {
 		t.Error("wrote behind the row")
 	}
 }

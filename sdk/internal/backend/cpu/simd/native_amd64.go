@@ -1,6 +1,13 @@
 package simd
 
-import "golang.org/x/sys/cpu"
+import (
+	"encoding/binary"
+	"math"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/edgeadapt/edgeadapt/quant"
+)
 
 // native lists the sets in assembly that processor and operating system support, best first.
 func native() []*Set {
@@ -33,7 +40,7 @@ func avx512VNNI() *Set {
 
 func avxVNNI() *Set {
 	s := avx2()
-	s.Name, s.GemmInt8, s.Zero = "avxvnni", gemmInt8AVXVNNI, offset
+	s.Name, s.GemmInt8, s.Zero, s.Split = "avxvnni", gemmInt8AVXVNNI, offset, false
 	s.Quantize = blocks(quantizeAVXVNNI, 8, offset)
 	return s
 }
@@ -56,7 +63,50 @@ func blocks(kernel func(q []uint8, scale, x []float32, block int), lanes int, ze
 				q[i] += zero
 			}
 		}
+		pad(q, len(x), zero)
 	}
+}
+
+// quantizeSplit is Set.Quantize in magnitudes and signs: whole blocks of whole registers in assembly, the rest in plain Go.
+func quantizeSplit(q []uint8, scale, x []float32, block int) {
+	block = min(block, len(x))
+	if whole := len(x) / block; whole > 0 && block%8 == 0 {
+		size := termBytes + 2*block
+		quantizeAVX2(q[:whole*size], scale[:whole], x[:whole*block], block)
+		q, scale, x = q[whole*size:], scale[whole:], x[whole*block:]
+	}
+	for b := 0; len(x) > 0; b++ {
+		n := min(block, len(x))
+		size := termBytes + 2*roundUp(n, kGroup)
+		splitBlock(q[:size], scale[b:b+1], x[:n])
+		q, x = q[size:], x[n:]
+	}
+}
+
+// splitBlock writes one block.
+func splitBlock(q []uint8, scale, x []float32) {
+	pad(q, 0, 0)
+	width, factor := quant.ActivationRange(largestMagnitude(x))
+	scale[0] = width
+	negative := int32(0)
+	for i, v := range x {
+		r := int32(math.RoundToEven(float64(v * factor)))
+		at := termBytes + i/kGroup*2*kGroup + i%kGroup
+		if r < 0 {
+			r = -r
+			q[at+kGroup] = 0xff
+			negative += r
+		}
+		q[at] = uint8(r)
+	}
+	binary.LittleEndian.PutUint32(q, uint32(negative))
+}
+
+func largestMagnitude(x []float32) (top float32) {
+	for _, v := range x {
+		top = max(top, float32(math.Abs(float64(v))))
+	}
+	return top
 }
 
 func avx512() *Set {
@@ -82,7 +132,7 @@ func avx2() *Set {
 		Sum: sumAVX2, Dot: dotAVX2, Squares: squaresAVX2, Largest: largestAVX2,
 		GELU: geluAVX2, GELUGrad: geluGradAVX2, ExpSum: expSumAVX2, ScoreGrad: scoreGradAVX2,
 		Normalize: normalizeAVX2, NormSums: normSumsAVX2, NormGrad: normGradAVX2,
-		GemmInt8: gemmInt8AVX2, Quantize: blocks(quantizeAVX2, 8, 0),
+		GemmInt8: gemmInt8AVX2, Quantize: quantizeSplit, Split: true,
 	}
 }
 

@@ -55,6 +55,7 @@ func quantizeBlocks(q []uint8, scale, x []float32, block int) {
 		scale[b], factor = quant.ActivationRange(absMaxNEON(x[from:to]))
 		quantizeNEON(q[from:to], x[from:to], factor)
 	}
+	pad(q, len(x), 0)
 }
 
 // transposeNEON takes blocks of 4 x 4 and leaves the edges to plain Go.

@@ -81,7 +81,8 @@ func gemmInt8(m, groups, block int, a []uint8, as int, scale []float32, ss int, 
 }
 
 func quantize(q []uint8, scale, x []float32, block int) {
-	quant.QuantizeActivations(unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(q))), len(q)), scale, x, block)
+	quant.QuantizeActivations(unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(q))), len(x)), scale, x, block)
+	pad(q, len(x), 0)
 }
 
 func widenHalf(dst []float32, src []uint16, scale []float32) {

@@ -41,12 +41,15 @@ type Set struct {
 	//
 	//	c[i cs + j] = bias[j] + columns[j] Σ_block scale[i ss + block] float(start[block NR + j] + Σ a[i as + l] b[l, j])
 	//
-	// a holds what Quantize writes, b is a panel as WidenInt8 takes it without any -128, and start is -Zero Σ b[l, j].
+	// a holds what Quantize writes, as bytes from row to row, b is a panel as WidenInt8 takes it without any -128, and
+	// start is -Zero Σ b[l, j].
 	// A row's result depends on that row alone. Nil where the set has nothing faster than Gemm.
 	GemmInt8 func(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int)
-	// Quantize rounds a row as quant.QuantizeActivations does; the bytes of q are its int8 plus Zero.
+	// Quantize rounds a row as quant.QuantizeActivations does. q has RoundedBytes, which GemmInt8 reads. Blocks are whole
+	// groups, but for the row's last.
 	Quantize func(q []uint8, scale, x []float32, block int)
 	Zero     uint8 // the activation that stands for 0
+	Split    bool  // activations are magnitudes and signs
 	// Transpose writes src [rows, cols] as dst[j ldd + i] = src[i lds + j].
 	Transpose func(dst []float32, ldd int, src []float32, lds, rows, cols int)
 

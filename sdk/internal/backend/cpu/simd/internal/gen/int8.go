@@ -2,14 +2,11 @@ package main
 
 import (
 	"fmt"
-	"math"
 
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
-
-	"github.com/edgeadapt/edgeadapt/quant"
 )
 
 // kGroup is how many terms of a sum lie side by side, for each column of a panel: what one 32-bit lane takes.
@@ -23,15 +20,15 @@ type int8Set struct {
 	offset bool
 	// alloc gives the registers: acc of the tile, then weights, then temporaries.
 	alloc func() func() reg.Register
-	// reload leaves the weights in memory: there is no register for them.
-	reload bool
+	// split takes activations as magnitudes and signs: there is no dot product, nor registers for the weights.
+	split  bool
 	factor reg.Register // the scale of the row in hand
 	// dot adds to each accumulator of a row the products of four activations x, the same in all lanes, with w.
 	dot func(temp func() reg.Register, x reg.Register, w []Op, acc []reg.Register)
 }
 
 var int8Sets = []int8Set{
-	{isa: isas[0], name: "AVX2", alloc: virtual(isas[0]), reload: true, dot: dotSigns},
+	{isa: isas[0], name: "AVX2", alloc: virtual(isas[0]), split: true},
 	{isa: isas[0], name: "AVXVNNI", offset: true, alloc: physical, dot: dotVEX},
 	{isa: isas[1], name: "AVX512VNNI", offset: true, alloc: virtual(isas[1]), dot: dotEVEX},
 }
@@ -49,35 +46,6 @@ func physical() func() reg.Register {
 		next++
 		return r
 	}
-}
-
-// dotSigns is exact without a dot product of its own: |x| times sign(x) w stays within int16 for two products, as
-// neither operand is ever -128.
-func dotSigns(temp func() reg.Register, x reg.Register, w []Op, acc []reg.Register) {
-	magnitude := temp()
-	VPABSB(x, magnitude)
-	for j := range w {
-		t := temp()
-		VMOVUPS(w[j], t)
-		VPSIGNB(x, t, t)
-		VPMADDUBSW(t, magnitude, t)
-		VPMADDWD(ones16(), t, t)
-		VPADDD(t, acc[j], acc[j])
-	}
-}
-
-var sixteens *Mem
-
-// ones16 is a register of int16 ones.
-func ones16() Mem {
-	if sixteens == nil {
-		m := GLOBL("ones16", RODATA|NOPTR)
-		for i := range 8 {
-			DATA(4*i, U32(0x10001))
-		}
-		sixteens = &m
-	}
-	return *sixteens
 }
 
 func dotEVEX(_ func() reg.Register, x reg.Register, w []Op, acc []reg.Register) {
@@ -185,38 +153,24 @@ func (s int8Set) tile(rows int, groups reg.Register, a rowPointers, scale, w, st
 	}
 	weights := make([]Op, s.nv)
 	for j := range weights {
-		if s.reload {
+		if s.split {
 			weights[j] = Mem{Base: w, Disp: j * s.bytes()}
 		} else {
 			weights[j] = alloc()
 		}
 	}
 	Label(label("block"))
-	for i := range acc {
-		for j, r := range acc[i] {
-			VMOVUPS(Mem{Base: start, Disp: j * s.bytes()}, r)
-		}
-	}
+	s.begin(acc, a, start)
 	n, left := GP64(), GP64()
 	Load(Param("block"), n)
 	CMPQ(n, groups)
 	CMOVQGT(groups, n)
 	MOVQ(n, left)
-	Label(label("group"))
-	for j, r := range weights {
-		if !s.reload {
-			VMOVUPS(Mem{Base: w, Disp: j * s.bytes()}, r)
-		}
+	if s.split {
+		s.splitGroups(acc, left, a, w, label)
+	} else {
+		s.groups(acc, weights, alloc, left, a, w, label)
 	}
-	for i := range acc {
-		x := alloc()
-		VPBROADCASTD(a.row(i), x)
-		s.dot(alloc, x, weights, acc[i])
-	}
-	a.advance(rows, kGroup)
-	ADDQ(Imm(uint64(s.nv*s.bytes())), w)
-	DECQ(left)
-	JNZ(LabelRef(label("group")))
 
 	total, err := Param("groups").Resolve()
 	if err != nil {
@@ -238,6 +192,43 @@ func (s int8Set) tile(rows int, groups reg.Register, a rowPointers, scale, w, st
 	ADDQ(Imm(uint64(s.nv*s.bytes())), start)
 	SUBQ(n, groups)
 	JNZ(LabelRef(label("block")))
+}
+
+// begin sets the sums to where they start.
+func (s int8Set) begin(acc [][]reg.Register, a rowPointers, start reg.Register) {
+	for i := range acc {
+		if s.split {
+			VPBROADCASTD(a.row(i), acc[i][0])
+		}
+		for j := len(acc[i]) - 1; j >= 0; j-- {
+			from := Mem{Base: start, Disp: j * s.bytes()}
+			if s.split {
+				VPADDD(from, acc[i][0], acc[i][j])
+			} else {
+				VMOVUPS(from, acc[i][j])
+			}
+		}
+	}
+	if s.split {
+		a.advance(len(acc), termBytes)
+	}
+}
+
+// groups adds the products of the left groups of a block.
+func (s int8Set) groups(acc [][]reg.Register, weights []Op, alloc func() reg.Register, left reg.Register, a rowPointers, w reg.Register, label func(string) string) {
+	Label(label("group"))
+	for j, r := range weights {
+		VMOVUPS(Mem{Base: w, Disp: j * s.bytes()}, r)
+	}
+	for i := range acc {
+		x := alloc()
+		VPBROADCASTD(a.row(i), x)
+		s.dot(alloc, x, weights, acc[i])
+	}
+	a.advance(len(acc), kGroup)
+	ADDQ(Imm(uint64(s.nv*s.bytes())), w)
+	DECQ(left)
+	JNZ(LabelRef(label("group")))
 }
 
 // scale turns the sums of a block into floats times the row's scale, plus what C holds from the blocks before.
@@ -268,7 +259,7 @@ func (s int8Set) finish(acc [][]reg.Register, alloc func() reg.Register, weights
 	columns, bias := base("columns"), base("bias")
 	for j := range s.nv {
 		scale := weights[j]
-		if s.reload {
+		if s.split {
 			scale = alloc()
 		}
 		VMOVUPS(Mem{Base: columns, Disp: j * s.bytes()}, scale)
@@ -276,90 +267,4 @@ func (s int8Set) finish(acc [][]reg.Register, alloc func() reg.Register, weights
 			VFMADD213PS(Mem{Base: bias, Disp: j * s.bytes()}, scale, acc[i][j])
 		}
 	}
-}
-
-// quantize takes rows of whole blocks, and blocks of whole registers.
-func (s int8Set) quantize() {
-	TEXT("quantize"+s.name, NOSPLIT, "func(q []uint8, scale, x []float32, block int)")
-	Pragma("noescape")
-	Doc("quantize" + s.name + " is Set.Quantize for whole blocks of whole registers.")
-	q, x, n := base("q"), base("x"), length("x")
-	scale, block := base("scale"), Load(Param("block"), GP64())
-	flip := XMM()
-	if s.offset {
-		VMOVDQU(signs(), flip)
-	}
-	at, left := GP64(), GP64()
-	Label("block")
-	// The largest magnitude.
-	top := s.zero()
-	XORQ(at, at)
-	Label("scan")
-	r := s.reg()
-	VMOVUPS(Mem{Base: x, Index: at, Scale: 4}, r)
-	if s.wide {
-		VPANDD(constant(math.Float32frombits(0x7fffffff)), r, r)
-	} else {
-		VANDPS(constant(math.Float32frombits(0x7fffffff)), r, r)
-	}
-	VMAXPS(r, top, top)
-	ADDQ(Imm(uint64(s.lanes)), at)
-	CMPQ(at, block)
-	JL(LabelRef("scan"))
-	largest := s.fold(top, func(a, b, c Op) { VMAXPS(a, b, c) }).AsX()
-	// quant.ActivationRange.
-	width, factor := XMM(), XMM()
-	VXORPS(width, width, width)
-	VXORPS(factor, factor, factor)
-	VUCOMISS(constant(quant.SmallestRange), largest)
-	JCS(LabelRef("ranged"))
-	VDIVSS(constant(quant.MaxInt8), largest, width)
-	VMOVSS(constant(quant.MaxInt8), factor)
-	VDIVSS(largest, factor, factor)
-	Label("ranged")
-	VMOVSS(width, Mem{Base: scale})
-	factors := s.reg()
-	VBROADCASTSS(factor, factors)
-	MOVQ(block, left)
-	Label("round")
-	r, out := s.reg(), XMM()
-	VMULPS(Mem{Base: x}, factors, r)
-	VCVTPS2DQ(r, r)
-	if s.wide {
-		VPMOVSDB(r, out)
-	} else {
-		VEXTRACTI128(Imm(1), r, out)
-		VPACKSSDW(out, r.AsX(), out)
-		VPACKSSWB(out, out, out)
-	}
-	if s.offset {
-		VPXOR(flip, out, out)
-	}
-	if s.wide {
-		VMOVDQU(out, Mem{Base: q})
-	} else {
-		VMOVQ(out, Mem{Base: q})
-	}
-	ADDQ(Imm(uint64(s.bytes())), x)
-	ADDQ(Imm(uint64(s.lanes)), q)
-	SUBQ(Imm(uint64(s.lanes)), left)
-	JG(LabelRef("round"))
-	ADDQ(Imm(4), scale)
-	SUBQ(block, n)
-	JG(LabelRef("block"))
-	s.end()
-}
-
-var signBits *Mem
-
-// signs is sixteen bytes of 0x80.
-func signs() Mem {
-	if signBits == nil {
-		m := GLOBL("signs", RODATA|NOPTR)
-		for i := range 4 {
-			DATA(4*i, U32(0x80808080))
-		}
-		signBits = &m
-	}
-	return *signBits
 }
