@@ -20,6 +20,7 @@ var (
 	ErrClosed        = backend.ErrClosed                 // the object was closed before the call
 	ErrNoDevice      = backend.ErrNoDevice               // no device of the wanted kind can be opened
 	ErrDeviceLost    = backend.ErrDeviceLost             // the device stopped answering; reopen the Runtime
+	ErrFaulty        = backend.ErrFaulty                 // the device gets kernels wrong that nothing can replace
 	ErrOutOfMemory   = backend.ErrOutOfMemory            // the device has no room
 	ErrShape         = tensor.ErrShape                   // a tensor's extents do not fit
 	ErrCorrupt       = model.ErrCorrupt                  // a file is damaged, or is not what it says

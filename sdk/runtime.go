@@ -53,7 +53,7 @@ type Runtime struct {
 // Open opens a device. The caller closes the Runtime; that closes everything made from it.
 // It returns ErrNoDevice where the named device does not exist.
 func Open(ctx context.Context, opts ...Option) (*Runtime, error) {
-	o := options{device: "auto", activations: "auto", budget: 64 << 20, storage: quant.F32, maxBatch: nn.MaxBatch, queue: 128, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	o := initial()
 	for _, set := range opts {
 		set(&o)
 	}
@@ -73,6 +73,16 @@ func Open(ctx context.Context, opts ...Option) (*Runtime, error) {
 	return &Runtime{be: be, opt: o, plugins: plugin.NewEngine(o.plugins)}, nil
 }
 
+func initial() options {
+	return options{device: "auto", activations: "auto", budget: 64 << 20, storage: quant.F32, maxBatch: nn.MaxBatch, queue: 128, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+}
+
+// gpu is what a Vulkan device has to know of o.
+func (o options) gpu() gpu.Options {
+	return gpu.Options{Validation: o.validation, CacheDir: o.cacheDir,
+		OnMessage: func(severity, text string) { o.log.Error("vulkan validation", "severity", severity, "text", text) }}
+}
+
 func openDevice(o options) (backend.Backend, error) {
 	switch o.device {
 	case "auto", "cpu":
@@ -80,8 +90,7 @@ func openDevice(o options) (backend.Backend, error) {
 	case "ref":
 		return host.NewReference(), nil
 	}
-	be, err := gpu.Open(o.device, gpu.Options{Validation: o.validation, CacheDir: o.cacheDir,
-		OnMessage: func(severity, text string) { o.log.Error("vulkan validation", "severity", severity, "text", text) }})
+	be, err := gpu.Open(o.device, o.gpu())
 	if err != nil {
 		return nil, errors.WithMessagef(err, "device %q (auto, cpu, ref, vulkan:N or a UUID)", o.device)
 	}

@@ -8,15 +8,27 @@ import (
 )
 
 func (a *app) devices() *cobra.Command {
-	asJSON := false
+	asJSON, check := false, checkFlags{}
 	c := &cobra.Command{
-		Use:     "devices",
-		Short:   "List what --device accepts on this machine",
-		Example: `  edgeadapt devices --json`,
-		Args:    exactly(),
+		Use:   "devices",
+		Short: "List what --device accepts on this machine, or check it",
+		Long: `Devices lists the devices. With --check it runs every kernel variant that a Vulkan device supports on canned cases, 20
+times, and compares with the float64 reference; the verdicts are kept for other commands, which use no variant that failed.
+It exits with 5 where no Vulkan device can be used, so that the CPU has to serve.`,
+		Example: `  edgeadapt devices --json
+  edgeadapt devices --check
+  edgeadapt devices --check --compile-only --device vulkan:0`,
+		Args: exactly(),
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return a.command(c, func(context.Context, []string) error {
+	check.register(c)
+	return a.command(c, func(ctx context.Context, _ []string) error {
+		if check.check {
+			return check.run(ctx, a, asJSON)
+		}
+		if check.compileOnly || check.device != "" {
+			return usagef("--compile-only and --device belong to --check")
+		}
 		if asJSON {
 			return a.printJSON(deviceList(sdk.Devices()))
 		}

@@ -42,7 +42,7 @@ var codes = []struct {
 }{
 	{exitUsage, []error{errUsage, sdk.ErrConfig, sdk.ErrTap, sdk.ErrUnfinished, sdk.ErrBudget}},
 	{exitCheck, []error{sdk.ErrCheck, errUnverified}},
-	{exitDevice, []error{sdk.ErrNoDevice, sdk.ErrDeviceLost, sdk.ErrOutOfMemory}},
+	{exitDevice, []error{sdk.ErrNoDevice, sdk.ErrDeviceLost, sdk.ErrFaulty, sdk.ErrOutOfMemory}},
 	{exitData, []error{sdk.ErrCorrupt, sdk.ErrVersion, sdk.ErrIncompatible, sdk.ErrImage, sdk.ErrDataset, sdk.ErrShape, sdk.ErrInput,
 		sdk.ErrNoTensor, model.ErrLayout, adapter.ErrConfig, adapter.ErrUnsupported, sdk.ErrDiffers, sdk.ErrPlugin, sdk.ErrUntrusted, sdk.ErrKey}},
 }

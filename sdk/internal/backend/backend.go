@@ -14,6 +14,8 @@ var (
 	ErrNoDevice = errors.New("no such device")
 	// ErrDeviceLost says that the device stopped answering; its memory is gone.
 	ErrDeviceLost = errors.New("device lost")
+	// ErrFaulty says that the device gets kernels wrong that nothing can replace.
+	ErrFaulty = errors.New("device fails its self-test")
 	// ErrOutOfMemory says that the device or its budget has no room for the object.
 	ErrOutOfMemory = errors.New("out of device memory")
 	// ErrScheme is returned by NewWeight where the device has no kernels for the matrix's scheme.

@@ -24,6 +24,12 @@ type device struct {
 	opt  Options
 	pace *pace
 
+	trust    *trust
+	untested bool                       // kernels are used without a self-test
+	forced   map[string]*shaders.Kernel // variants that a self-test asks for, by kernel
+
+	fault func(k *shaders.Kernel, groups int) int // tests: makes dispatches wrong
+
 	turn   chan struct{} // holds one token while an Executable runs or a Buffer is read or written
 	closed bool          // guarded by turn
 }
@@ -70,7 +76,13 @@ func Open(id string, o Options) (backend.Backend, error) {
 		inst.Close()
 		return nil, translate(err)
 	}
-	return &device{inst: inst, dev: dev, info: describe(all[at]), opt: o, pace: newPace(all[at].Kind), turn: make(chan struct{}, 1)}, nil
+	trust, err := newTrust(all[at], o.CacheDir)
+	if err != nil {
+		inst.Close()
+		return nil, err
+	}
+	return &device{inst: inst, dev: dev, info: describe(all[at]), opt: o, pace: newPace(all[at].Kind), trust: trust, untested: o.Untested,
+		turn: make(chan struct{}, 1)}, nil
 }
 
 // translate adds the backend's sentinel to an error of package vulkan, so that callers need to know only one set.
@@ -131,18 +143,6 @@ func (d *device) Close() error {
 		err = e
 	}
 	return translate(err)
-}
-
-// pick finds the variant of a kernel for this device, or the one that an option pins, without those that need any
-// of the features in without.
-func (d *device) pick(name string, without shaders.Feature) (*shaders.Kernel, error) {
-	info := d.dev.Info()
-	for _, k := range shaders.Variants(name) {
-		if slices.Contains(d.opt.Pin, k.String()) && k.Needs&^(info.Supported&^without) == 0 {
-			return k, nil
-		}
-	}
-	return shaders.Pick(name, info.Features&^without)
 }
 
 // NewBuffer implements backend.Backend.

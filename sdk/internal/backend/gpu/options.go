@@ -6,8 +6,9 @@ import "time"
 type Options struct {
 	Validation   bool                        // Vulkan's validation layers, where they are installed
 	OnMessage    func(severity, text string) // receives what the layers say; may be called from any goroutine
-	CacheDir     string                      // where compiled pipelines are kept; empty for nowhere
+	CacheDir     string                      // where compiled pipelines and verdicts on kernels are kept; empty for nowhere
 	RobustAccess bool                        // bounds-checked buffer access, for tests
 	SegmentTime  time.Duration               // longest estimated time of one submission, 0 for the usual
+	Untested     bool                        // use kernels without their self-test, for tests of the kernels themselves
 	Pin          []string                    // kernel variants to use where they can, as "linear_q8c/TEXEL+Q8C" or "affine", for tests
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -250,6 +251,9 @@ func (r *recording) rowGroups(name string, m, d int, push []byte, bindings []vul
 const maxGroups = 65535
 
 func (r *recording) groups(v variant, n int, push []byte, bindings []vulkan.Range) error {
+	if f := r.e.d.fault; f != nil {
+		n = f(v.Kernel, n)
+	}
 	r.planned = append(r.planned, dispatch{v, bindings, push, n, r.time})
 	r.time = 0 // of an operator's dispatches the first stands for all
 	return nil
@@ -262,6 +266,9 @@ func (r *recording) finish() (*vulkan.Recording, error) {
 		return nil, err
 	}
 	for i, p := range r.planned {
+		if !slices.Contains(r.e.used, p.Kernel) {
+			r.e.used = append(r.e.used, p.Kernel)
+		}
 		x := min(p.groups, maxGroups)
 		r.rec.Estimate(p.time)
 		r.rec.Dispatch(kernels[i], p.bindings, p.push, uint32(x), uint32(ceil(p.groups, x)), 1)

@@ -3,6 +3,8 @@
 package gpu
 
 import (
+	"context"
+
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/pkg/errors"
 )
@@ -15,4 +17,9 @@ func Open(id string, _ Options) (backend.Backend, error) {
 // Devices returns ErrNoDevice: this program was built without Vulkan.
 func Devices() ([]backend.Info, error) {
 	return nil, errors.WithMessage(backend.ErrNoDevice, "this program was built without Vulkan")
+}
+
+// Check returns ErrNoDevice: this program was built without Vulkan.
+func Check(_ context.Context, id string, _ Options, _ bool) ([]backend.KernelCheck, error) {
+	return nil, errors.WithMessagef(backend.ErrNoDevice, "%s: this program was built without Vulkan", id)
 }

@@ -22,8 +22,8 @@ func Require(t testing.TB) {
 	t.Skipf("no Vulkan device: %v", err)
 }
 
-// Open opens the first device; the caller closes it.
-func Open(t *testing.T) backend.Backend { return OpenWith(t, gpu.Options{}) }
+// Open opens the first device, with kernels used untested; the caller closes it.
+func Open(t *testing.T) backend.Backend { return OpenWith(t, gpu.Options{Untested: true}) }
 
 // OpenWith is Open with further options.
 func OpenWith(t *testing.T, o gpu.Options) backend.Backend {

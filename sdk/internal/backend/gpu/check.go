@@ -1,0 +1,106 @@
+//go:build linux && !android && cgo && !novulkan
+
+package gpu
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/shaders"
+	"github.com/pkg/errors"
+)
+
+// apart are kernels that no Program uses and no case runs: package vulkan's smoke test, and the canary, which is in every run.
+var apart = []string{"axpy", "canary"}
+
+// Check tests every kernel variant that the device can run, whatever earlier tests said, and keeps the verdicts where
+// o.CacheDir says. With compileOnly it makes every pipeline and submits nothing: for drivers that only compile.
+// An error is one of the device; a kernel that fails is none.
+func Check(ctx context.Context, id string, o Options, compileOnly bool) ([]backend.KernelCheck, error) {
+	be, err := Open(id, o)
+	if err != nil {
+		return nil, err
+	}
+	d := be.(*device)
+	defer d.Close()
+	d.trust.forget()
+	var checks []backend.KernelCheck
+	for _, k := range shaders.All() {
+		if err := ctx.Err(); err != nil {
+			return checks, err
+		}
+		if k.Needs&^d.dev.Info().Supported != 0 || !compileOnly && slices.Contains(apart, k.Name) {
+			continue
+		}
+		c := backend.KernelCheck{Kernel: k.Name, Variant: k.Variant}
+		if compileOnly {
+			err = d.checkPipeline(k, &c)
+		} else {
+			err = d.checkKernel(ctx, k, &c)
+		}
+		if err != nil {
+			return checks, translate(err)
+		}
+		checks = append(checks, c)
+	}
+	for i := range checks {
+		checks[i].Used = d.uses(checks[i])
+	}
+	d.trust.save()
+	return checks, nil
+}
+
+// checkKernel runs k's cases.
+func (d *device) checkKernel(ctx context.Context, k *shaders.Kernel, c *backend.KernelCheck) error {
+	took, err := d.verifyOne(ctx, k)
+	if err != nil {
+		return errors.WithMessagef(err, "self-test of %s", k)
+	}
+	v, _ := d.trust.of(k)
+	c.Case, c.Fault, c.MaxError, c.Took = v.Case, v.Fault, v.MaxError, took
+	return nil
+}
+
+// checkPipeline makes k's pipelines: with its row's tiles, for rows of whole vectors and for others.
+func (d *device) checkPipeline(k *shaders.Kernel, c *backend.KernelCheck) error {
+	began := time.Now()
+	for _, wide := range []uint32{0, 1} {
+		spec, err := k.SpecValues(nil)
+		if err != nil {
+			return err
+		}
+		for i, s := range k.Spec {
+			if s.ID == wideID {
+				spec[i] = wide
+			}
+		}
+		if _, err := d.dev.NewKernel(k, spec); err != nil {
+			if errors.Is(translate(err), backend.ErrDeviceLost) {
+				return err
+			}
+			c.Fault = err.Error()
+		}
+	}
+	c.Took = time.Since(began)
+	return nil
+}
+
+// uses tells whether the variant is the device's choice for any size.
+func (d *device) uses(c backend.KernelCheck) bool {
+	for _, without := range []shaders.Feature{0, shaders.TexelFetch} {
+		k, err := d.pick(c.Kernel, without)
+		if err == nil && k.Variant == c.Variant {
+			return true
+		}
+	}
+	return false
+}
+
+// forget drops all verdicts.
+func (t *trust) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.verdicts)
+}
