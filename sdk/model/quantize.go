@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"maps"
 	"math"
 
 	"github.com/pkg/errors"
@@ -85,3 +86,24 @@ func (f *fingerprint) add(name string, t tensor.Tensor) {
 }
 
 func (f *fingerprint) sum() string { return hex.EncodeToString(f.h.Sum(nil)) }
+
+// Weight returns the float32 weight [out, in] of a linear layer, in memory of its own.
+func (s *Source) Weight(block int, layer string) (tensor.Tensor, error) {
+	t, _, err := s.read(s.config.LinearName(block, layer) + ".weight")
+	return t, err
+}
+
+// Exchange returns b with other matrices, of the same scheme and shapes, in the place of those of these canonical names.
+// It shares all other memory with b.
+func (b *Backbone) Exchange(matrices map[string]quant.Matrix) (*Backbone, error) {
+	c := *b
+	c.linear = maps.Clone(b.linear)
+	for name, m := range matrices {
+		old, ok := c.linear[name]
+		if !ok || m.Scheme != b.scheme || m.Rows != old.Rows || m.Cols != old.Cols || m.Check() != nil {
+			return nil, fmt.Errorf("exchange %q for a matrix [%d, %d] of scheme %q: %w", name, m.Rows, m.Cols, m.Scheme, ErrLayout)
+		}
+		c.linear[name] = m
+	}
+	return &c, nil
+}

@@ -170,6 +170,24 @@ func (c Config) swinSpecs() []spec {
 	return list
 }
 
+// The linear layers of a block, and the one that merges patches before it.
+const (
+	LayerQKV       = "attn.qkv"
+	LayerProj      = "attn.proj"
+	LayerFC1       = "mlp.fc1"
+	LayerFC2       = "mlp.fc2"
+	LayerReduction = mergeLinear
+)
+
+// LinearName is the canonical name of a linear layer of block i.
+func (c Config) LinearName(i int, layer string) string {
+	if layer == LayerReduction {
+		s, _ := c.stage(i)
+		return stageName(s, mergeLinear)
+	}
+	return c.BlockName(i, layer)
+}
+
 // MergeNorm is the canonical name of the norm that merges patches into a stage.
 func MergeNorm(stage int) string { return stageName(stage, mergeNorm) }
 

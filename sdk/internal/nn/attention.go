@@ -87,15 +87,15 @@ type merge struct {
 
 // mergeState is what its forward pass leaves for its backward pass.
 type mergeState struct {
-	x     backend.Value
+	x, y  backend.Value // y is what the reduction reads
 	stats backend.NormStats
 }
 
 // forward records y = LayerNorm(squares of x) Wᵀ; x [B T, D], y [B T', 2 D] for squares of the grid of x.
 func (m *merge) forward(r *backend.Recorder, x backend.Value, g backend.Grid) (y backend.Value, s mergeState) {
 	s.x = x
-	y, s.stats = r.PatchMerge(x, m.norm, g)
-	return r.Linear(y, m.reduction), s
+	s.y, s.stats = r.PatchMerge(x, m.norm, g)
+	return r.Linear(s.y, m.reduction), s
 }
 
 // backward records dL/dx from dy = dL/dy.

@@ -20,6 +20,7 @@ type blockState struct {
 	merged         mergeState    // of the patch merging before it
 	x, mid         backend.Value // the block's input; after the attention residual
 	stats1, stats2 backend.NormStats
+	n1, n2, z      backend.Value // what qkv, fc1 and fc2 read
 	qkv, o, lse    backend.Value
 	dgelu          backend.Value // GELU's derivative, None with SwiGLU
 	gate           backend.Value // SwiGLU's input, None with GELU
@@ -35,18 +36,18 @@ type blockState struct {
 // formula; it is absent where br is nil, and a sequential one reads MLP(LN2(x')). With train it keeps what backward needs.
 func (b *block) forward(r *backend.Recorder, x backend.Value, a attention, br *branch, train bool) (backend.Value, blockState) {
 	s := blockState{x: x}
-	var n1, n2, z backend.Value
-	n1, s.stats1 = r.LayerNorm(x, b.norm1)
-	s.qkv = r.Linear(n1, b.qkv)
+	s.n1, s.stats1 = r.LayerNorm(x, b.norm1)
+	s.qkv = r.Linear(s.n1, b.qkv)
 	s.o, s.lse = a.forward(r, s.qkv)
 	s.mid = r.LinearResidual(s.o, b.proj, x)
-	n2, s.stats2 = r.LayerNorm(s.mid, b.norm2)
+	s.n2, s.stats2 = r.LayerNorm(s.mid, b.norm2)
 	if b.swiglu {
-		s.gate = r.Linear(n2, b.fc1)
-		z = r.SwiGLU(s.gate)
+		s.gate = r.Linear(s.n2, b.fc1)
+		s.z = r.SwiGLU(s.gate)
 	} else {
-		z, s.dgelu = r.LinearGELU(n2, b.fc1, train)
+		s.z, s.dgelu = r.LinearGELU(s.n2, b.fc1, train)
 	}
+	z := s.z
 	if br == nil {
 		return r.LinearResidual(z, b.fc2, s.mid), s
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+	"github.com/edgeadapt/edgeadapt/sdk/model"
 	"github.com/pkg/errors"
 )
 
@@ -30,6 +31,24 @@ func BlockOutput(i int) string { return fmt.Sprintf("block.%d.output", i) }
 // BlockInput names the tokens that enter block i [B, T, D]: the embedding or the output of the block below, in a Swin after
 // patch merging. For the number of blocks it names those that enter the final norm.
 func BlockInput(i int) string { return fmt.Sprintf("block.%d.input", i) }
+
+// LayerInput names the rows that a linear layer of block i reads [B, T, K]; layers are named as in package model. That of
+// the layer that merges patches into block i exists in passes that enter below it.
+func LayerInput(i int, layer string) string { return fmt.Sprintf("block.%d.%s.input", i, layer) }
+
+// tapLayers keeps the inputs of block i's layers.
+func (p *pass) tapLayers(i int) (done bool) {
+	s := p.states[i]
+	for _, l := range []struct {
+		layer string
+		input backend.Value
+	}{{model.LayerQKV, s.n1}, {model.LayerProj, s.o}, {model.LayerFC1, s.n2}, {model.LayerFC2, s.z}} {
+		if p.tap(LayerInput(i, l.layer), l.input) {
+			return true
+		}
+	}
+	return false
+}
 
 // ErrTap says that a name is no intermediate of this model.
 var ErrTap = errors.New("no such intermediate")
@@ -105,6 +124,7 @@ func (v *ViT) recordForward(c ForwardConfig) (*Forward, *backend.Program, error)
 	p := newPass(v, c)
 	input := p.input()
 	p.run(input)
+	p.r.Prune() // a layer's input may be all that is wanted of a block
 	if missing := p.missing(); missing != "" && p.err() == nil {
 		return nil, nil, errors.WithMessagef(ErrTap, "%q, expected embedding, block.N.input, block.N.output, probs.N (N below %d), tokens, features%s%s", missing,
 			v.cfg.Depth, ifElse(c.Task != nil || c.mixed != nil, ", logits", ""), ifElse(v.head != nil, ", logits_original", ""))
@@ -300,10 +320,16 @@ func (p *pass) run(x backend.Value) (features backend.Value) {
 		if i > first {
 			x = p.enter(i, x)
 		}
+		if i > first && p.v.blocks[i].merge != nil && p.tap(LayerInput(i, model.LayerReduction), p.states[i].merged.y) {
+			return backend.None
+		}
 		if p.tap(BlockInput(i), x) {
 			return backend.None
 		}
 		x = p.block(i, x)
+		if p.tapLayers(i) {
+			return backend.None
+		}
 		if name := fmt.Sprintf("probs.%d", i); p.want[name] {
 			p.tap(name, p.places[i].probs(p.r, p.states[i].qkv, p.states[i].lse))
 		}
