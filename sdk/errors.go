@@ -32,6 +32,7 @@ var (
 	ErrAdapterConfig = adapter.ErrConfig                 // an adapter's options contradict one another
 	ErrWeights       = quant.ErrValue                    // a weight is not a finite number
 	ErrScheme        = quant.ErrScheme                   // no quantisation scheme has that name
+	ErrInputs        = quant.ErrInputs                   // the images give a layer no finite inputs to calibrate with
 	ErrImage         = data.ErrImage                     // an image cannot be read
 	ErrDataset       = data.ErrDataset                   // a folder of images is not usable
 	ErrPlugin        = plugin.ErrPlugin                  // an adapter's plug-in cannot be used, or a call of it went wrong

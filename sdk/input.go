@@ -8,6 +8,7 @@ import (
 
 	"github.com/edgeadapt/edgeadapt/sdk/data"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+	"github.com/edgeadapt/edgeadapt/sdk/model"
 	"github.com/edgeadapt/edgeadapt/sdk/tune"
 	"github.com/pkg/errors"
 )
@@ -31,7 +32,12 @@ func (bb *Backbone) pipeline(ctx context.Context, v *version) data.Pipeline {
 		p.Before = v.step(ctx)
 		return p
 	}
-	p := bb.host.Config().Preprocess
+	return plainPipeline(bb.host.Config())
+}
+
+// plainPipeline is how pictures become the input of a backbone without an adapter.
+func plainPipeline(c model.Config) data.Pipeline {
+	p := c.Preprocess
 	return data.Pipeline{Fit: data.Crop, Size: p.Crop, Resize: p.Resize, Interpolation: data.Interpolation(p.Interpolation), Mean: p.Mean, Std: p.Std}
 }
 

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,6 +50,76 @@ func TestInspectPyTorch(t *testing.T) {
 	for _, s := range []string{"blocks.2.attn.k_proj.weight", "[64 64]", "kind     pytorch"} {
 		if !strings.Contains(o.stdout, s) {
 			t.Errorf("%q does not say %s", o.stdout, s)
+		}
+	}
+}
+
+// TestQuantizeCalibrated: pictures change the integers and nothing else, and each run gives the same bytes.
+func TestQuantizeCalibrated(t *testing.T) {
+	dir := t.TempDir()
+	pictures, checkpoint := filepath.Join("..", "..", "sdk", "testdata", "pictures"), filepath.Join(fixtures, "timm")
+	write := func(name string, args ...string) (quantizeResult, []byte) {
+		t.Helper()
+		out := filepath.Join(dir, name)
+		o := must(t, append([]string{"quantize", checkpoint, "--scheme", "q4g", "--json", "-o", out}, args...)...)
+		var r quantizeResult
+		if err := json.Unmarshal([]byte(o.stdout), &r); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if args != nil && !strings.Contains(o.stderr, "12 of 12 layers") {
+			t.Errorf("stderr %q", o.stderr)
+		}
+		return r, b
+	}
+	plain, rounded := write("plain")
+	r, first := write("a", "--calibrate", pictures, "--calibrate-images", "3", "--threads", "1")
+	_, second := write("b", "--calibrate", pictures, "--calibrate-images", "3", "--threads", "2")
+	_, other := write("c", "--calibrate", pictures, "--calibrate-images", "3", "--seed", "1")
+	if r.Calibrated != 3 || plain.Calibrated != 0 || r.Fingerprint != plain.Fingerprint || r.Bytes != plain.Bytes {
+		t.Errorf("%+v, expected %+v and 3 images", r, plain)
+	}
+	if bytes.Equal(first, rounded) || !bytes.Equal(first, second) || bytes.Equal(first, other) {
+		t.Error("calibrated files: expected two equal ones, another by seed and another without pictures")
+	}
+	if o := must(t, "inspect", filepath.Join(dir, "a")); !strings.Contains(o.stdout, "q4g") {
+		t.Errorf("inspect prints %q", o.stdout)
+	}
+	if o := must(t, "quantize", checkpoint, "--scheme", "q4g32", "-o", filepath.Join(dir, "d"), "--calibrate", pictures); !strings.Contains(o.stderr, "with 6 images, 32 were asked for") {
+		t.Errorf("stderr %q", o.stderr)
+	}
+}
+
+func TestQuantizeCalibrationRefuses(t *testing.T) {
+	dir := t.TempDir()
+	damaged := filepath.Join(dir, "damaged")
+	if err := os.Mkdir(damaged, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(damaged, "a.png"), []byte("no picture"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--calibrate", dir}, exitUsage, "expected q4g, q4g32 or q4g128"},
+		{[]string{"--scheme", "q4g", "--calibrate", dir, "--calibrate-images", "0"}, exitUsage, "expected 1 to"},
+		{[]string{"--scheme", "q4g", "--calibrate", filepath.Join(dir, "none")}, exitData, "none"},
+		{[]string{"--scheme", "q4g", "--calibrate", t.TempDir()}, exitData, "no images"},
+		{[]string{"--scheme", "q4g", "--calibrate", damaged}, exitData, "none of 1 images can be read"},
+	} {
+		out := filepath.Join(dir, "b.safetensors")
+		o := edgeadapt(append([]string{"quantize", filepath.Join(fixtures, "timm"), "-o", out}, c.args...)...)
+		if o.code != c.code || !strings.Contains(o.stderr, c.says) {
+			t.Errorf("%v: exit code %d, %q, expected %d that says %q", c.args, o.code, o.stderr, c.code, c.says)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Errorf("%v: a file was written", c.args)
 		}
 	}
 }

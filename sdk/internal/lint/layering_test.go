@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"sdk/internal/backend/gpu/gputest": {"sdk/internal/backend", "sdk/internal/backend/gpu"},
 	"sdk/internal/backend/backendtest": {"sdk/internal/...", "quant"},
 	"sdk/internal/nn":                  {"sdk/internal/backend", "sdk/internal/tensor", "sdk/internal/window", "sdk/adapter", "sdk/model", "quant"},
+	"sdk/internal/calibrate":           {"sdk/internal/nn", "sdk/internal/backend", "sdk/internal/tensor", "sdk/model", "quant"},
 	"sdk/internal/lint":                {},
 	"sdk/internal/jpeg":                {},
 	"sdk/data":                         {"sdk/internal/tensor", "sdk/internal/jpeg"},
