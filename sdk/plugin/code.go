@@ -1,18 +1,24 @@
 package plugin
 
+import "encoding/binary"
+
 // Instructions whose operands the scanner has to know, and those that make branches.
 const (
 	opBlock        = 0x02
 	opLoop         = 0x03
 	opIf           = 0x04
 	opElse         = 0x05
+	opEnd          = 0x0b
 	opBr           = 0x0c
 	opBrIf         = 0x0d
 	opBrTable      = 0x0e
+	opReturn       = 0x0f
 	opCall         = 0x10
 	opCallIndirect = 0x11
 	opSelectTyped  = 0x1c
-	opLocalGet     = 0x20 // to global.set, 0x24
+	opLocalGet     = 0x20 // to local.tee
+	opLocalTee     = 0x22
+	opGlobalGet    = 0x23
 	opGlobalSet    = 0x24
 	opLoad         = 0x28 // to store, 0x3e
 	opStore        = 0x3e
@@ -32,17 +38,16 @@ var bulkOperands = [...]int{0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 1, 2, 1, 2}
 // code checks one function's body against the bounds. Its work is what the compiler does for it: carrying every variable
 // along every branch, and comparing branches with one another.
 func (s *scanner) code() {
-	body := &scanner{rest: s.bytes(s.count(maxBody))}
-	variables := s.params()
+	body := &scanner{rest: s.bytes(s.count(maxBody)), facts: s.facts}
+	declared, t := body.rest, s.bodyType()
+	variables := t.params
 	body.each(maxLocals, func() {
 		n := body.count(maxLocals - variables)
 		body.byte()
 		variables += n
 	})
-	branches := 0
-	for len(body.rest) > 0 {
-		branches += body.instruction()
-	}
+	declared = declared[:len(declared)-len(body.rest)]
+	instructions, count, branches := body.instructions()
 	work := branches * (variables + branches/32 + 1)
 	if s.facts.work += work; work > maxWork || s.facts.work > maxTotalWork {
 		body.fail("%d branches with %d variables, after work of %d, take too long to compile", branches, variables, s.facts.work-work)
@@ -50,17 +55,53 @@ func (s *scanner) code() {
 	if body.err != nil {
 		s.fail("function %d: %w", s.facts.code, body.err)
 	}
+	s.bodies = appendAccounted(s.bodies, declared, instructions, t.result, s.facts.globals, frameBytes(count, variables))
 	s.facts.code++
 }
 
-// params is the number of parameters of the function whose body comes next; one without a type is not this check's
-// business.
-func (s *scanner) params() int {
+// bodyType is the type of the function whose body comes next; one without a type is not this check's business.
+func (s *scanner) bodyType() functionType {
 	f := s.facts
-	if f.code >= len(f.functions) || int64(f.functions[f.code]) >= int64(len(f.params)) {
-		return 0
+	if f.code >= len(f.functions) || int64(f.functions[f.code]) >= int64(len(f.types)) {
+		return functionType{result: noResult}
 	}
-	return f.params[f.functions[f.code]]
+	return f.types[f.functions[f.code]]
+}
+
+// instructions walks over all of a body's and returns them, up to and with the last end, to stand in a block of their own:
+// a return becomes a branch to that block's end. It counts them, and the branches that they make.
+func (s *scanner) instructions() (out []byte, count, branches int) {
+	depth := 0 // of blocks within the body
+	for depth >= 0 && s.err == nil {
+		at := s.rest
+		if len(at) == 0 {
+			s.fail("has no end")
+			return
+		}
+		branches += s.instruction()
+		count++
+		switch at[0] {
+		case opBlock, opLoop, opIf:
+			depth++
+		case opEnd:
+			depth--
+		case opReturn:
+			out = binary.AppendUvarint(append(out, opBr), uint64(depth))
+			continue
+		}
+		out = append(out, at[:len(at)-len(s.rest)]...)
+	}
+	if len(s.rest) > 0 {
+		s.fail("%d bytes behind its end", len(s.rest))
+	}
+	return out, count, branches
+}
+
+// global fails for a number that is none of the module's own globals: the next would be that of the stack.
+func (s *scanner) global(index uint32) {
+	if int64(index) >= int64(s.facts.globals) {
+		s.fail("global %d of %d", index, s.facts.globals)
+	}
 }
 
 // instruction skips one and returns the branches that it makes.
@@ -80,8 +121,10 @@ func (s *scanner) instruction() (branches int) {
 			s.u32()
 		}
 		return n + 1
-	case op == opCall || op >= opLocalGet && op <= opGlobalSet:
+	case op == opCall || op >= opLocalGet && op <= opLocalTee:
 		s.u32()
+	case op == opGlobalGet || op == opGlobalSet:
+		s.global(s.u32())
 	case op == opCallIndirect || op >= opLoad && op <= opStore:
 		s.u32()
 		s.u32()

@@ -52,8 +52,8 @@ var order = []byte{sectionType, sectionImport, sectionFunction, sectionTable, se
 const header = "\x00asm\x01\x00\x00\x00" // magic number and version of WebAssembly 1 and 2
 
 // clean checks a module's structure against the bounds and returns one that does the same: without custom sections, as
-// names and debugging data are more to parse and nothing here needs them, and with its data in fewer pieces. What
-// instructions do is the compiler's to validate.
+// names and debugging data are more to parse and nothing here needs them, with its data in fewer pieces, and with functions
+// that keep account of the stack. What instructions do is the compiler's to validate.
 func clean(module []byte) ([]byte, error) {
 	if len(module) > MaxBytes {
 		return nil, fmt.Errorf("module of %d bytes, the limit is %d", len(module), MaxBytes)
@@ -65,7 +65,6 @@ func clean(module []byte) ([]byte, error) {
 	s := &scanner{rest: module[len(header):]}
 	next, found := 0, &facts{}
 	for len(s.rest) > 0 {
-		whole := s.rest
 		id := s.byte()
 		content := &scanner{rest: s.bytes(s.count(len(s.rest))), facts: found}
 		if s.err != nil {
@@ -78,7 +77,12 @@ func clean(module []byte) ([]byte, error) {
 		if place < 0 {
 			return nil, fmt.Errorf("section %d is unknown, a second one or out of order", id)
 		}
+		before := order[next : next+place]
 		next += place + 1
+		if slices.Contains(before, sectionGlobal) { // it has none, and needs the one of the stack
+			out = appendSection(out, sectionGlobal, appendStackGlobal([]byte{1}))
+		}
+		all := content.rest
 		content.section(id)
 		if content.err == nil && len(content.rest) > 0 {
 			content.fail("%d bytes too many", len(content.rest))
@@ -86,19 +90,44 @@ func clean(module []byte) ([]byte, error) {
 		if content.err != nil {
 			return nil, fmt.Errorf("section %d: %w", id, content.err)
 		}
-		if merged := content.mergeData(); merged != nil {
-			out = append(binary.AppendUvarint(append(out, id), uint64(len(merged))), merged...)
-			continue
+		if changed := content.changed(id, all); changed != nil {
+			all = changed
 		}
-		out = append(out, whole[:len(whole)-len(s.rest)]...)
+		out = appendSection(out, id, all)
 	}
 	return out, nil
 }
 
+func appendSection(b []byte, id byte, content []byte) []byte {
+	return append(binary.AppendUvarint(append(b, id), uint64(len(content))), content...)
+}
+
+// changed is what takes the place of a section's content, nil where that stays.
+func (s *scanner) changed(id byte, content []byte) []byte {
+	switch id {
+	case sectionGlobal:
+		return appendStackGlobal(s.oneMore(content))
+	case sectionExport:
+		return appendStackExport(s.oneMore(content), s.facts.globals)
+	case sectionCode:
+		return append(binary.AppendUvarint(nil, uint64(s.facts.code)), s.bodies...)
+	case sectionData:
+		return s.mergeData()
+	}
+	return nil
+}
+
+// oneMore is a vector that announces one item more than there are.
+func (s *scanner) oneMore(vector []byte) []byte {
+	n, length := binary.Uvarint(vector)
+	return append(binary.AppendUvarint(nil, n+1), vector[length:]...)
+}
+
 // facts are what one section has to know of those before it.
 type facts struct {
-	params    []int    // of each function type
+	types     []functionType
 	functions []uint32 // the type of each function that has code
+	globals   int      // of the module's own: the one of the stack comes after them
 	counted   bool     // whether instructions may name data segments by their number
 	code      int      // bodies seen, and their work
 	work      int
@@ -112,6 +141,13 @@ type scanner struct {
 	// Of a data section: its segments, and whether one is passive.
 	data    []segment
 	passive bool
+	bodies  []byte // of a code section: the functions that take the place of its own
+}
+
+// functionType is what the check of a function's body has to know of its type.
+type functionType struct {
+	params int
+	result byte // its type as a block's type has it; of several results the last, which the compiler refuses
 }
 
 func (s *scanner) fail(format string, args ...any) {
@@ -183,9 +219,9 @@ func (s *scanner) section(id byte) {
 	case sectionMemory:
 		s.each(1, func() { s.limits() })
 	case sectionGlobal:
-		s.each(maxItems, func() { s.bytes(2); s.constant() })
+		s.each(maxItems, func() { s.bytes(2); s.constant(); s.facts.globals++ })
 	case sectionExport:
-		s.each(maxItems, func() { s.name(); s.byte(); s.u32() })
+		s.each(maxItems, s.export)
 	case sectionElement:
 		s.each(maxItems, s.element)
 	case sectionCode:
@@ -200,16 +236,29 @@ func (s *scanner) section(id byte) {
 	}
 }
 
-func (s *scanner) name() { s.bytes(s.count(len(s.rest))) }
+func (s *scanner) name() []byte { return s.bytes(s.count(len(s.rest))) }
+
+func (s *scanner) export() {
+	const global = 3
+	name, kind, index := s.name(), s.byte(), s.u32()
+	if string(name) == exportStack {
+		s.fail("export of the name %q, which is taken", name)
+	}
+	if kind == global {
+		s.global(index)
+	}
+}
 
 func (s *scanner) functionType() {
 	if form := s.byte(); form != 0x60 {
 		s.fail("type of form %#x, expected a function", form)
 	}
-	params := s.count(maxTypeValues)
-	s.bytes(params)
-	s.bytes(s.count(maxTypeValues))
-	s.facts.params = append(s.facts.params, params)
+	t := functionType{params: s.count(maxTypeValues), result: noResult}
+	s.bytes(t.params)
+	if results := s.bytes(s.count(maxTypeValues)); len(results) > 0 {
+		t.result = results[len(results)-1]
+	}
+	s.facts.types = append(s.facts.types, t)
 }
 
 func (s *scanner) importEntry() {

@@ -134,11 +134,15 @@ func (p *program) run(ctx context.Context, f func(ctx context.Context, i *instan
 	}
 	defer m.Close(context.WithoutCancel(ctx))
 	if start := m.ExportedFunction(exportInitialize); start != nil {
-		if _, err := start.Call(ctx); err != nil {
-			return err
-		}
+		_, err = start.Call(ctx)
 	}
-	return f(ctx, &instance{m})
+	if err == nil {
+		err = f(ctx, &instance{m})
+	}
+	if err != nil && overflowed(m) {
+		return errors.Errorf("stack overflow: its calls take more than %d bytes", maxStack)
+	}
+	return err
 }
 
 // instance is a module with its memory, for one call.
