@@ -29,6 +29,9 @@ func randomAdapter(t testing.TB, b *model.Backbone, i int) *adapter.Adapter {
 	c := adapter.Config{Method: adapter.AdaptFormer, Bottleneck: []int{1, 3, 4, 7, 16, 24}[i%6], Scale: float32(r.NormFloat64()),
 		Pool: []adapter.Pool{adapter.PoolCLS, adapter.PoolMean, adapter.PoolCLSMean}[i%3], HeadNorm: i%2 == 0, Task: adapter.SingleLabel,
 		Size: side, Fit: adapter.Crop, Interpolation: "bicubic", Std: [3]float32{1, 1, 1}}
+	if b.Config().Swin() {
+		c.Pool = adapter.PoolNormMean
+	}
 	for block := range b.Config().Depth {
 		if r.IntN(2) == 0 {
 			c.Blocks = append(c.Blocks, block)
@@ -76,6 +79,7 @@ func randomAdapter(t testing.TB, b *model.Backbone, i int) *adapter.Adapter {
 // mixBench is a backbone with tasks and images, and what each pair of them gives alone.
 type mixBench struct {
 	v       *nn.ViT
+	pool    adapter.Pool // of images without a task
 	storage backend.DType
 	tasks   []*nn.Resident // the first is nil: no task
 	images  [][]float32
@@ -86,13 +90,20 @@ var mixConfig = nn.MixConfig{Height: side, Width: side, Pool: adapter.PoolCLSMea
 
 func newMixBench(t *testing.T, be backend.Backend, scheme quant.Scheme, acts nn.Activations, tasks int, storage backend.DType) *mixBench {
 	t.Helper()
-	b := importBackbone(t, scheme, "vit", "timm")
+	return newMixBenchOf(t, be, importBackbone(t, scheme, "vit", "timm"), acts, tasks, storage)
+}
+
+func newMixBenchOf(t *testing.T, be backend.Backend, b *model.Backbone, acts nn.Activations, tasks int, storage backend.DType) *mixBench {
+	t.Helper()
 	v, err := nn.NewViT(be, b, acts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { v.Close() })
-	m := &mixBench{v: v, storage: storage, tasks: []*nn.Resident{nil}, alone: map[[2]int][]float32{}}
+	m := &mixBench{v: v, pool: mixConfig.Pool, storage: storage, tasks: []*nn.Resident{nil}, alone: map[[2]int][]float32{}}
+	if b.Config().Swin() {
+		m.pool = adapter.PoolNormMean
+	}
 	for i := range tasks {
 		task, err := v.NewResident(randomAdapter(t, b, i))
 		if err != nil {
@@ -125,7 +136,9 @@ func (m *mixBench) once(t *testing.T, task *nn.Resident, image []float32) []floa
 
 // run gives each image's features and logits, one after the other.
 func (m *mixBench) run(x *nn.Mixer, input []float32, tasks []*nn.Resident) (out [][]float32, err error) {
-	err = x.Run(context.Background(), mixConfig, input, tasks, func(f *nn.Forward, first, n int) error {
+	c := mixConfig
+	c.Pool = m.pool
+	err = x.Run(context.Background(), c, input, tasks, func(f *nn.Forward, first, n int) error {
 		features := make([]float32, f.Shape(nn.TapFeatures).Elems())
 		if err := f.Read(nn.TapFeatures, features); err != nil {
 			return err
@@ -141,6 +154,9 @@ func (m *mixBench) run(x *nn.Mixer, input []float32, tasks []*nn.Resident) (out 
 		}
 		for i := range n {
 			row := features[i*width : (i+1)*width]
+			if m.pool == adapter.PoolNormMean { // a mixed pass has room for two such vectors
+				row = row[:m.v.Config().FeatureDim()]
+			}
 			if task := tasks[first+i]; task != nil {
 				row = append(slices.Clone(row[:task.Features()]), logits[i*classes:i*classes+task.Classes()]...)
 			}
@@ -164,17 +180,18 @@ func noise(seed uint64, n int) []float32 {
 // bits that it has alone.
 func TestMixerEqualsAlone(t *testing.T) {
 	forEachBackend(t, func(t *testing.T, be backend.Backend, _ tolerance) {
-		t.Run("float32", func(t *testing.T) { mixerEqualsAlone(t, be, backend.F32) })
-		t.Run("float16", func(t *testing.T) { mixerEqualsAlone(t, be, backend.F16) })
+		t.Run("float32", func(t *testing.T) { mixerEqualsAlone(t, be, "vit", backend.F32) })
+		t.Run("float16", func(t *testing.T) { mixerEqualsAlone(t, be, "vit", backend.F16) })
+		t.Run("swin", func(t *testing.T) { mixerEqualsAlone(t, be, "swin", backend.F32) })
 	})
 }
 
-func mixerEqualsAlone(t *testing.T, be backend.Backend, storage backend.DType) {
+func mixerEqualsAlone(t *testing.T, be backend.Backend, folder string, storage backend.DType) {
 	acts := nn.FloatActivations
 	if be.Info().Int8 {
 		acts = nn.Int8Activations
 	}
-	m := newMixBench(t, be, quant.Q8C, acts, 9, storage)
+	m := newMixBenchOf(t, be, importBackbone(t, quant.Q8C, folder, "timm"), acts, 9, storage)
 	largest := int64(0)
 	for _, task := range m.tasks[1:] {
 		largest = max(largest, task.Bytes(storage))
@@ -252,40 +269,46 @@ func sameBits(a, b []float32) bool {
 // image without a task, among others with one, to the bits of the plain backbone.
 func TestMixerEqualsTask(t *testing.T) {
 	forEachBackend(t, func(t *testing.T, be backend.Backend, tol tolerance) {
-		m := newMixBench(t, be, quant.F32, nn.FloatActivations, 6, backend.F32)
-		for i, task := range m.tasks[1:] {
-			single, err := nn.NewTask(m.v, task.Host())
-			if err != nil {
-				t.Fatal(err)
-			}
-			f, err := m.v.NewForward(nn.ForwardConfig{Batch: 1, Height: side, Width: side, Task: single, Taps: mixConfig.Taps})
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := make([]float32, task.Features()+task.Classes())
-			err = f.Run(context.Background(), m.images[0], func(f *nn.Forward) error {
-				return errors.Join(f.Read(nn.TapFeatures, want[:task.Features()]), f.Read(nn.TapLogits, want[task.Features():]))
-			})
-			if err = errors.Join(err, f.Close(), single.Close()); err != nil {
-				t.Fatal(err)
-			}
-			if diff, at := worst(m.alone[[2]int{i + 1, 0}], want); diff > tol.outputs*largest(want) {
-				t.Errorf("task %d: element %d differs by %g, the largest is %g", i, at, diff, largest(want))
-			}
-			if diff, _ := worst(m.alone[[2]int{i + 1, 1}], want); diff < 100*tol.outputs*largest(want) {
-				t.Errorf("control: another image differs by %g only", diff)
-			}
+		for _, folder := range []string{"vit", "swin"} {
+			t.Run(folder, func(t *testing.T) { mixerEqualsTask(t, be, folder, tol) })
 		}
-		x := nn.NewMixer(m.v, 1<<30, backend.F32)
-		defer x.Close()
-		got, err := m.run(x, slices.Concat(m.images[0], m.images[1]), []*nn.Resident{m.tasks[1], nil})
+	})
+}
+
+func mixerEqualsTask(t *testing.T, be backend.Backend, folder string, tol tolerance) {
+	m := newMixBenchOf(t, be, importBackbone(t, quant.F32, folder, "timm"), nn.FloatActivations, 6, backend.F32)
+	for i, task := range m.tasks[1:] {
+		single, err := nn.NewTask(m.v, task.Host())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !sameBits(got[1], m.alone[[2]int{0, 1}]) {
-			t.Error("an image without a task differs from the plain backbone's")
+		f, err := m.v.NewForward(nn.ForwardConfig{Batch: 1, Height: side, Width: side, Task: single, Taps: mixConfig.Taps})
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
+		want := make([]float32, task.Features()+task.Classes())
+		err = f.Run(context.Background(), m.images[0], func(f *nn.Forward) error {
+			return errors.Join(f.Read(nn.TapFeatures, want[:task.Features()]), f.Read(nn.TapLogits, want[task.Features():]))
+		})
+		if err = errors.Join(err, f.Close(), single.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if diff, at := worst(m.alone[[2]int{i + 1, 0}], want); diff > tol.outputs*largest(want) {
+			t.Errorf("task %d: element %d differs by %g, the largest is %g", i, at, diff, largest(want))
+		}
+		if diff, _ := worst(m.alone[[2]int{i + 1, 1}], want); diff < 100*tol.outputs*largest(want) {
+			t.Errorf("control: another image differs by %g only", diff)
+		}
+	}
+	x := nn.NewMixer(m.v, 1<<30, backend.F32)
+	defer x.Close()
+	got, err := m.run(x, slices.Concat(m.images[0], m.images[1]), []*nn.Resident{m.tasks[1], nil})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !sameBits(got[1], m.alone[[2]int{0, 1}]) {
+		t.Error("an image without a task differs from the plain backbone's")
+	}
 }
 
 // TestMixerManyTasks: 200 tasks through room for 8 lose nothing.
@@ -297,7 +320,7 @@ func TestMixerManyTasks(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer v.Close()
-		m := &mixBench{v: v}
+		m := &mixBench{v: v, pool: mixConfig.Pool}
 		image := noise(1, 3*side*side)
 		var tasks []*nn.Resident
 		for i := range 200 {

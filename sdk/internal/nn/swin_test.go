@@ -3,6 +3,8 @@ package nn_test
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/edgeadapt/edgeadapt/quant"
@@ -10,6 +12,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/tensor"
+	"github.com/edgeadapt/edgeadapt/sdk/model"
 )
 
 // TestSwinPadding: 9 x 11 patches under windows of 4 are padded, after the shift in timm's files and before it in Hugging
@@ -63,6 +66,75 @@ func swinOutputs(t *testing.T, v *nn.ViT, image tensor.Tensor) map[string][]floa
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	return out
+}
+
+// TestSwinSchemes: whatever the weights are stored as, a backend gives the features and the branches' gradients of the
+// definition with the same weights; with other weights they differ.
+func TestSwinSchemes(t *testing.T) {
+	ref := reference(t)
+	image, targets := noise(3, 2*3*side*side), nn.Targets{Classes: []int32{0, 1}}
+	for _, scheme := range []quant.Scheme{quant.F16, quant.Q8C} {
+		b := importBackbone(t, scheme, "swin", "timm")
+		a, err := adapter.Import(filepath.Join("testdata", "swin", "task.par.safetensors"), b.Config().Ref(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, exact := swinStep(t, ref, b, a, image, targets), swinStep(t, ref, importBackbone(t, quant.F32, "swin", "timm"), a, image, targets)
+		forEachBackend(t, func(t *testing.T, be backend.Backend, tol tolerance) {
+			for name, x := range swinStep(t, be, b, a, image, targets) {
+				bound := tol.gradients
+				if name == nn.TapFeatures {
+					bound = tol.outputs
+				}
+				scale := largest(want[name].Data)
+				if d, i := worst(x.Data, want[name].Data); !(d <= bound*scale) {
+					t.Errorf("%s %s: element %d is %g, expected %g; the largest is %g", scheme, name, i, x.Data[i], want[name].Data[i], scale)
+				}
+				if d, _ := worst(want[name].Data, exact[name].Data); name == nn.TapFeatures && scheme == quant.Q8C && d < 10*bound*scale {
+					t.Errorf("control: %s float32 weights give the features to %g", name, d)
+				}
+			}
+		})
+	}
+}
+
+// swinStep is the plain features of images and the gradients of a task in a training step over them.
+func swinStep(t *testing.T, be backend.Backend, b *model.Backbone, a *adapter.Adapter, images []float32, y nn.Targets) map[string]tensor.Tensor {
+	t.Helper()
+	v, err := nn.NewViT(be, b, nn.FloatActivations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	features := swinOutputs(t, v, tensor.Tensor{Shape: tensor.Shape{2, 3, side, side}, Data: images})[nn.TapFeatures]
+	out := map[string]tensor.Tensor{nn.TapFeatures: {Shape: tensor.Shape{len(features)}, Data: features}}
+	task, err := nn.NewTask(v, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer task.Close()
+	opt, err := nn.NewOptimizer(v, task, nn.OptimizerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opt.Close()
+	step, err := v.NewStep(task, opt, nn.StepConfig{Batch: 2, Height: side, Width: side, Gradients: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer step.Close()
+	if _, _, err := step.Run(context.Background(), images, y, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range a.Names() {
+		if strings.HasPrefix(name, "head.0.") {
+			continue // statistics have no gradient
+		}
+		if out[name], err = step.Gradient("grad." + name); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return out
 }
