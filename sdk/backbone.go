@@ -27,8 +27,7 @@ type Backbone struct {
 	pages pages
 	sched *scheduler
 
-	use      sync.RWMutex // read by calls, written by Close
-	closed   bool
+	use      gate
 	mu       sync.Mutex
 	adapters []*Adapter
 }
@@ -44,21 +43,16 @@ func (bb *Backbone) enter(ctx context.Context) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	bb.use.RLock()
-	if bb.closed {
-		bb.use.RUnlock()
+	if !bb.use.enter() {
 		return nil, errors.WithMessage(ErrClosed, "backbone")
 	}
-	return bb.use.RUnlock, nil
+	return bb.use.leave, nil
 }
 
-// Close frees the backbone and its adapters after the calls under way. Idempotent.
+// Close frees the backbone and its adapters after the calls under way, queued ones included; calls that begin meanwhile return
+// ErrClosed. Idempotent. Not to be called from within a call of its own, such as a progress function.
 func (bb *Backbone) Close() error {
-	bb.use.Lock() // waits for the calls under way
-	done := bb.closed
-	bb.closed = true
-	bb.use.Unlock()
-	if done {
+	if !bb.use.close() {
 		return nil
 	}
 	bb.sched.close()

@@ -121,7 +121,7 @@ type Stats struct {
 	InHost    int    `json:"in_host"`    // adapters with a copy in host memory, on the device or not
 	InFile    int    `json:"in_file"`    // adapters that are only in their file
 	FileReads uint64 `json:"file_reads"` // uses that had to read the file again
-	Waiting   int    `json:"waiting"`    // images that wait for their pass
+	Waiting   int    `json:"waiting"`    // images that wait for their pass, or are decoded and resized for it
 }
 
 // Stats sums up the adapters of all backbones. It does not wait for passes under way.
@@ -139,7 +139,7 @@ func (rt *Runtime) Stats() Stats {
 		}
 		bb.pages.count(&s)
 		bb.sched.mu.Lock()
-		s.Waiting += bb.sched.waiting
+		s.Waiting += bb.sched.waiting + bb.sched.preparing
 		bb.sched.mu.Unlock()
 	}
 	return s

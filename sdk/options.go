@@ -108,7 +108,8 @@ func WithBatching(maxDelay time.Duration, maxBatch int) Option {
 	return func(o *options) { o.batchDelay, o.maxBatch = maxDelay, maxBatch }
 }
 
-// WithQueue bounds the images that wait: with this many waiting, 128 by default, further calls return ErrBusy.
+// WithQueue bounds the images that wait for their pass, those that are decoded and resized for it among them: with this many,
+// 128 by default, further calls of Predict, PredictBatch and PredictAll return ErrBusy. A batch is let in as a whole.
 func WithQueue(images int) Option { return func(o *options) { o.queue = images } }
 
 // PredictOption narrows a prediction's labels.

@@ -48,14 +48,20 @@ func (bb *Backbone) Predict(ctx context.Context, img any, a *Adapter, opts ...Pr
 
 // PredictBatch classifies many images, each with its own adapter or none, in as few passes as their sizes allow: one pass
 // serves images of any mix of adapters. A result's bits do not depend on what else is in the batch, or on what other
-// goroutines ask for meanwhile, which may share its passes. The first error ends the call. It returns ErrBusy where too many
-// images wait already (see WithQueue).
+// goroutines ask for meanwhile, which may share its passes. The first error ends the call, and so does the end of ctx: images
+// that wait are withdrawn, a pass that serves others too is waited for. It returns ErrBusy, before it reads an image, where
+// too many wait already (see WithQueue).
 func (bb *Backbone) PredictBatch(ctx context.Context, reqs []Request) ([]Result, error) {
 	leave, err := bb.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
+	room, err := bb.sched.admit(len(reqs))
+	if err != nil {
+		return nil, err
+	}
+	defer room.leave()
 	entered := versions{}
 	defer entered.leave()
 	jobs, vs := make([]*job, len(reqs)), make([]*version, len(reqs))
@@ -73,7 +79,7 @@ func (bb *Backbone) PredictBatch(ctx context.Context, reqs []Request) ([]Result,
 		}
 		jobs[i], vs[i] = &job{adapter: q.Adapter, task: v.resident(), input: x}, v
 	}
-	if err := bb.sched.do(ctx, jobs); err != nil {
+	if err := bb.sched.do(ctx, room, jobs); err != nil {
 		return nil, err
 	}
 	out := make([]Result, len(reqs))

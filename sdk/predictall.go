@@ -13,13 +13,18 @@ import (
 // PredictAll asks several tasks of one image; result i is adapter i's, with the bits of Predict. The blocks below an
 // adapter's first branch are the plain backbone's, so they are computed once for all adapters that take the image in the
 // same size and normalisation: with branches in the upper half of the blocks a further task costs half a pass.
-// A nil adapter gives plain features.
+// A nil adapter gives plain features. Errors are those of PredictBatch.
 func (bb *Backbone) PredictAll(ctx context.Context, img any, adapters []*Adapter, opts ...PredictOption) ([]Result, error) {
 	leave, err := bb.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
+	room, err := bb.sched.admit(1)
+	if err != nil {
+		return nil, err
+	}
+	defer room.leave()
 	entered := versions{}
 	defer entered.leave()
 	vs := make([]*version, len(adapters))
@@ -34,7 +39,10 @@ func (bb *Backbone) PredictAll(ctx context.Context, img any, adapters []*Adapter
 	}
 	answers := make([]answer, len(adapters))
 	for _, g := range groups {
-		err := bb.withMixer(ctx, func(m *nn.Mixer) error { return bb.predictShared(ctx, m, g, answers) })
+		err := bb.withMixer(ctx, func(m *nn.Mixer) error {
+			room.leave()
+			return bb.predictShared(ctx, m, g, answers)
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk"
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
+	"github.com/edgeadapt/edgeadapt/sdk/data"
 )
 
 // variant is task with labels of its own and other values in its head and branches, so that no two answer alike.
@@ -423,4 +425,113 @@ func TestQueueBusy(t *testing.T) {
 	if served == 0 || served+refused != 320 {
 		t.Errorf("%d served, %d refused", served, refused)
 	}
+}
+
+// TestCloseMeanwhile closes a backbone while a call of it runs, which makes another: that is refused, and nobody waits for ever.
+func TestCloseMeanwhile(t *testing.T) {
+	ctx := context.Background()
+	rt, err := sdk.Open(ctx, sdk.WithDevice("cpu"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	bb, err := rt.UseBackbone(ctx, tiny(t, quant.Q8C))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := attach(t, bb, task(t, bb, "par"))
+	dir := t.TempDir()
+	for _, label := range a.Labels() {
+		if err := os.MkdirAll(filepath.Join(dir, label), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, label, "1.png"), picture(t, "rgb.png"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ds, err := data.OpenFolder(dir, data.Test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	refused := 0
+	_, err = bb.Evaluate(ctx, ds, a, func(int, int) {
+		wg.Go(func() {
+			if err := bb.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		for refused == 0 {
+			switch _, err := bb.Predict(ctx, gradient(40, 40), nil); {
+			case errors.Is(err, sdk.ErrClosed):
+				refused++
+			case err != nil:
+				t.Error(err)
+				refused++
+			}
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+}
+
+// TestQueueBusyForAll: an image that is being read counts as waiting, whoever asks, so that ErrBusy comes before the memory of
+// the next one is taken.
+func TestQueueBusyForAll(t *testing.T) {
+	ctx := context.Background()
+	rt, err := sdk.Open(ctx, sdk.WithDevice("cpu"), sdk.WithQueue(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	bb, err := rt.UseBackbone(ctx, tiny(t, quant.Q8C))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := &slowReader{begun: make(chan struct{}), come: make(chan struct{}), data: picture(t, "rgb.png")}
+	done := make(chan error)
+	go func() {
+		_, err := bb.Predict(ctx, slow, nil)
+		done <- err
+	}()
+	<-slow.begun // its picture is being read
+	if _, err := bb.PredictAll(ctx, gradient(40, 40), []*sdk.Adapter{nil}); !errors.Is(err, sdk.ErrBusy) {
+		t.Errorf("PredictAll: %v", err)
+	}
+	if _, err := bb.Predict(ctx, gradient(40, 40), nil); !errors.Is(err, sdk.ErrBusy) {
+		t.Errorf("Predict: %v", err)
+	}
+	if n := rt.Stats().Waiting; n != 1 {
+		t.Errorf("%d wait", n)
+	}
+	close(slow.come)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if _, err := bb.PredictAll(ctx, 42, []*sdk.Adapter{nil}); !errors.Is(err, sdk.ErrInput) {
+		t.Errorf("no picture: %v", err)
+	}
+	if _, err := bb.PredictAll(ctx, gradient(40, 40), []*sdk.Adapter{nil}); err != nil || rt.Stats().Waiting != 0 {
+		t.Errorf("afterwards: %v, %d wait", err, rt.Stats().Waiting)
+	}
+}
+
+// slowReader is a file that comes when it is told to.
+type slowReader struct {
+	begun, come chan struct{}
+	once        sync.Once
+	data        []byte
+}
+
+func (r *slowReader) Read(p []byte) (int, error) {
+	r.once.Do(func() { close(r.begun) })
+	<-r.come
+	n := copy(p, r.data)
+	r.data = r.data[n:]
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
 }

@@ -18,14 +18,15 @@ type scheduler struct {
 	run      func(ctx context.Context, batch []*job) error
 	delay    time.Duration // how long an image may wait for company
 	maxBatch int
-	limit    int // waiting images above which calls are refused
+	limit    int // images waiting or prepared above which calls are refused
 
-	mu      sync.Mutex
-	change  sync.Cond // of lanes, waiting and closed
-	lanes   []*lane   // none is empty; the first is the next to be served
-	waiting int
-	closed  bool
-	ended   sync.WaitGroup
+	mu        sync.Mutex
+	change    sync.Cond // of lanes, waiting and closed
+	lanes     []*lane   // none is empty; the first is the next to be served
+	waiting   int       // images in lanes
+	preparing int       // images in rooms
+	closed    bool
+	ended     sync.WaitGroup
 
 	// After a pass that served several, or that others waited for, the callers come back one after the other. The first must
 	// not take the next pass for itself: until then, or until so many wait.
@@ -68,14 +69,47 @@ func newScheduler(o options, run func(context.Context, []*job) error) *scheduler
 	return s
 }
 
-// do queues a call's jobs and waits for them all. It returns ErrBusy, with nothing queued, where too many wait already;
-// where ctx ends first it withdraws those that have not begun. The inputs are not read after it has returned.
-func (s *scheduler) do(ctx context.Context, jobs []*job) error {
+// room is the place of images whose caller decodes and resizes them, before they have a lane: what bounds the memory of
+// those who wait has to count them too.
+type room struct {
+	s *scheduler
+	n int // guarded by s.mu
+}
+
+// admit makes room for n images, to be given to do or given up with leave. It returns ErrBusy where too many wait already.
+func (s *scheduler) admit(n int) (*room, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errors.WithMessage(ErrClosed, "backbone")
+	}
+	if s.waiting+s.preparing >= s.limit && n > 0 {
+		return nil, errors.WithMessagef(ErrBusy, "%d images wait, the limit is %d", s.waiting+s.preparing, s.limit)
+	}
+	s.preparing += n
+	return &room{s, n}, nil
+}
+
+// leave gives the room up. Idempotent.
+func (r *room) leave() {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	r.empty()
+}
+
+func (r *room) empty() {
+	r.s.preparing -= r.n
+	r.n = 0
+}
+
+// do queues the jobs that r was made for and waits for them all. Where ctx ends first it withdraws those that have not begun.
+// The inputs are not read after it has returned.
+func (s *scheduler) do(ctx context.Context, r *room, jobs []*job) error {
 	if len(jobs) == 0 {
 		return nil
 	}
 	c := &call{ctx: ctx, left: len(jobs), done: make(chan struct{})}
-	if err := s.queue(c, jobs); err != nil {
+	if err := s.queue(c, r, jobs); err != nil {
 		return err
 	}
 	select {
@@ -88,14 +122,12 @@ func (s *scheduler) do(ctx context.Context, jobs []*job) error {
 	return c.err
 }
 
-func (s *scheduler) queue(c *call, jobs []*job) error {
+func (s *scheduler) queue(c *call, r *room, jobs []*job) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	r.empty()
 	if s.closed {
 		return errors.WithMessage(ErrClosed, "backbone")
-	}
-	if s.waiting >= s.limit {
-		return errors.WithMessagef(ErrBusy, "%d images wait", s.waiting)
 	}
 	now := time.Now()
 	for _, j := range jobs {

@@ -39,6 +39,15 @@ func newBench(o options) *bench {
 	return b
 }
 
+// do asks for room and queues jobs.
+func (b *bench) do(ctx context.Context, list []*job) error {
+	r, err := b.s.admit(len(list))
+	if err != nil {
+		return err
+	}
+	return b.s.do(ctx, r, list)
+}
+
 // sizes are the number of images of each pass so far.
 func (b *bench) sizes() (n []int) {
 	b.mu.Lock()
@@ -66,7 +75,7 @@ func TestSchedulerGathers(t *testing.T) {
 		for i := range 12 {
 			wg.Go(func() {
 				time.Sleep(time.Duration(i) * time.Millisecond)
-				if err := b.s.do(context.Background(), jobs(nil, 1, 32)); err != nil {
+				if err := b.do(context.Background(), jobs(nil, 1, 32)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -88,14 +97,14 @@ func TestSchedulerDelay(t *testing.T) {
 		began := time.Now()
 		var wg sync.WaitGroup
 		for range 3 {
-			wg.Go(func() { b.s.do(context.Background(), jobs(nil, 1, 32)) })
+			wg.Go(func() { b.do(context.Background(), jobs(nil, 1, 32)) })
 		}
 		wg.Wait()
 		if took := time.Since(began); took != 1100*time.Millisecond || !slices.Equal(b.sizes(), []int{3}) {
 			t.Errorf("%v, passes of %v", took, b.sizes())
 		}
 		began = time.Now()
-		b.s.do(context.Background(), jobs(nil, 8, 32))
+		b.do(context.Background(), jobs(nil, 8, 32))
 		if took := time.Since(began); took != time.Second {
 			t.Errorf("a full batch took %v", took)
 		}
@@ -112,7 +121,7 @@ func TestSchedulerSettles(t *testing.T) {
 			wg.Go(func() {
 				for range 3 {
 					time.Sleep(time.Duration(i+1) * time.Millisecond)
-					b.s.do(context.Background(), jobs(nil, 1, 32))
+					b.do(context.Background(), jobs(nil, 1, 32))
 				}
 			})
 		}
@@ -123,7 +132,7 @@ func TestSchedulerSettles(t *testing.T) {
 		time.Sleep(time.Second)
 		began := time.Now()
 		for range 3 {
-			b.s.do(context.Background(), jobs(nil, 1, 32))
+			b.do(context.Background(), jobs(nil, 1, 32))
 		}
 		if took := time.Since(began); took != 3*time.Second {
 			t.Errorf("3 calls one after the other took %v", took)
@@ -140,7 +149,7 @@ func TestSchedulerFair(t *testing.T) {
 		many, few, other := &Adapter{}, &Adapter{}, &Adapter{}
 		var wg sync.WaitGroup
 		call := func(list []*job) {
-			wg.Go(func() { b.s.do(context.Background(), list) })
+			wg.Go(func() { b.do(context.Background(), list) })
 			synctest.Wait()
 		}
 		call(jobs(nil, 1, 32)) // keeps the device busy
@@ -176,13 +185,13 @@ func TestSchedulerNoStarvation(t *testing.T) {
 			a := &Adapter{}
 			wg.Go(func() {
 				for ctx.Err() == nil {
-					b.s.do(ctx, jobs(a, 1, 32))
+					b.do(ctx, jobs(a, 1, 32))
 				}
 			})
 		}
 		time.Sleep(500 * time.Millisecond)
 		began := time.Now()
-		b.s.do(context.Background(), jobs(&Adapter{}, 1, 64))
+		b.do(context.Background(), jobs(&Adapter{}, 1, 64))
 		if waited := time.Since(began); waited > 6*time.Second {
 			t.Errorf("waited %v", waited)
 		}
@@ -198,19 +207,19 @@ func TestSchedulerBusy(t *testing.T) {
 		o.queue = 3
 		b := newBench(o)
 		var wg sync.WaitGroup
-		wg.Go(func() { b.s.do(context.Background(), jobs(nil, 1, 32)) })
+		wg.Go(func() { b.do(context.Background(), jobs(nil, 1, 32)) })
 		synctest.Wait()
 		wg.Go(func() {
-			if err := b.s.do(context.Background(), jobs(nil, 5, 32)); err != nil {
+			if err := b.do(context.Background(), jobs(nil, 5, 32)); err != nil {
 				t.Errorf("a batch larger than the queue, which is empty: %v", err)
 			}
 		})
 		synctest.Wait()
-		if err := b.s.do(context.Background(), jobs(nil, 1, 32)); !errors.Is(err, ErrBusy) {
+		if err := b.do(context.Background(), jobs(nil, 1, 32)); !errors.Is(err, ErrBusy) {
 			t.Errorf("with 5 waiting: %v", err)
 		}
 		wg.Wait()
-		if err := b.s.do(context.Background(), jobs(nil, 1, 32)); err != nil {
+		if err := b.do(context.Background(), jobs(nil, 1, 32)); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
 		b.s.close()
@@ -225,10 +234,10 @@ func TestSchedulerCancel(t *testing.T) {
 		short, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()
 		var first, shared error
-		wg.Go(func() { first = b.s.do(context.Background(), jobs(nil, 1, 32)) })
+		wg.Go(func() { first = b.do(context.Background(), jobs(nil, 1, 32)) })
 		synctest.Wait()
 		began := time.Now()
-		if err := b.s.do(short, jobs(nil, 2, 32)); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 100*time.Millisecond {
+		if err := b.do(short, jobs(nil, 2, 32)); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 100*time.Millisecond {
 			t.Errorf("waiting: %v after %v", err, time.Since(began))
 		}
 		wg.Wait()
@@ -237,11 +246,11 @@ func TestSchedulerCancel(t *testing.T) {
 		}
 
 		// Two callers share a pass; one gives up.
-		wg.Go(func() { b.s.do(context.Background(), jobs(nil, 1, 32)) })
+		wg.Go(func() { b.do(context.Background(), jobs(nil, 1, 32)) })
 		synctest.Wait()
 		ctx, giveUp := context.WithCancel(context.Background())
-		wg.Go(func() { b.s.do(ctx, jobs(nil, 1, 32)) })
-		wg.Go(func() { shared = b.s.do(context.Background(), jobs(nil, 1, 32)) })
+		wg.Go(func() { b.do(ctx, jobs(nil, 1, 32)) })
+		wg.Go(func() { shared = b.do(context.Background(), jobs(nil, 1, 32)) })
 		time.Sleep(1500 * time.Millisecond)
 		giveUp()
 		wg.Wait()
@@ -252,11 +261,53 @@ func TestSchedulerCancel(t *testing.T) {
 		began = time.Now()
 		alone, cancelAlone := context.WithTimeout(context.Background(), 10*time.Millisecond)
 		defer cancelAlone()
-		b.s.do(alone, jobs(nil, 1, 32))
+		b.do(alone, jobs(nil, 1, 32))
 		if took := time.Since(began); took != 10*time.Millisecond {
 			t.Errorf("a pass that nobody waits for ended after %v", took)
 		}
 		b.s.close()
+	})
+}
+
+// TestSchedulerRoom: images that are being prepared count as waiting, until they are given up or queued.
+func TestSchedulerRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := defaults
+		o.queue = 3
+		b := newBench(o)
+		ctx := context.Background()
+		r, err := b.s.admit(3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.s.admit(1); !errors.Is(err, ErrBusy) {
+			t.Errorf("with 3 prepared: %v", err)
+		}
+		if _, err := b.s.admit(0); err != nil {
+			t.Errorf("no image: %v", err)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := b.s.do(ctx, r, jobs(nil, 3, 32)); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait() // they run
+		r.leave()       // as the caller does when do has returned, whatever came of it
+		r, err = b.s.admit(2)
+		if err != nil {
+			t.Errorf("with 3 in their pass: %v", err)
+		}
+		r.leave()
+		r.leave()
+		wg.Wait()
+		if b.s.preparing != 0 || b.s.waiting != 0 {
+			t.Errorf("%d prepared and %d waiting are left", b.s.preparing, b.s.waiting)
+		}
+		b.s.close()
+		if _, err := b.s.admit(1); !errors.Is(err, ErrClosed) {
+			t.Errorf("after close: %v", err)
+		}
 	})
 }
 
@@ -268,7 +319,7 @@ func TestSchedulerClose(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() {
-				if err := b.s.do(context.Background(), jobs(nil, 1, 32)); !errors.Is(err, b.fail) {
+				if err := b.do(context.Background(), jobs(nil, 1, 32)); !errors.Is(err, b.fail) {
 					t.Error(err)
 				}
 			})
@@ -276,7 +327,7 @@ func TestSchedulerClose(t *testing.T) {
 		synctest.Wait()
 		b.s.close()
 		wg.Wait()
-		if err := b.s.do(context.Background(), jobs(nil, 1, 32)); !errors.Is(err, ErrClosed) {
+		if err := b.do(context.Background(), jobs(nil, 1, 32)); !errors.Is(err, ErrClosed) {
 			t.Errorf("after close: %v", err)
 		}
 		if n := b.s.waiting; n != 0 {
