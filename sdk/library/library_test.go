@@ -162,14 +162,18 @@ type watched struct {
 	*Watcher[string]
 	mu       sync.Mutex
 	released []string
+	loads    map[string]int // by file
 }
 
 func watch(t *testing.T, dir string) *watched {
 	t.Helper()
-	w := &watched{}
+	w := &watched{loads: map[string]int{}}
 	var err error
 	w.Watcher, err = Watch(context.Background(), dir, WatchConfig[string]{
 		Load: func(_ context.Context, path string) (string, error) {
+			w.mu.Lock()
+			w.loads[filepath.Base(path)]++
+			w.mu.Unlock()
 			a, err := adapter.ReadFile(path)
 			if err != nil {
 				return "", err
@@ -236,6 +240,90 @@ func TestWatch(t *testing.T) {
 	if _, err := Watch(context.Background(), filepath.Join(dir, "none"), WatchConfig[string]{}); err == nil {
 		t.Error("a folder that does not exist was watched")
 	}
+}
+
+// TestWatchRefused: a bad file is read, and logged, once; then only when it has changed.
+func TestWatchRefused(t *testing.T) {
+	dir := t.TempDir()
+	damage := func(text string) {
+		if err := os.WriteFile(filepath.Join(dir, "bad"+Extension), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	damage("damaged")
+	w := watch(t, dir)
+	for _, name := range []string{"a", "b"} {
+		write(t, dir, name, name, "", nil)
+		w.becomes(t, name, name)
+	}
+	loads := func() int {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.loads["bad"+Extension]
+	}
+	if n := loads(); n != 1 {
+		t.Errorf("a file that does not change was loaded %d times", n)
+	}
+	damage("damaged in another way")
+	for range 1000 {
+		if loads() > 1 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	write(t, dir, "bad", "mended", "", nil)
+	w.becomes(t, "bad", "mended")
+}
+
+// TestWatchBusyFolder: a file that is written without end does not hide what else comes.
+func TestWatchBusyFolder(t *testing.T) {
+	dir := t.TempDir()
+	w := watch(t, dir)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(settle / 10):
+				_ = os.WriteFile(filepath.Join(dir, "log"+Extension), []byte(time.Now().String()), 0o600)
+			}
+		}
+	}()
+	write(t, dir, "a", "there", "", nil)
+	w.becomes(t, "a", "there")
+	close(stop)
+	<-done
+}
+
+// TestWatchLinks: files that are links, which all change when one link to their folder does.
+func TestWatchLinks(t *testing.T) {
+	dir := t.TempDir()
+	for _, v := range []string{"one", "two"} {
+		if err := os.Mkdir(filepath.Join(dir, v), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, v), "a", "version "+v, "", nil)
+	}
+	point := func(to string) {
+		t.Helper()
+		fresh := filepath.Join(dir, "..fresh")
+		if err := os.Symlink(to, fresh); err != nil {
+			t.Skip(err)
+		}
+		if err := os.Rename(fresh, filepath.Join(dir, "..data")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	point("one")
+	if err := os.Symlink(filepath.Join("..data", "a"+Extension), filepath.Join(dir, "a"+Extension)); err != nil {
+		t.Skip(err)
+	}
+	w := watch(t, dir)
+	w.becomes(t, "a", "version one")
+	point("two")
+	w.becomes(t, "a", "version two")
 }
 
 // TestWatchReaders reads while versions come and go, for the race detector.

@@ -19,6 +19,9 @@ import (
 // settle is how long a file must be left alone before it is loaded: writers that do not rename into place need it.
 const settle = 100 * time.Millisecond
 
+// longest is how long changes that follow one another are waited out.
+const longest = 10 * settle
+
 // WatchConfig says what to do with the files of a folder.
 type WatchConfig[T any] struct {
 	// Load reads and checks a file completely; what it returns is published. Called from one goroutine at a time.
@@ -36,6 +39,7 @@ type Watcher[T any] struct {
 	cfg     WatchConfig[T]
 	notify  *fsnotify.Watcher
 	current atomic.Pointer[map[string]version[T]]
+	refused map[string]stamp // files that could not be loaded, by name; of the goroutine that scans
 	done    chan struct{}
 	stop    context.CancelFunc
 	closing sync.Once
@@ -68,7 +72,7 @@ func Watch[T any](ctx context.Context, dir string, cfg WatchConfig[T]) (*Watcher
 		return nil, errors.Wrap(err, "watch adapter library")
 	}
 	ctx, stop := context.WithCancel(ctx)
-	w := &Watcher[T]{dir: dir, cfg: cfg, notify: notify, done: make(chan struct{}), stop: stop}
+	w := &Watcher[T]{dir: dir, cfg: cfg, notify: notify, refused: map[string]stamp{}, done: make(chan struct{}), stop: stop}
 	w.current.Store(&map[string]version[T]{})
 	if err := w.scan(ctx); err != nil {
 		stop()
@@ -108,26 +112,37 @@ func (w *Watcher[T]) release(name string, old T) {
 }
 
 // follow waits for changes, lets them settle, and looks at the folder anew: what a lost or merged event would have said
-// is there to see.
+// is there to see. Whatever changes counts: where a folder is a set of links, as in a container's configuration, no
+// event names an adapter file.
 func (w *Watcher[T]) follow(ctx context.Context) {
 	defer close(w.done)
 	defer w.notify.Close()
 	settled := time.NewTimer(settle)
 	settled.Stop()
+	var first time.Time // of the changes since the last look
+	changed := func() {
+		if first.IsZero() {
+			first = time.Now()
+		}
+		if time.Since(first) < longest { // a file that is written without end must not hide the others
+			settled.Reset(settle)
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case e, ok := <-w.notify.Events:
-			if ok && isAdapter(filepath.Base(e.Name)) {
-				settled.Reset(settle)
+		case _, ok := <-w.notify.Events:
+			if ok {
+				changed()
 			}
 		case err, ok := <-w.notify.Errors:
 			if ok {
 				w.cfg.Log.Warn("adapter library: events were lost, the folder is read anew", "error", err)
-				settled.Reset(settle)
+				changed()
 			}
 		case <-settled.C:
+			first = time.Time{}
 			if err := w.scan(ctx); err != nil && ctx.Err() == nil {
 				w.cfg.Log.Warn("adapter library: the folder cannot be read", "error", err)
 			}
@@ -150,6 +165,7 @@ func (w *Watcher[T]) scan(ctx context.Context) error {
 		seen[name] = true
 		w.update(ctx, name, path)
 	}
+	maps.DeleteFunc(w.refused, func(name string, _ stamp) bool { return !seen[name] })
 	for _, name := range w.Names() {
 		if !seen[name] {
 			w.publish(name, nil)
@@ -172,11 +188,20 @@ func (w *Watcher[T]) update(ctx context.Context, name, path string) {
 	}
 	now := stamp{info.Size(), info.ModTime()}
 	old, known := (*w.current.Load())[name]
-	if known && old.file == now {
+	bad, refused := w.refused[name]
+	if known && old.file == now || refused && bad == now {
 		return
 	}
+	delete(w.refused, name)
 	value, err := w.cfg.Load(ctx, path)
+	if ctx.Err() != nil {
+		if err == nil {
+			w.release(name, value)
+		}
+		return
+	}
 	if err != nil {
+		w.refused[name] = now
 		w.cfg.Log.Warn("adapter refused", "file", path, "error", err, "previous version kept", known)
 		return
 	}
