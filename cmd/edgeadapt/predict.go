@@ -52,7 +52,7 @@ below an adapter's first branch are computed once for all.`,
 // prediction is the answer for one image file.
 type prediction struct {
 	Image   string          `json:"image"`
-	Adapter string          `json:"adapter,omitempty"` // where there are several
+	Adapter string          `json:"adapter,omitempty"` // where there are several, or may be
 	Labels  []sdk.Label     `json:"labels"`
 	Plugin  json.RawMessage `json:"plugin,omitempty"` // what the adapter's plug-in says
 	Error   string          `json:"error,omitempty"`
@@ -84,6 +84,11 @@ func (f *predictFlags) run(ctx context.Context, a *app, paths []string) error {
 	if len(adapters) == 1 {
 		s.adapter = adapters[0].Adapter
 		list, skipped, err = f.classify(ctx, s, paths)
+		for i := range list {
+			if f.all != "" { // one or many, a script finds the same members
+				list[i].Adapter = adapters[0].path
+			}
+		}
 	} else {
 		list, skipped, err = f.classifyAll(ctx, s, adapters, paths)
 	}

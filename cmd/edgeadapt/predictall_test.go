@@ -51,6 +51,15 @@ func TestPredictAllAdapters(t *testing.T) {
 			}
 		}
 	}
+	if err := os.Remove(second); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range list(must(t, append(at, "--all", tasks)...)) {
+		if p.Adapter != first {
+			t.Errorf("one adapter in the folder: %+v", p)
+		}
+	}
+	must(t, tinyTune(backbone, pictures, second, "--seed", "2")...)
 	bad := write(t, filepath.Join(dir, "bad.png"), []byte("nothing"))
 	if o := edgeadapt(append(at, bad, "--all", tasks)...); o.code != 3 || len(list(o)) != 5 {
 		t.Errorf("exit code %d with an image that cannot be read: %s", o.code, o.stdout)
