@@ -166,7 +166,7 @@ func (r *inspection) print(a *app, tensors bool) error {
 	if r.Adapter != nil {
 		rows = append(rows, r.adapterRows()...)
 	}
-	for _, row := range [][]string{{"scheme", r.Scheme}, {"fingerprint", r.Fingerprint}, {"note", r.Note}} {
+	for _, row := range [][]string{{"scheme", schemeText(r.Scheme)}, {"fingerprint", r.Fingerprint}, {"note", r.Note}} {
 		if row[1] != "" {
 			rows = append(rows, row)
 		}
@@ -183,6 +183,14 @@ func (r *inspection) print(a *app, tensors bool) error {
 		rows = append(rows, []string{t.Name, t.DType, fmt.Sprint(t.Shape)})
 	}
 	return table(a.stdout, rows)
+}
+
+// schemeText adds what an int4 scheme's name stands for.
+func schemeText(name string) string {
+	if g := model.Scheme(name).Group(); g > 0 {
+		return fmt.Sprintf("%s (int4, a scale for each row and %d columns)", name, g)
+	}
+	return name
 }
 
 func backboneRows(c *model.Config) [][]string {

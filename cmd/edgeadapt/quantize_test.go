@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -85,11 +86,21 @@ func TestQuantizeCalibrated(t *testing.T) {
 	if bytes.Equal(first, rounded) || !bytes.Equal(first, second) || bytes.Equal(first, other) {
 		t.Error("calibrated files: expected two equal ones, another by seed and another without pictures")
 	}
-	if o := must(t, "inspect", filepath.Join(dir, "a")); !strings.Contains(o.stdout, "q4g") {
+	if o := must(t, "inspect", filepath.Join(dir, "a")); !strings.Contains(o.stdout, "q4g (int4, a scale for each row and 64 columns)") {
 		t.Errorf("inspect prints %q", o.stdout)
 	}
 	if o := must(t, "quantize", checkpoint, "--scheme", "q4g32", "-o", filepath.Join(dir, "d"), "--calibrate", pictures); !strings.Contains(o.stderr, "with 6 images, 32 were asked for") {
 		t.Errorf("stderr %q", o.stderr)
+	}
+}
+
+// TestQuantizeInterrupted: Ctrl-C in the middle of a calibration ends it and leaves no file.
+func TestQuantizeInterrupted(t *testing.T) {
+	out := t.TempDir()
+	o := runUntil("8 of 12 layers", func(interrupt context.CancelFunc) { interrupt() }, "quantize", filepath.Join(fixtures, "timm"), "--scheme", "q4g",
+		"--calibrate", filepath.Join("..", "..", "sdk", "testdata", "pictures"), "-o", filepath.Join(out, "b.safetensors"))
+	if o.code != exitInterrupted || o.stdout != "" || len(files(t, out)) != 0 {
+		t.Errorf("exit code %d, stdout %q, files %v", o.code, o.stdout, files(t, out))
 	}
 }
 
