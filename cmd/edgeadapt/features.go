@@ -31,6 +31,7 @@ backbone and writes any intermediate to a safetensors file, under these names (b
   features         pooled features          tokens            all tokens after the last norm
   embedding        tokens entering block 0  block.N.output    tokens leaving block N
   block.N.input    tokens entering block N  probs.N           attention of block N
+  block.N.LAYER.input: what attn.qkv, attn.proj, mlp.fc1, mlp.fc2 or, before a Swin's stage, downsample.reduction reads
   logits           scores of the adapter's  logits_original   scores of the checkpoint's
                    head                                       own head
 

@@ -76,3 +76,12 @@ func TestEdit(t *testing.T) {
 		}
 	})
 }
+
+func TestParseLayerTap(t *testing.T) {
+	for name, ok := range map[string]bool{"block.1.attn.qkv.input": true, "block.0.downsample.reduction.input": true, "block.1.output": true,
+		"block.2.mlp.fc1.input": false, "block.0.attn.input": false, "block.0.mlp.fc1": false, "block..input": false, "block.0": false, "block.01.input": false} {
+		if err := nn.ParseTap(name, 2); (err == nil) != ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

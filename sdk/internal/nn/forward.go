@@ -474,11 +474,8 @@ func ParseTap(name string, depth int) error {
 	}
 	var number string
 	if rest, ok := strings.CutPrefix(name, "block."); ok {
-		number = strings.TrimSuffix(rest, ".output")
-		if number == rest {
-			number = strings.TrimSuffix(rest, ".input")
-		}
-		if number == rest {
+		var what string
+		if number, what, _ = strings.Cut(rest, "."); !slices.Contains(blockTaps, what) {
 			number = ""
 		}
 	} else if rest, ok := strings.CutPrefix(name, "probs."); ok {
@@ -487,5 +484,9 @@ func ParseTap(name string, depth int) error {
 	if n, err := strconv.Atoi(number); err == nil && n >= 0 && n < depth && strconv.Itoa(n) == number {
 		return nil
 	}
-	return errors.WithMessagef(ErrTap, "%q, expected embedding, block.N.input, block.N.output, probs.N (N below %d), tokens, features, logits or logits_original", name, depth)
+	return errors.WithMessagef(ErrTap, "%q, expected embedding, block.N.input, block.N.output, block.N.LAYER.input, probs.N (N below %d), tokens, features, logits or logits_original", name, depth)
 }
+
+// blockTaps are what follows "block.N." in a name.
+var blockTaps = []string{"input", "output", model.LayerQKV + ".input", model.LayerProj + ".input", model.LayerFC1 + ".input", model.LayerFC2 + ".input",
+	model.LayerReduction + ".input"}
