@@ -20,9 +20,9 @@ type Backbone struct {
 	rt    *Runtime
 	host  *model.Backbone
 	owned io.Closer // the file, where LoadBackbone opened it
-	vit   *nn.ViT
-	mixer *nn.Mixer     // of whoever holds turn
-	turn  chan struct{} // holds one token while the mixer is in use
+	seat  *seat
+	net   atomic.Pointer[network] // written by whoever holds turn
+	turn  chan struct{}           // holds one token while the mixer is in use
 	stats atomic.Pointer[nn.Stats]
 	pages pages
 	sched *scheduler
@@ -68,8 +68,9 @@ func (bb *Backbone) Close() error {
 	for _, a := range list {
 		keep(a.Close())
 	}
-	keep(bb.mixer.Close())
-	keep(bb.vit.Close())
+	if err := bb.net.Load().close(); bb.net.Load().be == bb.seat.backend() {
+		keep(err)
+	}
 	if bb.owned != nil {
 		keep(bb.owned.Close())
 	}

@@ -19,7 +19,7 @@ import (
 var (
 	ErrClosed        = backend.ErrClosed                 // the object was closed before the call
 	ErrNoDevice      = backend.ErrNoDevice               // no device of the wanted kind can be opened
-	ErrDeviceLost    = backend.ErrDeviceLost             // the device stopped answering; reopen the Runtime
+	ErrDeviceLost    = backend.ErrDeviceLost             // the device stopped answering or computes wrongly, and nothing replaces it
 	ErrFaulty        = backend.ErrFaulty                 // the device gets kernels wrong that nothing can replace
 	ErrOutOfMemory   = backend.ErrOutOfMemory            // the device has no room
 	ErrShape         = tensor.ErrShape                   // a tensor's extents do not fit

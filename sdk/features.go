@@ -51,6 +51,7 @@ func (bb *Backbone) Intermediates(ctx context.Context, images Tensor, a *Adapter
 	out := map[string]Tensor{}
 	tasks := slices.Repeat([]*nn.Resident{task}, s[0])
 	err = bb.withMixer(ctx, func(m *nn.Mixer) error {
+		clear(out) // of an attempt on a device that was lost
 		return m.Run(ctx, c, images.Data, tasks, func(f *nn.Forward, _, n int) error {
 			for _, name := range names {
 				t, err := readTap(f, name)

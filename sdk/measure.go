@@ -69,9 +69,9 @@ func (bb *Backbone) Measure(ctx context.Context, c MeasureConfig) (*Measurement,
 		return nil, errors.WithMessagef(ErrShape, "%d images of %d pixels, expected up to %d, and a multiple of the patch %d up to %d", c.Batch, c.Size, MaxMeasuredBatch, p, MaxMeasuredSize)
 	}
 	mc := bb.host.Config()
-	v := bb.vit
+	v := bb.net.Load().vit
 	if c.Step {
-		if v, err = bb.trained(); err != nil {
+		if v, err = bb.trained(ctx); err != nil {
 			return nil, err
 		}
 		defer v.Close()

@@ -8,23 +8,6 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 )
 
-// withMixer calls f when it is its turn: one at a time uses the mixer of a backbone.
-func (bb *Backbone) withMixer(ctx context.Context, f func(m *nn.Mixer) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	select {
-	case bb.turn <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	err := f(bb.mixer)
-	stats := bb.mixer.Stats()
-	bb.stats.Store(&stats)
-	<-bb.turn
-	return err
-}
-
 // mixConfig is what predictions ask of images of a size.
 func (bb *Backbone) mixConfig(height, width int) nn.MixConfig {
 	return nn.MixConfig{Height: height, Width: width, Pool: bb.host.Config().Pool, Taps: []string{nn.TapFeatures, nn.TapLogits}}
@@ -122,6 +105,7 @@ type Stats struct {
 	InFile    int    `json:"in_file"`    // adapters that are only in their file
 	FileReads uint64 `json:"file_reads"` // uses that had to read the file again
 	Waiting   int    `json:"waiting"`    // images that wait for their pass, or are decoded and resized for it
+	Losses    uint64 `json:"losses"`     // times that a device was lost and replaced
 }
 
 // Stats sums up the adapters of all backbones. It does not wait for passes under way.
@@ -129,6 +113,11 @@ func (rt *Runtime) Stats() Stats {
 	rt.mu.Lock()
 	defer rt.mu.Unlock()
 	s := Stats{Budget: rt.opt.budget}
+	for _, seat := range rt.seats {
+		seat.mu.Lock()
+		s.Losses += seat.losses
+		seat.mu.Unlock()
+	}
 	for _, bb := range rt.backbones {
 		if m := bb.stats.Load(); m != nil {
 			s.Residents += m.Residents

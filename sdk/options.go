@@ -16,6 +16,7 @@ import (
 type Option func(*options)
 
 type options struct {
+	drivers     drivers
 	device      string
 	threads     int
 	activations string
@@ -54,7 +55,13 @@ func (o options) check() error {
 // WithDevice names the device: "auto" (the default), "cpu", "vulkan:N", a UUID as Devices lists it, or "ref", the
 // slow float64 definition that everything else is checked against.
 //
-// "auto" is the CPU today: a Vulkan device is used where it is named.
+// "auto" is the device that was measured fastest for the backbone in question: LoadBackbone and UseBackbone run seven passes of
+// one image on the CPU and on each Vulkan device that is no software driver and passes its self-test, which takes seconds with
+// the compilation of its kernels, and remember the result where WithCacheDir names a folder. Where there is no such device,
+// nothing is measured and the CPU serves. Backbones of one Runtime may get different devices; see Backbone.Device.
+//
+// A Vulkan device that is lost, or whose results are found wrong, is opened again and the call repeated, more cautiously; if
+// that fails too, the CPU takes over. The logger hears of it. Results may then differ by rounding.
 func WithDevice(name string) Option { return func(o *options) { o.device = name } }
 
 // WithThreads bounds the CPU device's workers; 0, the default, follows GOMAXPROCS and the cgroup's limit.

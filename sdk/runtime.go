@@ -12,7 +12,6 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/gpu"
-	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/host"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
 	"github.com/edgeadapt/edgeadapt/sdk/model"
 	"github.com/edgeadapt/edgeadapt/sdk/plugin"
@@ -41,11 +40,12 @@ func InstructionSets() []string { return cpu.InstructionSets() }
 
 // Runtime is one open device and owns all that is made from it. Safe for concurrent use.
 type Runtime struct {
-	be      backend.Backend
 	opt     options
 	plugins *plugin.Engine
 
 	mu        sync.Mutex
+	seats     []*seat // the first is the named device, or under "auto" the CPU
+	latest    *seat   // of the backbone that was loaded last
 	backbones []*Backbone
 	closed    bool
 }
@@ -63,18 +63,18 @@ func Open(ctx context.Context, opts ...Option) (*Runtime, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	be, err := openDevice(o)
+	s, err := newSeat(o)
 	if err != nil {
 		return nil, err
 	}
 	if o.cacheDir != "" && o.plugins.CacheDir == "" {
 		o.plugins.CacheDir = filepath.Join(o.cacheDir, "plugins")
 	}
-	return &Runtime{be: be, opt: o, plugins: plugin.NewEngine(o.plugins)}, nil
+	return &Runtime{seats: []*seat{s}, latest: s, opt: o, plugins: plugin.NewEngine(o.plugins)}, nil
 }
 
 func initial() options {
-	return options{device: "auto", activations: "auto", budget: 64 << 20, storage: quant.F32, maxBatch: nn.MaxBatch, queue: 128, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	return options{drivers: realDrivers(), device: "auto", activations: "auto", budget: 64 << 20, storage: quant.F32, maxBatch: nn.MaxBatch, queue: 128, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 }
 
 // gpu is what a Vulkan device has to know of o.
@@ -83,25 +83,23 @@ func (o options) gpu() gpu.Options {
 		OnMessage: func(severity, text string) { o.log.Error("vulkan validation", "severity", severity, "text", text) }}
 }
 
-func openDevice(o options) (backend.Backend, error) {
-	switch o.device {
-	case "auto", "cpu":
-		return cpu.New(cpu.Options{Threads: o.threads})
-	case "ref":
-		return host.NewReference(), nil
-	}
-	be, err := gpu.Open(o.device, o.gpu())
-	if err != nil {
-		return nil, errors.WithMessagef(err, "device %q (auto, cpu, ref, vulkan:N or a UUID)", o.device)
-	}
-	return be, nil
+// Device describes the open device. Under "auto" it is the CPU until a backbone is loaded, then the one chosen for the latest;
+// after a loss it is what replaced the device.
+func (rt *Runtime) Device() Device {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	return rt.latest.backend().Info()
 }
 
-// Device describes the open device.
-func (rt *Runtime) Device() Device { return rt.be.Info() }
-
-// MemoryInUse is the number of bytes that everything made from rt holds on the device.
-func (rt *Runtime) MemoryInUse() int64 { return rt.be.MemoryInUse() }
+// MemoryInUse is the number of bytes that everything made from rt holds on its devices.
+func (rt *Runtime) MemoryInUse() (n int64) {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	for _, s := range rt.seats {
+		n += s.backend().MemoryInUse()
+	}
+	return n
+}
 
 // LoadBackbone reads a backbone file, as quantize writes it, and makes its weights resident.
 // It returns ErrCorrupt or ErrVersion for a file that is not one.
@@ -130,35 +128,37 @@ func (rt *Runtime) UseBackbone(ctx context.Context, b *model.Backbone) (*Backbon
 	if rt.closed {
 		return nil, errors.WithMessage(ErrClosed, "runtime")
 	}
-	acts, err := rt.activations(b)
+	s, err := rt.choose(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	vit, err := nn.NewViT(rt.be, b, acts)
+	n, err := rt.opt.newNetwork(s.backend(), b)
 	if err != nil {
 		return nil, err
 	}
-	bb := &Backbone{rt: rt, host: b, vit: vit, mixer: nn.NewMixer(vit, rt.opt.budget, rt.opt.storageType()), turn: make(chan struct{}, 1)}
+	rt.latest = s
+	bb := &Backbone{rt: rt, host: b, seat: s, turn: make(chan struct{}, 1)}
+	bb.net.Store(n)
 	bb.pages.budget = rt.opt.hostBudget
 	bb.sched = newScheduler(rt.opt, bb.runJobs)
 	rt.backbones = append(rt.backbones, bb)
 	return bb, nil
 }
 
-// activations is how b's layers are to be multiplied.
-func (rt *Runtime) activations(b *model.Backbone) (nn.Activations, error) {
-	switch rt.opt.activations {
+// activationsOn is how b's layers are to be multiplied on be.
+func (o options) activationsOn(be backend.Backend, b *model.Backbone) (nn.Activations, error) {
+	switch o.activations {
 	case "float":
 		return nn.FloatActivations, nil
 	case "int8":
 		return nn.Int8Activations, nil
 	case "auto":
-		if i := rt.be.Info(); i.Int8 && i.Kind == "cpu" && b.Scheme() == quant.Q8C {
+		if i := be.Info(); i.Int8 && i.Kind == "cpu" && b.Scheme() == quant.Q8C {
 			return nn.Int8Activations, nil
 		}
 		return nn.FloatActivations, nil
 	}
-	return 0, errors.WithMessagef(ErrOption, "activations %q, expected auto, int8 or float", rt.opt.activations)
+	return 0, errors.WithMessagef(ErrOption, "activations %q, expected auto, int8 or float", o.activations)
 }
 
 // forget removes a closed backbone.
@@ -187,11 +187,10 @@ func (rt *Runtime) Close() error {
 	if err := rt.plugins.Close(); err != nil && first == nil {
 		first = err
 	}
-	if n := rt.be.MemoryInUse(); invariants && n != 0 && first == nil {
-		first = errors.Errorf("leak: %d bytes of device memory in use after everything was closed", n)
-	}
-	if err := rt.be.Close(); err != nil && first == nil {
-		first = err
+	for _, s := range rt.seats {
+		if err := s.close(); err != nil && first == nil {
+			first = err
+		}
 	}
 	return first
 }

@@ -64,7 +64,7 @@ func (bb *Backbone) newVersion(ctx context.Context, a *adapter.Adapter, path str
 	if err := a.CheckBackbone(bb.host.Config().Ref()); err != nil {
 		return nil, err
 	}
-	t, err := bb.vit.NewResident(a)
+	t, err := bb.net.Load().vit.NewResident(a)
 	if err != nil {
 		return nil, err
 	}

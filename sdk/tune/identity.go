@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/nn"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/release"
 	"github.com/pkg/errors"
 )
 
@@ -23,7 +24,7 @@ var machine = []string{"device", "driver", "release"}
 func newIdentity(v *nn.ViT, c Config, digest string) (identity, error) {
 	info := v.Backend().Info()
 	id := identity{"backbone": v.Config().Fingerprint, "scheme": string(v.Scheme()), "activations": v.Activations().String(),
-		"data digest": digest, "device": info.Name, "driver": info.Driver, "release": release()}
+		"data digest": digest, "device": info.Name, "driver": info.Driver, "release": release.Version()}
 	if c.From != nil {
 		var err error
 		if id["init"], err = c.From.Digest(); err != nil {

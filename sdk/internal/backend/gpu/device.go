@@ -81,7 +81,11 @@ func Open(id string, o Options) (backend.Backend, error) {
 		inst.Close()
 		return nil, err
 	}
-	return &device{inst: inst, dev: dev, info: describe(all[at]), opt: o, pace: newPace(all[at].Kind), trust: trust, untested: o.Untested,
+	described := describe(all[at])
+	if o.Safe {
+		described.Driver += ", base kernels" // other kernels, other bits: a checkpoint tells the two apart
+	}
+	return &device{inst: inst, dev: dev, info: described, opt: o, pace: newPace(all[at].Kind), trust: trust, untested: o.Untested,
 		turn: make(chan struct{}, 1)}, nil
 }
 

@@ -9,6 +9,7 @@ type Options struct {
 	CacheDir     string                      // where compiled pipelines and verdicts on kernels are kept; empty for nowhere
 	RobustAccess bool                        // bounds-checked buffer access, for tests
 	SegmentTime  time.Duration               // longest estimated time of one submission, 0 for the usual
+	Safe         bool                        // only the variants that every device gets
 	Untested     bool                        // use kernels without their self-test, for tests of the kernels themselves
 	Pin          []string                    // kernel variants to use where they can, as "linear_q8c/TEXEL+Q8C" or "affine", for tests
 }

@@ -104,6 +104,9 @@ func (t *trust) unknown(ks []*shaders.Kernel) (out []*shaders.Kernel) {
 // failed its self-test; none that needs any of the features in without. It returns ErrFaulty where all have failed.
 func (d *device) pick(name string, without shaders.Feature) (*shaders.Kernel, error) {
 	info := d.dev.Info()
+	if d.opt.Safe {
+		without = ^shaders.Feature(0)
+	}
 	if k := d.forced[name]; k != nil && k.Needs&^(info.Supported&^without) == 0 {
 		return k, nil
 	}

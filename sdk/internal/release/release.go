@@ -1,11 +1,13 @@
-package tune
+// Package release knows which version of this library is in the program.
+package release
 
 import "runtime/debug"
 
+// modulePath is this library's.
 const modulePath = "github.com/edgeadapt/edgeadapt"
 
-// release is the version of this library in the program: another one may sum in another order.
-func release() string {
+// Version is the version of this library in the program: another one may sum in another order.
+func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
