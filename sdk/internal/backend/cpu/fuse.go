@@ -25,18 +25,18 @@ func (d *device) rounded(e *executable) rounded {
 		return found
 	}
 	found := rounded{}
-	if d.set.GemmInt8 != nil {
+	if d.set.GemmInt8 != nil || d.set.GemmInt4 != nil {
 		last := [regions]int{}
 		for at, op := range e.Program().Ops() {
 			v, region := producer(op)
-			block, end := d.readers(e, v, at)
+			f, end := d.readers(e, v, at)
 			// The region must be free again: what it held has been read.
-			if block == 0 || last[region] > at || !d.roundable(e, op, block) {
+			if f.block == 0 || last[region] > at || !d.roundable(e, op, f.block) {
 				continue
 			}
 			last[region] = end
 			m, k := matrix(e, v)
-			found[v] = d.activations(e, region, m, k, block)
+			found[v] = d.activations(e, region, m, k, f)
 		}
 	}
 	e.State = found
@@ -72,11 +72,11 @@ func (d *device) roundable(e *executable, op backend.Op, block int) bool {
 	return false
 }
 
-// readers returns the block in which all readers of v want it, and the last of them; 0 where they do not agree, or one
-// wants float32, as those of int4 weights do, which are left to ref.
-func (d *device) readers(e *executable, v backend.Value, from int) (block, last int) {
+// readers returns the format in which all readers of v want it, and the last of them; the zero format where they do not
+// agree, or one wants float32.
+func (d *device) readers(e *executable, v backend.Value, from int) (f format, last int) {
 	if v == backend.None || e.Program().Info(v).Output || e.Program().Info(v).Kind != backend.Temp {
-		return 0, 0
+		return format{}, 0
 	}
 	for i, op := range e.Program().Ops()[from+1:] {
 		touches := func(o backend.Operand) bool { return o.Value == v }
@@ -84,18 +84,27 @@ func (d *device) readers(e *executable, v backend.Value, from int) (block, last 
 			continue
 		}
 		l, ok := op.(*backend.Linear)
-		if !ok || l.X != v || l.Block == 0 || e.Weight(l.W).(*weight).int8s == nil || block != 0 && l.Block != block || l.Residual == v || l.Hidden == v {
-			return 0, 0
+		if !ok || l.X != v || l.Residual == v || l.Hidden == v {
+			return format{}, 0
 		}
-		block, last = l.Block, from+1+i
+		wanted := d.format(e, l)
+		if wanted.block == 0 || f.block != 0 && wanted != f {
+			return format{}, 0
+		}
+		f, last = wanted, from+1+i
 	}
-	return block, last
+	return f, last
 }
 
 // roundPart rounds columns j to j+n of row r, which are whole blocks or the row's last ones.
 func (d *device) roundPart(a *activations, r, j int, x []float32) {
 	q, scale := a.parts()
 	from, to := j/a.block, quant.ActivationBlocks(j+len(x), a.block)
-	row := q[r*a.stride+d.set.RoundedBytes(j, a.block):][:d.set.RoundedBytes(len(x), a.block)]
-	d.set.Quantize(row, scale[r*a.blocks+from:r*a.blocks+to], x, a.block)
+	row := q[r*a.stride+d.bytes(a.format, j):][:d.bytes(a.format, len(x))]
+	scale = scale[r*a.blocks+from : r*a.blocks+to]
+	if a.run > 0 {
+		d.set.QuantizeTerms(row, scale, x, a.block, a.run)
+	} else {
+		d.set.Quantize(row, scale, x, a.block)
+	}
 }

@@ -28,7 +28,8 @@ type worker struct {
 }
 
 func newWorker(id int, set *simd.Set) *worker {
-	return &worker{id: id, panels: aligned(panelGroup(set) * depth * set.NR), block: aligned(set.NR * set.NR), tile: aligned(set.MR * set.NR)}
+	return &worker{id: id, panels: aligned(panelGroup(set) * depth * set.NR),
+		block: aligned(max(set.NR*set.NR, simd.Int4Columns)), tile: aligned(max(set.MR*set.NR, simd.Int4Rows*simd.Int4Columns))}
 }
 
 // panelGroup is the most panels of one task.
@@ -60,12 +61,13 @@ type term struct {
 
 // gemm is C = A B, or C = A B + A' B', with an epilogue: c [m, n], ldc elements from row to row.
 type gemm struct {
-	set   *simd.Set
-	m, n  int
-	int8  *int8Term // comes before the terms; nil for none
-	terms []term
-	c     []float32
-	ldc   int
+	set  *simd.Set
+	m, n int
+	// integers come before the terms; nil for none.
+	integers integerTerm
+	terms    []term
+	c        []float32
+	ldc      int
 	// accumulate adds to what C holds.
 	accumulate bool
 	// finish, if any, is called once for each part of C, rows i to i+m and columns j to j+n, when its sums are complete.
@@ -109,8 +111,8 @@ func (g *gemm) task(w *worker, i int) {
 	p0, p1 := bounds(i%groups, g.group, pieces(g.n, g.set.NR))
 	whole := depth / g.set.NR * g.set.NR
 	add := g.accumulate
-	if g.int8 != nil {
-		g.sliceInt8(w, i0, i1, p0, p1)
+	if g.integers != nil {
+		g.integers.slice(g, w, i0, i1, p0, p1)
 		add = true
 	}
 	for t := range g.terms {
@@ -123,11 +125,18 @@ func (g *gemm) task(w *worker, i int) {
 	}
 }
 
+// finished calls finish for rows i to i+m and columns j0 to j1, if no term is to come.
+func (g *gemm) finished(i, m, j0, j1 int) {
+	if len(g.terms) == 0 && g.finish != nil {
+		g.finish(i, m, j0, j1-j0)
+	}
+}
+
 // slice adds k terms of the sums to the part of C that has rows i0 to i1 and panels p0 to p1.
 func (g *gemm) slice(w *worker, t *term, i0, i1, p0, p1, k0, k int, add, last bool) {
 	mr, nr := g.set.MR, g.set.NR
-	var b [groupWidth / 4][]float32 // no set has panels of fewer than four columns
-	size := pieces(k, g.set.KGroup) * g.set.KGroup * nr
+	var b [groupWidth / 4][]float32                 // no set has panels of fewer than four columns
+	size := pieces(k, simd.Octet) * simd.Octet * nr // whole groups of any scheme
 	for p := p0; p < p1; p++ {
 		b[p-p0] = t.b.panel(w, w.panels[(p-p0)*size:(p-p0+1)*size], p, k0, k)
 	}

@@ -5,23 +5,33 @@ import (
 
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu/simd"
 )
 
 // activations is a float32 matrix [m, k] rounded to int8, as simd.Set.Quantize writes it: rows of stride bytes, and for
 // each row its blocks' scales.
 type activations struct {
-	m, k, block int
-	groups      int // of k
-	stride      int
-	blocks      int
-	memory      *[]float32 // one of the Executable's regions
+	m, k int
+	format
+	groups int // of k
+	stride int
+	blocks int
+	memory *[]float32 // one of the Executable's regions
 }
 
-func (d *device) activations(e *executable, region, m, k, block int) *activations {
-	a := &activations{m: m, k: k, block: block, groups: pieces(k, d.set.KGroup), stride: d.set.RoundedBytes(k, block),
-		blocks: quant.ActivationBlocks(k, block)}
+func (d *device) activations(e *executable, region, m, k int, f format) *activations {
+	a := &activations{m: m, k: k, format: f, groups: pieces(k, d.set.KGroup), blocks: quant.ActivationBlocks(k, f.block)}
+	a.stride = d.bytes(f, k)
 	a.memory = e.Shared(region, m*a.blocks+pieces(m*a.stride, 4))
 	return a
+}
+
+// bytes is how many bytes n columns take, and where column n begins if a block does.
+func (d *device) bytes(f format, n int) int {
+	if f.run > 0 {
+		return simd.TermsBytes(n, f.run)
+	}
+	return d.set.RoundedBytes(n, f.block)
 }
 
 // parts are the rows and the scales.
@@ -46,6 +56,13 @@ func (d *device) round(a *activations, x, scales []float32) {
 	})
 }
 
+// integerTerm is a product of int8 activations with integers of a weight.
+type integerTerm interface {
+	activations() *activations
+	// slice computes the part of g's C that has rows i0 to i1 and panels p0 to p1.
+	slice(g *gemm, w *worker, i0, i1, p0, p1 int)
+}
+
 // int8Term is an integer product with scales and a bias for its columns: C = columns (Q B) + bias.
 type int8Term struct {
 	x             *activations
@@ -54,10 +71,13 @@ type int8Term struct {
 	columns, bias []float32 // whole panels of columns; n of the bias
 }
 
-func (d *device) int8Term(e *executable, o *backend.Linear, x *activations) *int8Term {
-	w := e.Weight(o.W).(*weight)
-	return &int8Term{x: x, panels: w.int8s, start: w.start(d.set.Zero, o.Block),
-		columns: w.scale, bias: e.Floats(o.Bias)}
+// integers is the product of a forward layer, whose format is not zero.
+func (d *device) integers(e *executable, o *backend.Linear, x *activations) integerTerm {
+	w, bias := e.Weight(o.W).(*weight), e.Floats(o.Bias)
+	if w.nibbles != nil {
+		return &int4Term{x: x, w: w, scale: w.nibbles.runScales(x.run, w.cols), columns: w.scale, bias: bias}
+	}
+	return &int8Term{x: x, panels: w.int8s, start: w.start(d.set.Zero, o.Block), columns: w.scale, bias: bias}
 }
 
 // linearBackwardInt8 is g = dy W: the scales of W's rows go into dy, and W's bytes into panels of its columns, which
@@ -69,20 +89,21 @@ func (d *device) linearBackwardInt8(e *executable, o *backend.LinearBackward, g 
 	}
 	m, n := matrix(e, o.DY)
 	dy, nr := e.Floats(o.DY), d.set.NR
-	x := d.activations(e, regionRound, m, n, o.Block)
+	x := d.activations(e, regionRound, m, n, format{block: o.Block})
 	count := pieces(w.cols, nr)
 	columns := make([]float32, count*nr)
 	for i := range columns {
 		columns[i] = 1
 	}
-	g.int8 = &int8Term{x: x, start: w.startBackward(d.set.Zero, o.Block), columns: columns, bias: make([]float32, count*nr)}
+	product := &int8Term{x: x, start: w.startBackward(d.set.Zero, o.Block), columns: columns, bias: make([]float32, count*nr)}
+	g.integers = product
 	panels := d.columnPanels(e, x, count)
 	multiply := g.compile(d.pool)
 	return func() {
 		d.round(x, dy, w.scale[:n])
-		g.int8.panels = panels()
+		product.panels = panels()
 		size := nr * x.groups * d.set.KGroup
-		d.pool.run(count, func(_ *worker, p int) { w.packColumns(g.int8.panels[p*size:(p+1)*size], p) })
+		d.pool.run(count, func(_ *worker, p int) { w.packColumns(product.panels[p*size:(p+1)*size], p) })
 		multiply()
 	}
 }
@@ -97,9 +118,11 @@ func (d *device) columnPanels(e *executable, x *activations, count int) func() [
 	}
 }
 
-// sliceInt8 computes the part of C that has rows i0 to i1 and panels p0 to p1.
-func (g *gemm) sliceInt8(w *worker, i0, i1, p0, p1 int) {
-	t, mr, nr := g.int8, g.set.MR, g.set.NR
+func (t *int8Term) activations() *activations { return t.x }
+
+// slice implements integerTerm.
+func (t *int8Term) slice(g *gemm, w *worker, i0, i1, p0, p1 int) {
+	mr, nr := g.set.MR, g.set.NR
 	q, scale := t.x.parts()
 	blocks, stride, groups := t.x.blocks, t.x.stride, t.x.groups
 	block, panel := pieces(min(t.x.block, t.x.k), g.set.KGroup), nr*groups*g.set.KGroup
@@ -118,8 +141,6 @@ func (g *gemm) sliceInt8(w *worker, i0, i1, p0, p1 int) {
 				copy(g.c[(i+r)*g.ldc+p*nr:][:n], w.tile[r*nr:])
 			}
 		}
-		if len(g.terms) == 0 && g.finish != nil {
-			g.finish(i, m, p0*nr, min(p1*nr, g.n)-p0*nr)
-		}
+		g.finished(i, m, p0*nr, min(p1*nr, g.n))
 	}
 }

@@ -13,19 +13,12 @@ func (d *device) linear(e *executable, o *backend.Linear) func() {
 	m, k := matrix(e, o.X)
 	w, bias := e.Weight(o.W).(*weight), e.Floats(o.Bias)
 	g := &gemm{set: d.set, m: m, n: w.rows, c: e.Floats(o.Y), ldc: w.rows}
-	var ready *activations
-	if o.Block > 0 {
-		if d.set.GemmInt8 == nil || w.int8s == nil {
-			return nil
-		}
+	prepare, ok := d.operand(e, o, g, m, k)
+	if !ok {
+		return nil
+	}
+	if g.integers != nil {
 		bias = nil // the integer term adds it
-		if ready = d.rounded(e)[o.X]; ready != nil {
-			g.int8 = d.int8Term(e, o, ready)
-		} else {
-			g.int8 = d.int8Term(e, o, d.activations(e, regionRound, m, k, o.Block))
-		}
-	} else {
-		g.terms = []term{{a: e.Floats(o.X), rs: k, cs: 1, k: k, b: forward{d.set, w}}}
 	}
 	switch o.Epilogue {
 	case backend.EpiNone:
@@ -48,14 +41,35 @@ func (d *device) linear(e *executable, o *backend.Linear) func() {
 		return nil
 	}
 	multiply := g.compile(d.pool)
-	if g.int8 == nil || ready != nil {
+	if prepare == nil {
 		return multiply
 	}
-	x := e.Floats(o.X)
 	return func() {
-		d.round(g.int8.x, x, nil)
+		prepare()
 		multiply()
 	}
+}
+
+// operand gives g its product with x. What has to run before is returned, nil for nothing; false leaves the layer to ref.
+func (d *device) operand(e *executable, o *backend.Linear, g *gemm, m, k int) (prepare func(), ok bool) {
+	x, w := e.Floats(o.X), e.Weight(o.W).(*weight)
+	if o.Block == 0 {
+		g.terms = []term{{a: x, rs: k, cs: 1, k: k, b: forward{d.set, w}}}
+		return nil, true
+	}
+	if ready := d.rounded(e)[o.X]; ready != nil {
+		g.integers = d.integers(e, o, ready)
+		return nil, true
+	}
+	if f := d.format(e, o); f.block > 0 {
+		a := d.activations(e, regionRound, m, k, f)
+		g.integers = d.integers(e, o, a)
+		return func() { d.round(a, x, nil) }, true
+	}
+	if w.nibbles != nil {
+		return d.emulate(e, g, x, w, o.Block), true
+	}
+	return nil, false
 }
 
 // The epilogues; a nil bias is none.

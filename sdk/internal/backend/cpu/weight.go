@@ -3,7 +3,6 @@ package cpu
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
 	"sync"
 	"unsafe"
 
@@ -14,12 +13,12 @@ import (
 
 // weight is a frozen matrix [rows, cols] in panels of nr rows: element (r, c) is at ((r/nr) cols + c) nr + r%nr; int8
 // goes in groups of columns, as simd.Set.WidenInt8 says. Rows beyond the matrix are zero, and columns beyond the last
-// group. One of int8s, int4, halves and floats holds the elements. Immutable. It implements host.Packed.
+// group. One of int8s, nibbles, halves and floats holds the elements. Immutable. It implements host.Packed.
 type weight struct {
 	rows, cols, nr int
 	group          int // columns that lie together: KGroup for int8, else 1
 	int8s          []int8
-	int4           *quant.Matrix // by rows, with its own scales
+	nibbles        *nibbles // int4
 	halves         []uint16
 	floats         []float32
 	scale          []float32 // by row, whole panels; ones where the scheme has none
@@ -40,6 +39,9 @@ func pack(m quant.Matrix, set *simd.Set) (*weight, error) {
 		return nil, errors.WithMessagef(quant.ErrValue, "int8 weight [%d, %d] is -128, expected -127 to 127", i/m.Cols, i%m.Cols)
 	}
 	nr := set.NR
+	if m.Scheme.Group() > 0 {
+		nr = simd.Int4Columns
+	}
 	w := &weight{rows: m.Rows, cols: m.Cols, nr: nr, group: 1, scale: make([]float32, pieces(m.Rows, nr)*nr)}
 	for i := range w.scale {
 		w.scale[i] = 1
@@ -50,8 +52,7 @@ func pack(m quant.Matrix, set *simd.Set) (*weight, error) {
 		w.group = set.KGroup
 		w.int8s = packGroups(w, m.Int8)
 	case quant.Q4G, quant.Q4G32, quant.Q4G128:
-		m.Int4, m.GroupScale, m.Scale = slices.Clone(m.Int4), slices.Clone(m.GroupScale), slices.Clone(m.Scale)
-		w.int4 = &m
+		w.nibbles = packNibbles(w, m)
 	case quant.F16:
 		w.halves = packPanels(w, m.Half)
 	default:
@@ -207,13 +208,11 @@ func (w *weight) scaleFloats() {
 
 // DequantizeRow implements ref.Weight.
 func (w *weight) DequantizeRow(dst []float32, row int) {
-	if w.int4 != nil {
-		w.int4.DequantizeRow(dst, row)
-		return
-	}
 	for c := range dst {
 		var v float32
 		switch i := w.index(row, c); {
+		case w.nibbles != nil:
+			v = w.nibbles.at(row, c)
 		case w.int8s != nil:
 			v = float32(w.int8s[i])
 		case w.halves != nil:
@@ -228,8 +227,8 @@ func (w *weight) DequantizeRow(dst []float32, row int) {
 // Bytes implements host.Packed.
 func (w *weight) Bytes() int {
 	n := len(w.int8s) + 2*len(w.halves) + 4*len(w.floats) + 4*len(w.scale)
-	if w.int4 != nil {
-		n += w.int4.Bytes()
+	if w.nibbles != nil {
+		n += len(w.nibbles.q) + 2*len(w.nibbles.scale)
 	}
 	return n
 }
@@ -237,8 +236,8 @@ func (w *weight) Bytes() int {
 // widen returns columns c to c+n of panel p as float32, scales applied; dst has room for whole groups of them. c is the
 // first of a group.
 func (w *weight) widen(set *simd.Set, dst []float32, p, c, n int) []float32 {
-	if w.int4 != nil {
-		w.widenInt4(dst, p, c, n)
+	if w.nibbles != nil {
+		w.widenNibbles(set, dst, p, c, n)
 		return dst
 	}
 	n = pieces(n, w.group) * w.group
@@ -253,29 +252,6 @@ func (w *weight) widen(set *simd.Set, dst []float32, p, c, n int) []float32 {
 		return w.floats[from:to]
 	}
 	return dst
-}
-
-// widenInt4 is widen for int4, which lies in rows.
-func (w *weight) widenInt4(dst []float32, p, c, n int) {
-	m, group := w.int4, w.int4.Scheme.Group()
-	for r := range w.nr {
-		row := p*w.nr + r
-		if row >= w.rows {
-			for i := range n {
-				dst[i*w.nr+r] = 0
-			}
-			continue
-		}
-		words, scales := m.Int4[row*m.Words():(row+1)*m.Words()], m.GroupScale[row*m.Groups():(row+1)*m.Groups()]
-		for from := c; from < c+n; {
-			to, scale := min((from/group+1)*group, c+n), quant.FromF16(scales[from/group])
-			for i := from; i < to; i++ {
-				q := int32(words[i/8]>>(i%8*4)&15) - 8
-				dst[(i-c)*w.nr+r] = float32(q) * scale * w.scale[row]
-			}
-			from = to
-		}
-	}
 }
 
 // forward is Wᵀ [cols, rows] as a right-hand side: its panels are those of the weight.

@@ -161,6 +161,36 @@ func checkSums(t *testing.T, s *Set, p product) {
 	}
 }
 
+func FuzzGemmInt4(f *testing.F) {
+	for i, octets := range []int{1, 2, 3, 7, 16, 33} {
+		f.Add(uint64(i), uint8(i), uint8(octets), uint8(1), uint8(1), i%2 == 0)
+		f.Add(uint64(i), uint8(5*i), uint8(octets), uint8(8), uint8(i), i%2 == 1)
+		f.Add(uint64(i), uint8(7*i), uint8(octets), uint8(255), uint8(3), i%2 == 0)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64, rows, octets, run, runs uint8, atEnd bool) {
+		for _, s := range All() {
+			if s.GemmInt4 == nil {
+				continue
+			}
+			r := rand.New(rand.NewPCG(seed, uint64(rows)))
+			p := newProduct4(r, 1+int(rows)%Int4Rows, 1+int(octets)%64, 1+int(run), 1+int(runs), anyInt8(r), anyInt4(r))
+			p.a, p.w, p.groups = copied(t, p.a, atEnd), copied(t, p.w, atEnd), copied(t, p.groups, atEnd)
+			p.scale, p.columns, p.bias = copied(t, p.scale, atEnd), copied(t, p.columns, atEnd), copied(t, p.bias, atEnd)
+			cs := Int4Columns + r.IntN(4)
+			c := fenced[float32](t, (p.m-1)*cs+Int4Columns, atEnd)
+			fill(r, c)
+			p.run4(s, c, cs)
+			p.check(t, s, c, cs)
+			p.checkSums(t, s)
+			x := fenced[float32](t, 1+int(octets)+int(runs), atEnd)
+			fill(r, x)
+			n := roundUp(1+int(run)%64, Octet)
+			checkTerms(t, s, x, n*(1+int(runs)%4), n, atEnd)
+			checkTerms(t, s, x, quant.PerToken, n, atEnd)
+		}
+	})
+}
+
 func FuzzPack(f *testing.F) {
 	for i, rows := range []int{1, 2, 3, 4, 7, 8, 13, 32} {
 		f.Add(uint64(i), uint8(rows), uint8(1+5*i), i%2 == 0)
@@ -205,10 +235,30 @@ func checkWiden(t *testing.T, s *Set, r *rand.Rand, groups int, atEnd bool) {
 			t.Fatalf("%s: int8 [%d] is %v, expected %v", s.Name, i, v, want)
 		}
 	}
+	if s.WidenInt4 != nil {
+		checkWidenInt4(t, s, r, scale, atEnd)
+	}
 	s.WidenHalf(dst, h, scale)
 	for i, v := range dst {
 		if want := quant.FromF16(h[i]) * scale[i%s.NR]; v != want {
 			t.Fatalf("%s: half [%d] is %v, expected %v", s.Name, i, v, want)
+		}
+	}
+}
+
+func checkWidenInt4(t *testing.T, s *Set, r *rand.Rand, scale []float32, atEnd bool) {
+	t.Helper()
+	octets := 1 + r.IntN(9)
+	q, dst := fenced[uint8](t, octets*Octet*Int4Columns/2, atEnd), fenced[float32](t, octets*Octet*Int4Columns, atEnd)
+	for i := range q {
+		q[i] = uint8(r.IntN(256))
+	}
+	s.WidenInt4(dst, q, scale)
+	for i, v := range dst {
+		row, column := i/Int4Columns, i%Int4Columns
+		nibble := q[(row/Octet*Int4Columns+column)*4+row%4] >> (row % Octet / 4 * 4) & 15
+		if want := float32(int(nibble)-8) * scale[column]; v != want {
+			t.Fatalf("%s: int4 [%d] is %v, expected %v", s.Name, i, v, want)
 		}
 	}
 }
@@ -224,5 +274,20 @@ func checkRound(t *testing.T, s *Set, x []float32, block int, atEnd bool) {
 	sameBits(t, s.Name+": scale", scale, wantScale)
 	if encode(s, encoded, want, block); !bytes.Equal(q, encoded) {
 		t.Fatalf("%s: block %d: got %v, expected %v", s.Name, block, q, encoded)
+	}
+}
+
+// checkTerms holds QuantizeTerms to quant.QuantizeActivations.
+func checkTerms(t *testing.T, s *Set, x []float32, block, run int, atEnd bool) {
+	t.Helper()
+	n, blocks := len(x), quant.ActivationBlocks(len(x), block)
+	want, wantScale := make([]int8, n), make([]float32, blocks)
+	quant.QuantizeActivations(want, wantScale, x, block)
+	size := TermsBytes(n, run)
+	q, scale, encoded := fenced[uint8](t, size, atEnd), fenced[float32](t, blocks, atEnd), make([]uint8, size)
+	s.QuantizeTerms(q, scale, x, block, run)
+	sameBits(t, s.Name+": scale", scale, wantScale)
+	if encodeTerms(encoded, want, run); !bytes.Equal(q, encoded) {
+		t.Fatalf("%s: block %d run %d: got %v, expected %v", s.Name, block, run, q, encoded)
 	}
 }

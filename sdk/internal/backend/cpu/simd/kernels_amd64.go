@@ -212,6 +212,21 @@ func gemmInt8AVX512VNNI(m int, groups int, block int, a []uint8, as int, scale [
 //go:noescape
 func quantizeAVX512VNNI(q []uint8, scale []float32, x []float32, block int)
 
+// gemmInt4AVX2 is Set.GemmInt4.
+//
+//go:noescape
+func gemmInt4AVX2(m int, octets int, run int, runs int, a []uint8, as int, scale []float32, ss int, w []uint8, groups []uint16, columns []float32, bias []float32, c []float32, cs int)
+
+// widenInt4AVX2 is Set.WidenInt4.
+//
+//go:noescape
+func widenInt4AVX2(dst []float32, src []uint8, scale []float32)
+
+// quantizeTermsAVX2 is Set.QuantizeTerms for whole blocks, and runs of whole registers.
+//
+//go:noescape
+func quantizeTermsAVX2(q []uint8, scale []float32, x []float32, block int, run int)
+
 // transpose8AVX2 transposes blocks of 8 x 8: dst[j*ldd+i] = src[i*lds+j]. The blocks lie side by side in src, one
 // below the other in dst.
 //

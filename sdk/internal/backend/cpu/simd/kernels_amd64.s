@@ -9524,6 +9524,1728 @@ round:
 	VZEROUPPER
 	RET
 
+// func gemmInt4AVX2(m int, octets int, run int, runs int, a []uint8, as int, scale []float32, ss int, w []uint8, groups []uint16, columns []float32, bias []float32, c []float32, cs int)
+// Requires: AVX, AVX2, CMOV, F16C, FMA3
+TEXT ·gemmInt4AVX2(SB), NOSPLIT, $384-224
+	MOVQ m+0(FP), AX
+	MOVQ octets+8(FP), CX
+	MOVQ a_base+32(FP), DX
+	MOVQ as+56(FP), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	MOVQ scale_base+64(FP), R8
+	MOVQ w_base+96(FP), R9
+	MOVQ groups_base+120(FP), R10
+	MOVQ runs+24(FP), R11
+	CMPQ AX, $0x06
+	JEQ  rows6
+	CMPQ AX, $0x05
+	JEQ  rows5
+	CMPQ AX, $0x04
+	JEQ  rows4
+	CMPQ AX, $0x03
+	JEQ  rows3
+	CMPQ AX, $0x02
+	JEQ  rows2
+
+run1:
+	VPBROADCASTD (DX), Y0
+	VMOVDQU      Y0, (SP)
+	VMOVDQU      Y0, 32(SP)
+	ADDQ         $0x04, DX
+	MOVQ         run+16(FP), AX
+	CMPQ         AX, CX
+	CMOVQGT      CX, AX
+	SUBQ         AX, CX
+
+part1:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	MOVQ    $0x00000004, BX
+	CMPQ    BX, AX
+	CMOVQGT AX, BX
+	SUBQ    BX, AX
+
+octet1:
+	VMOVDQU      (R9), Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VMOVDQU      32(R9), Y3
+	VPAND        nibbles<>+0(SB), Y3, Y3
+	VPBROADCASTD (DX), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPMADDUBSW   Y4, Y3, Y4
+	VPADDW       Y2, Y0, Y0
+	VPADDW       Y4, Y1, Y1
+	VMOVDQU      (R9), Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPAND        nibbles<>+0(SB), Y2, Y2
+	VMOVDQU      32(R9), Y3
+	VPSRLW       $0x04, Y3, Y3
+	VPAND        nibbles<>+0(SB), Y3, Y3
+	VPBROADCASTD 4(DX), Y4
+	VPMADDUBSW   Y4, Y2, Y2
+	VPMADDUBSW   Y4, Y3, Y4
+	VPADDW       Y2, Y0, Y0
+	VPADDW       Y4, Y1, Y1
+	ADDQ         $0x08, DX
+	ADDQ         $0x40, R9
+	DECQ         BX
+	JNZ          octet1
+	VPMADDWD     ones16<>+0(SB), Y0, Y0
+	VPADDD       (SP), Y0, Y0
+	VMOVDQU      Y0, (SP)
+	VPMADDWD     ones16<>+0(SB), Y1, Y1
+	VPADDD       32(SP), Y1, Y1
+	VMOVDQU      Y1, 32(SP)
+	TESTQ        AX, AX
+	JNZ          part1
+	CMPQ         R10, groups_base+120(FP)
+	JNE          later1
+	VCVTPH2PS    (R10), Y0
+	VCVTPH2PS    16(R10), Y1
+	MOVQ         ss+88(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         R8, AX
+	MOVQ         c_base+192(FP), BX
+	MOVQ         cs+216(FP), SI
+	SHLQ         $0x02, SI
+	VBROADCASTSS (AX), Y2
+	VCVTDQ2PS    (SP), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (BX)
+	VCVTDQ2PS    32(SP), Y0
+	VMULPS       Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 32(BX)
+	JMP          added1
+
+later1:
+	VCVTPH2PS    (R10), Y0
+	VCVTPH2PS    16(R10), Y1
+	MOVQ         ss+88(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         R8, AX
+	MOVQ         c_base+192(FP), BX
+	MOVQ         cs+216(FP), SI
+	SHLQ         $0x02, SI
+	VBROADCASTSS (AX), Y2
+	VCVTDQ2PS    (SP), Y3
+	VMULPS       Y2, Y0, Y0
+	VFMADD213PS  (BX), Y0, Y3
+	VMOVUPS      Y3, (BX)
+	VCVTDQ2PS    32(SP), Y0
+	VMULPS       Y2, Y1, Y1
+	VFMADD213PS  32(BX), Y1, Y0
+	VMOVUPS      Y0, 32(BX)
+
+added1:
+	ADDQ $0x20, R10
+	DECQ R11
+	JNZ  same1
+	ADDQ $0x04, R8
+	MOVQ runs+24(FP), R11
+
+same1:
+	TESTQ   CX, CX
+	JNZ     run1
+	MOVQ    columns_base+144(FP), AX
+	MOVQ    bias_base+168(FP), CX
+	MOVQ    c_base+192(FP), DX
+	MOVQ    cs+216(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	VZEROUPPER
+	RET
+
+rows2:
+run2:
+	VPBROADCASTD (DX), Y0
+	VMOVDQU      Y0, (SP)
+	VMOVDQU      Y0, 32(SP)
+	VPBROADCASTD (DX)(BX*1), Y0
+	VMOVDQU      Y0, 64(SP)
+	VMOVDQU      Y0, 96(SP)
+	ADDQ         $0x04, DX
+	MOVQ         run+16(FP), AX
+	CMPQ         AX, CX
+	CMOVQGT      CX, AX
+	SUBQ         AX, CX
+
+part2:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	MOVQ    $0x00000004, SI
+	CMPQ    SI, AX
+	CMOVQGT AX, SI
+	SUBQ    SI, AX
+
+octet2:
+	VMOVDQU      (R9), Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VMOVDQU      32(R9), Y5
+	VPAND        nibbles<>+0(SB), Y5, Y5
+	VPBROADCASTD (DX), Y6
+	VPMADDUBSW   Y6, Y4, Y7
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y7, Y0, Y0
+	VPADDW       Y6, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y4, Y2, Y2
+	VPADDW       Y6, Y3, Y3
+	VMOVDQU      (R9), Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPAND        nibbles<>+0(SB), Y4, Y4
+	VMOVDQU      32(R9), Y5
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        nibbles<>+0(SB), Y5, Y5
+	VPBROADCASTD 4(DX), Y6
+	VPMADDUBSW   Y6, Y4, Y7
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y7, Y0, Y0
+	VPADDW       Y6, Y1, Y1
+	VPBROADCASTD 4(DX)(BX*1), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPMADDUBSW   Y6, Y5, Y6
+	VPADDW       Y4, Y2, Y2
+	VPADDW       Y6, Y3, Y3
+	ADDQ         $0x08, DX
+	ADDQ         $0x40, R9
+	DECQ         SI
+	JNZ          octet2
+	VPMADDWD     ones16<>+0(SB), Y0, Y0
+	VPADDD       (SP), Y0, Y0
+	VMOVDQU      Y0, (SP)
+	VPMADDWD     ones16<>+0(SB), Y1, Y1
+	VPADDD       32(SP), Y1, Y1
+	VMOVDQU      Y1, 32(SP)
+	VPMADDWD     ones16<>+0(SB), Y2, Y2
+	VPADDD       64(SP), Y2, Y2
+	VMOVDQU      Y2, 64(SP)
+	VPMADDWD     ones16<>+0(SB), Y3, Y3
+	VPADDD       96(SP), Y3, Y3
+	VMOVDQU      Y3, 96(SP)
+	TESTQ        AX, AX
+	JNZ          part2
+	CMPQ         R10, groups_base+120(FP)
+	JNE          later2
+	VCVTPH2PS    (R10), Y0
+	VCVTPH2PS    16(R10), Y1
+	MOVQ         ss+88(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         R8, AX
+	MOVQ         c_base+192(FP), DI
+	MOVQ         cs+216(FP), R12
+	SHLQ         $0x02, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         SI, AX
+	VCVTDQ2PS    (SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VCVTDQ2PS    32(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R12, DI
+	VBROADCASTSS (AX), Y2
+	VCVTDQ2PS    64(SP), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VCVTDQ2PS    96(SP), Y0
+	VMULPS       Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          added2
+
+later2:
+	VCVTPH2PS    (R10), Y0
+	VCVTPH2PS    16(R10), Y1
+	MOVQ         ss+88(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         R8, AX
+	MOVQ         c_base+192(FP), DI
+	MOVQ         cs+216(FP), R12
+	SHLQ         $0x02, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         SI, AX
+	VCVTDQ2PS    (SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (DI), Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCVTDQ2PS    32(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(DI), Y2, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R12, DI
+	VBROADCASTSS (AX), Y2
+	VCVTDQ2PS    64(SP), Y3
+	VMULPS       Y2, Y0, Y0
+	VFMADD213PS  (DI), Y0, Y3
+	VMOVUPS      Y3, (DI)
+	VCVTDQ2PS    96(SP), Y0
+	VMULPS       Y2, Y1, Y1
+	VFMADD213PS  32(DI), Y1, Y0
+	VMOVUPS      Y0, 32(DI)
+
+added2:
+	ADDQ $0x20, R10
+	DECQ R11
+	JNZ  same2
+	ADDQ $0x04, R8
+	MOVQ runs+24(FP), R11
+
+same2:
+	TESTQ   CX, CX
+	JNZ     run2
+	MOVQ    columns_base+144(FP), AX
+	MOVQ    bias_base+168(FP), CX
+	MOVQ    c_base+192(FP), DX
+	MOVQ    cs+216(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	VZEROUPPER
+	RET
+
+rows3:
+run3:
+	VPBROADCASTD (DX), Y0
+	VMOVDQU      Y0, (SP)
+	VMOVDQU      Y0, 32(SP)
+	VPBROADCASTD (DX)(BX*1), Y0
+	VMOVDQU      Y0, 64(SP)
+	VMOVDQU      Y0, 96(SP)
+	VPBROADCASTD (DX)(BX*2), Y0
+	VMOVDQU      Y0, 128(SP)
+	VMOVDQU      Y0, 160(SP)
+	ADDQ         $0x04, DX
+	MOVQ         run+16(FP), AX
+	CMPQ         AX, CX
+	CMOVQGT      CX, AX
+	SUBQ         AX, CX
+
+part3:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    $0x00000004, SI
+	CMPQ    SI, AX
+	CMOVQGT AX, SI
+	SUBQ    SI, AX
+
+octet3:
+	VMOVDQU      (R9), Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VMOVDQU      32(R9), Y7
+	VPAND        nibbles<>+0(SB), Y7, Y7
+	VPBROADCASTD (DX), Y8
+	VPMADDUBSW   Y8, Y6, Y9
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y9, Y0, Y0
+	VPADDW       Y8, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y8
+	VPMADDUBSW   Y8, Y6, Y9
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y9, Y2, Y2
+	VPADDW       Y8, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y8
+	VPMADDUBSW   Y8, Y6, Y6
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y6, Y4, Y4
+	VPADDW       Y8, Y5, Y5
+	VMOVDQU      (R9), Y6
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        nibbles<>+0(SB), Y6, Y6
+	VMOVDQU      32(R9), Y7
+	VPSRLW       $0x04, Y7, Y7
+	VPAND        nibbles<>+0(SB), Y7, Y7
+	VPBROADCASTD 4(DX), Y8
+	VPMADDUBSW   Y8, Y6, Y9
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y9, Y0, Y0
+	VPADDW       Y8, Y1, Y1
+	VPBROADCASTD 4(DX)(BX*1), Y8
+	VPMADDUBSW   Y8, Y6, Y9
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y9, Y2, Y2
+	VPADDW       Y8, Y3, Y3
+	VPBROADCASTD 4(DX)(BX*2), Y8
+	VPMADDUBSW   Y8, Y6, Y6
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y6, Y4, Y4
+	VPADDW       Y8, Y5, Y5
+	ADDQ         $0x08, DX
+	ADDQ         $0x40, R9
+	DECQ         SI
+	JNZ          octet3
+	VPMADDWD     ones16<>+0(SB), Y0, Y0
+	VPADDD       (SP), Y0, Y0
+	VMOVDQU      Y0, (SP)
+	VPMADDWD     ones16<>+0(SB), Y1, Y1
+	VPADDD       32(SP), Y1, Y1
+	VMOVDQU      Y1, 32(SP)
+	VPMADDWD     ones16<>+0(SB), Y2, Y2
+	VPADDD       64(SP), Y2, Y2
+	VMOVDQU      Y2, 64(SP)
+	VPMADDWD     ones16<>+0(SB), Y3, Y3
+	VPADDD       96(SP), Y3, Y3
+	VMOVDQU      Y3, 96(SP)
+	VPMADDWD     ones16<>+0(SB), Y4, Y4
+	VPADDD       128(SP), Y4, Y4
+	VMOVDQU      Y4, 128(SP)
+	VPMADDWD     ones16<>+0(SB), Y5, Y5
+	VPADDD       160(SP), Y5, Y5
+	VMOVDQU      Y5, 160(SP)
+	TESTQ        AX, AX
+	JNZ          part3
+	CMPQ         R10, groups_base+120(FP)
+	JNE          later3
+	VCVTPH2PS    (R10), Y0
+	VCVTPH2PS    16(R10), Y1
+	MOVQ         ss+88(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         R8, AX
+	MOVQ         c_base+192(FP), DI
+	MOVQ         cs+216(FP), R12
+	SHLQ         $0x02, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         SI, AX
+	VCVTDQ2PS    (SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VCVTDQ2PS    32(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R12, DI
+	VBROADCASTSS (AX), Y2
+	ADDQ         SI, AX
+	VCVTDQ2PS    64(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VCVTDQ2PS    96(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R12, DI
+	VBROADCASTSS (AX), Y2
+	VCVTDQ2PS    128(SP), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VCVTDQ2PS    160(SP), Y0
+	VMULPS       Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          added3
+
+later3:
+	VCVTPH2PS    (R10), Y0
+	VCVTPH2PS    16(R10), Y1
+	MOVQ         ss+88(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         R8, AX
+	MOVQ         c_base+192(FP), DI
+	MOVQ         cs+216(FP), R12
+	SHLQ         $0x02, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         SI, AX
+	VCVTDQ2PS    (SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (DI), Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCVTDQ2PS    32(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(DI), Y2, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R12, DI
+	VBROADCASTSS (AX), Y2
+	ADDQ         SI, AX
+	VCVTDQ2PS    64(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (DI), Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCVTDQ2PS    96(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(DI), Y2, Y3
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R12, DI
+	VBROADCASTSS (AX), Y2
+	VCVTDQ2PS    128(SP), Y3
+	VMULPS       Y2, Y0, Y0
+	VFMADD213PS  (DI), Y0, Y3
+	VMOVUPS      Y3, (DI)
+	VCVTDQ2PS    160(SP), Y0
+	VMULPS       Y2, Y1, Y1
+	VFMADD213PS  32(DI), Y1, Y0
+	VMOVUPS      Y0, 32(DI)
+
+added3:
+	ADDQ $0x20, R10
+	DECQ R11
+	JNZ  same3
+	ADDQ $0x04, R8
+	MOVQ runs+24(FP), R11
+
+same3:
+	TESTQ   CX, CX
+	JNZ     run3
+	MOVQ    columns_base+144(FP), AX
+	MOVQ    bias_base+168(FP), CX
+	MOVQ    c_base+192(FP), DX
+	MOVQ    cs+216(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	VZEROUPPER
+	RET
+
+rows4:
+run4:
+	VPBROADCASTD (DX), Y0
+	VMOVDQU      Y0, (SP)
+	VMOVDQU      Y0, 32(SP)
+	VPBROADCASTD (DX)(BX*1), Y0
+	VMOVDQU      Y0, 64(SP)
+	VMOVDQU      Y0, 96(SP)
+	VPBROADCASTD (DX)(BX*2), Y0
+	VMOVDQU      Y0, 128(SP)
+	VMOVDQU      Y0, 160(SP)
+	VPBROADCASTD (DX)(SI*1), Y0
+	VMOVDQU      Y0, 192(SP)
+	VMOVDQU      Y0, 224(SP)
+	ADDQ         $0x04, DX
+	MOVQ         run+16(FP), AX
+	CMPQ         AX, CX
+	CMOVQGT      CX, AX
+	SUBQ         AX, CX
+
+part4:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	MOVQ    $0x00000004, DI
+	CMPQ    DI, AX
+	CMOVQGT AX, DI
+	SUBQ    DI, AX
+
+octet4:
+	VMOVDQU      (R9), Y8
+	VPAND        nibbles<>+0(SB), Y8, Y8
+	VMOVDQU      32(R9), Y9
+	VPAND        nibbles<>+0(SB), Y9, Y9
+	VPBROADCASTD (DX), Y10
+	VPMADDUBSW   Y10, Y8, Y11
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y11, Y0, Y0
+	VPADDW       Y10, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y10
+	VPMADDUBSW   Y10, Y8, Y11
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y11, Y2, Y2
+	VPADDW       Y10, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y10
+	VPMADDUBSW   Y10, Y8, Y11
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y11, Y4, Y4
+	VPADDW       Y10, Y5, Y5
+	VPBROADCASTD (DX)(SI*1), Y10
+	VPMADDUBSW   Y10, Y8, Y8
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y8, Y6, Y6
+	VPADDW       Y10, Y7, Y7
+	VMOVDQU      (R9), Y8
+	VPSRLW       $0x04, Y8, Y8
+	VPAND        nibbles<>+0(SB), Y8, Y8
+	VMOVDQU      32(R9), Y9
+	VPSRLW       $0x04, Y9, Y9
+	VPAND        nibbles<>+0(SB), Y9, Y9
+	VPBROADCASTD 4(DX), Y10
+	VPMADDUBSW   Y10, Y8, Y11
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y11, Y0, Y0
+	VPADDW       Y10, Y1, Y1
+	VPBROADCASTD 4(DX)(BX*1), Y10
+	VPMADDUBSW   Y10, Y8, Y11
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y11, Y2, Y2
+	VPADDW       Y10, Y3, Y3
+	VPBROADCASTD 4(DX)(BX*2), Y10
+	VPMADDUBSW   Y10, Y8, Y11
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y11, Y4, Y4
+	VPADDW       Y10, Y5, Y5
+	VPBROADCASTD 4(DX)(SI*1), Y10
+	VPMADDUBSW   Y10, Y8, Y8
+	VPMADDUBSW   Y10, Y9, Y10
+	VPADDW       Y8, Y6, Y6
+	VPADDW       Y10, Y7, Y7
+	ADDQ         $0x08, DX
+	ADDQ         $0x40, R9
+	DECQ         DI
+	JNZ          octet4
+	VPMADDWD     ones16<>+0(SB), Y0, Y0
+	VPADDD       (SP), Y0, Y0
+	VMOVDQU      Y0, (SP)
+	VPMADDWD     ones16<>+0(SB), Y1, Y1
+	VPADDD       32(SP), Y1, Y1
+	VMOVDQU      Y1, 32(SP)
+	VPMADDWD     ones16<>+0(SB), Y2, Y2
+	VPADDD       64(SP), Y2, Y2
+	VMOVDQU      Y2, 64(SP)
+	VPMADDWD     ones16<>+0(SB), Y3, Y3
+	VPADDD       96(SP), Y3, Y3
+	VMOVDQU      Y3, 96(SP)
+	VPMADDWD     ones16<>+0(SB), Y4, Y4
+	VPADDD       128(SP), Y4, Y4
+	VMOVDQU      Y4, 128(SP)
+	VPMADDWD     ones16<>+0(SB), Y5, Y5
+	VPADDD       160(SP), Y5, Y5
+	VMOVDQU      Y5, 160(SP)
+	VPMADDWD     ones16<>+0(SB), Y6, Y6
+	VPADDD       192(SP), Y6, Y6
+	VMOVDQU      Y6, 192(SP)
+	VPMADDWD     ones16<>+0(SB), Y7, Y7
+	VPADDD       224(SP), Y7, Y7
+	VMOVDQU      Y7, 224(SP)
+	TESTQ        AX, AX
+	JNZ          part4
+	CMPQ         R10, groups_base+120(FP)
+	JNE          later4
+	VCVTPH2PS    (R10), Y0
+	VCVTPH2PS    16(R10), Y1
+	MOVQ         ss+88(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         R8, AX
+	MOVQ         c_base+192(FP), R12
+	MOVQ         cs+216(FP), R13
+	SHLQ         $0x02, R13
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    (SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    32(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    64(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    96(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    128(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    160(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	VCVTDQ2PS    192(SP), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    224(SP), Y0
+	VMULPS       Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 32(R12)
+	JMP          added4
+
+later4:
+	VCVTPH2PS    (R10), Y0
+	VCVTPH2PS    16(R10), Y1
+	MOVQ         ss+88(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         R8, AX
+	MOVQ         c_base+192(FP), R12
+	MOVQ         cs+216(FP), R13
+	SHLQ         $0x02, R13
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    (SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (R12), Y4, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    32(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(R12), Y2, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    64(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (R12), Y4, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    96(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(R12), Y2, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    128(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (R12), Y4, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    160(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(R12), Y2, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	VCVTDQ2PS    192(SP), Y3
+	VMULPS       Y2, Y0, Y0
+	VFMADD213PS  (R12), Y0, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    224(SP), Y0
+	VMULPS       Y2, Y1, Y1
+	VFMADD213PS  32(R12), Y1, Y0
+	VMOVUPS      Y0, 32(R12)
+
+added4:
+	ADDQ $0x20, R10
+	DECQ R11
+	JNZ  same4
+	ADDQ $0x04, R8
+	MOVQ runs+24(FP), R11
+
+same4:
+	TESTQ   CX, CX
+	JNZ     run4
+	MOVQ    columns_base+144(FP), AX
+	MOVQ    bias_base+168(FP), CX
+	MOVQ    c_base+192(FP), DX
+	MOVQ    cs+216(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	VZEROUPPER
+	RET
+
+rows5:
+run5:
+	VPBROADCASTD (DX), Y0
+	VMOVDQU      Y0, (SP)
+	VMOVDQU      Y0, 32(SP)
+	VPBROADCASTD (DX)(BX*1), Y0
+	VMOVDQU      Y0, 64(SP)
+	VMOVDQU      Y0, 96(SP)
+	VPBROADCASTD (DX)(BX*2), Y0
+	VMOVDQU      Y0, 128(SP)
+	VMOVDQU      Y0, 160(SP)
+	VPBROADCASTD (DX)(SI*1), Y0
+	VMOVDQU      Y0, 192(SP)
+	VMOVDQU      Y0, 224(SP)
+	VPBROADCASTD (DX)(BX*4), Y0
+	VMOVDQU      Y0, 256(SP)
+	VMOVDQU      Y0, 288(SP)
+	ADDQ         $0x04, DX
+	MOVQ         run+16(FP), AX
+	CMPQ         AX, CX
+	CMOVQGT      CX, AX
+	SUBQ         AX, CX
+
+part5:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	MOVQ    $0x00000004, DI
+	CMPQ    DI, AX
+	CMOVQGT AX, DI
+	SUBQ    DI, AX
+
+octet5:
+	VMOVDQU      (R9), Y10
+	VPAND        nibbles<>+0(SB), Y10, Y10
+	VMOVDQU      32(R9), Y11
+	VPAND        nibbles<>+0(SB), Y11, Y11
+	VPBROADCASTD (DX), Y12
+	VPMADDUBSW   Y12, Y10, Y13
+	VPMADDUBSW   Y12, Y11, Y12
+	VPADDW       Y13, Y0, Y0
+	VPADDW       Y12, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y12
+	VPMADDUBSW   Y12, Y10, Y13
+	VPMADDUBSW   Y12, Y11, Y12
+	VPADDW       Y13, Y2, Y2
+	VPADDW       Y12, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y12
+	VPMADDUBSW   Y12, Y10, Y13
+	VPMADDUBSW   Y12, Y11, Y12
+	VPADDW       Y13, Y4, Y4
+	VPADDW       Y12, Y5, Y5
+	VPBROADCASTD (DX)(SI*1), Y12
+	VPMADDUBSW   Y12, Y10, Y13
+	VPMADDUBSW   Y12, Y11, Y12
+	VPADDW       Y13, Y6, Y6
+	VPADDW       Y12, Y7, Y7
+	VPBROADCASTD (DX)(BX*4), Y12
+	VPMADDUBSW   Y12, Y10, Y10
+	VPMADDUBSW   Y12, Y11, Y12
+	VPADDW       Y10, Y8, Y8
+	VPADDW       Y12, Y9, Y9
+	VMOVDQU      (R9), Y10
+	VPSRLW       $0x04, Y10, Y10
+	VPAND        nibbles<>+0(SB), Y10, Y10
+	VMOVDQU      32(R9), Y11
+	VPSRLW       $0x04, Y11, Y11
+	VPAND        nibbles<>+0(SB), Y11, Y11
+	VPBROADCASTD 4(DX), Y12
+	VPMADDUBSW   Y12, Y10, Y13
+	VPMADDUBSW   Y12, Y11, Y12
+	VPADDW       Y13, Y0, Y0
+	VPADDW       Y12, Y1, Y1
+	VPBROADCASTD 4(DX)(BX*1), Y12
+	VPMADDUBSW   Y12, Y10, Y13
+	VPMADDUBSW   Y12, Y11, Y12
+	VPADDW       Y13, Y2, Y2
+	VPADDW       Y12, Y3, Y3
+	VPBROADCASTD 4(DX)(BX*2), Y12
+	VPMADDUBSW   Y12, Y10, Y13
+	VPMADDUBSW   Y12, Y11, Y12
+	VPADDW       Y13, Y4, Y4
+	VPADDW       Y12, Y5, Y5
+	VPBROADCASTD 4(DX)(SI*1), Y12
+	VPMADDUBSW   Y12, Y10, Y13
+	VPMADDUBSW   Y12, Y11, Y12
+	VPADDW       Y13, Y6, Y6
+	VPADDW       Y12, Y7, Y7
+	VPBROADCASTD 4(DX)(BX*4), Y12
+	VPMADDUBSW   Y12, Y10, Y10
+	VPMADDUBSW   Y12, Y11, Y12
+	VPADDW       Y10, Y8, Y8
+	VPADDW       Y12, Y9, Y9
+	ADDQ         $0x08, DX
+	ADDQ         $0x40, R9
+	DECQ         DI
+	JNZ          octet5
+	VPMADDWD     ones16<>+0(SB), Y0, Y0
+	VPADDD       (SP), Y0, Y0
+	VMOVDQU      Y0, (SP)
+	VPMADDWD     ones16<>+0(SB), Y1, Y1
+	VPADDD       32(SP), Y1, Y1
+	VMOVDQU      Y1, 32(SP)
+	VPMADDWD     ones16<>+0(SB), Y2, Y2
+	VPADDD       64(SP), Y2, Y2
+	VMOVDQU      Y2, 64(SP)
+	VPMADDWD     ones16<>+0(SB), Y3, Y3
+	VPADDD       96(SP), Y3, Y3
+	VMOVDQU      Y3, 96(SP)
+	VPMADDWD     ones16<>+0(SB), Y4, Y4
+	VPADDD       128(SP), Y4, Y4
+	VMOVDQU      Y4, 128(SP)
+	VPMADDWD     ones16<>+0(SB), Y5, Y5
+	VPADDD       160(SP), Y5, Y5
+	VMOVDQU      Y5, 160(SP)
+	VPMADDWD     ones16<>+0(SB), Y6, Y6
+	VPADDD       192(SP), Y6, Y6
+	VMOVDQU      Y6, 192(SP)
+	VPMADDWD     ones16<>+0(SB), Y7, Y7
+	VPADDD       224(SP), Y7, Y7
+	VMOVDQU      Y7, 224(SP)
+	VPMADDWD     ones16<>+0(SB), Y8, Y8
+	VPADDD       256(SP), Y8, Y8
+	VMOVDQU      Y8, 256(SP)
+	VPMADDWD     ones16<>+0(SB), Y9, Y9
+	VPADDD       288(SP), Y9, Y9
+	VMOVDQU      Y9, 288(SP)
+	TESTQ        AX, AX
+	JNZ          part5
+	CMPQ         R10, groups_base+120(FP)
+	JNE          later5
+	VCVTPH2PS    (R10), Y0
+	VCVTPH2PS    16(R10), Y1
+	MOVQ         ss+88(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         R8, AX
+	MOVQ         c_base+192(FP), R12
+	MOVQ         cs+216(FP), R13
+	SHLQ         $0x02, R13
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    (SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    32(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    64(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    96(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    128(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    160(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    192(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    224(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	VCVTDQ2PS    256(SP), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    288(SP), Y0
+	VMULPS       Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 32(R12)
+	JMP          added5
+
+later5:
+	VCVTPH2PS    (R10), Y0
+	VCVTPH2PS    16(R10), Y1
+	MOVQ         ss+88(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         R8, AX
+	MOVQ         c_base+192(FP), R12
+	MOVQ         cs+216(FP), R13
+	SHLQ         $0x02, R13
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    (SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (R12), Y4, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    32(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(R12), Y2, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    64(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (R12), Y4, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    96(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(R12), Y2, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    128(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (R12), Y4, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    160(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(R12), Y2, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	ADDQ         DI, AX
+	VCVTDQ2PS    192(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (R12), Y4, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    224(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(R12), Y2, Y3
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (AX), Y2
+	VCVTDQ2PS    256(SP), Y3
+	VMULPS       Y2, Y0, Y0
+	VFMADD213PS  (R12), Y0, Y3
+	VMOVUPS      Y3, (R12)
+	VCVTDQ2PS    288(SP), Y0
+	VMULPS       Y2, Y1, Y1
+	VFMADD213PS  32(R12), Y1, Y0
+	VMOVUPS      Y0, 32(R12)
+
+added5:
+	ADDQ $0x20, R10
+	DECQ R11
+	JNZ  same5
+	ADDQ $0x04, R8
+	MOVQ runs+24(FP), R11
+
+same5:
+	TESTQ   CX, CX
+	JNZ     run5
+	MOVQ    columns_base+144(FP), AX
+	MOVQ    bias_base+168(FP), CX
+	MOVQ    c_base+192(FP), DX
+	MOVQ    cs+216(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	VZEROUPPER
+	RET
+
+rows6:
+run6:
+	VPBROADCASTD (DX), Y0
+	VMOVDQU      Y0, (SP)
+	VMOVDQU      Y0, 32(SP)
+	VPBROADCASTD (DX)(BX*1), Y0
+	VMOVDQU      Y0, 64(SP)
+	VMOVDQU      Y0, 96(SP)
+	VPBROADCASTD (DX)(BX*2), Y0
+	VMOVDQU      Y0, 128(SP)
+	VMOVDQU      Y0, 160(SP)
+	VPBROADCASTD (DX)(SI*1), Y0
+	VMOVDQU      Y0, 192(SP)
+	VMOVDQU      Y0, 224(SP)
+	VPBROADCASTD (DX)(BX*4), Y0
+	VMOVDQU      Y0, 256(SP)
+	VMOVDQU      Y0, 288(SP)
+	VPBROADCASTD (DX)(DI*1), Y0
+	VMOVDQU      Y0, 320(SP)
+	VMOVDQU      Y0, 352(SP)
+	ADDQ         $0x04, DX
+	MOVQ         run+16(FP), AX
+	CMPQ         AX, CX
+	CMOVQGT      CX, AX
+	SUBQ         AX, CX
+
+part6:
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	MOVQ    $0x00000004, R12
+	CMPQ    R12, AX
+	CMOVQGT AX, R12
+	SUBQ    R12, AX
+
+octet6:
+	VMOVDQU      (R9), Y12
+	VPAND        nibbles<>+0(SB), Y12, Y12
+	VMOVDQU      32(R9), Y13
+	VPAND        nibbles<>+0(SB), Y13, Y13
+	VPBROADCASTD (DX), Y14
+	VPMADDUBSW   Y14, Y12, Y15
+	VPMADDUBSW   Y14, Y13, Y14
+	VPADDW       Y15, Y0, Y0
+	VPADDW       Y14, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y14
+	VPMADDUBSW   Y14, Y12, Y15
+	VPMADDUBSW   Y14, Y13, Y14
+	VPADDW       Y15, Y2, Y2
+	VPADDW       Y14, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y14
+	VPMADDUBSW   Y14, Y12, Y15
+	VPMADDUBSW   Y14, Y13, Y14
+	VPADDW       Y15, Y4, Y4
+	VPADDW       Y14, Y5, Y5
+	VPBROADCASTD (DX)(SI*1), Y14
+	VPMADDUBSW   Y14, Y12, Y15
+	VPMADDUBSW   Y14, Y13, Y14
+	VPADDW       Y15, Y6, Y6
+	VPADDW       Y14, Y7, Y7
+	VPBROADCASTD (DX)(BX*4), Y14
+	VPMADDUBSW   Y14, Y12, Y15
+	VPMADDUBSW   Y14, Y13, Y14
+	VPADDW       Y15, Y8, Y8
+	VPADDW       Y14, Y9, Y9
+	VPBROADCASTD (DX)(DI*1), Y14
+	VPMADDUBSW   Y14, Y12, Y12
+	VPMADDUBSW   Y14, Y13, Y14
+	VPADDW       Y12, Y10, Y10
+	VPADDW       Y14, Y11, Y11
+	VMOVDQU      (R9), Y12
+	VPSRLW       $0x04, Y12, Y12
+	VPAND        nibbles<>+0(SB), Y12, Y12
+	VMOVDQU      32(R9), Y13
+	VPSRLW       $0x04, Y13, Y13
+	VPAND        nibbles<>+0(SB), Y13, Y13
+	VPBROADCASTD 4(DX), Y14
+	VPMADDUBSW   Y14, Y12, Y15
+	VPMADDUBSW   Y14, Y13, Y14
+	VPADDW       Y15, Y0, Y0
+	VPADDW       Y14, Y1, Y1
+	VPBROADCASTD 4(DX)(BX*1), Y14
+	VPMADDUBSW   Y14, Y12, Y15
+	VPMADDUBSW   Y14, Y13, Y14
+	VPADDW       Y15, Y2, Y2
+	VPADDW       Y14, Y3, Y3
+	VPBROADCASTD 4(DX)(BX*2), Y14
+	VPMADDUBSW   Y14, Y12, Y15
+	VPMADDUBSW   Y14, Y13, Y14
+	VPADDW       Y15, Y4, Y4
+	VPADDW       Y14, Y5, Y5
+	VPBROADCASTD 4(DX)(SI*1), Y14
+	VPMADDUBSW   Y14, Y12, Y15
+	VPMADDUBSW   Y14, Y13, Y14
+	VPADDW       Y15, Y6, Y6
+	VPADDW       Y14, Y7, Y7
+	VPBROADCASTD 4(DX)(BX*4), Y14
+	VPMADDUBSW   Y14, Y12, Y15
+	VPMADDUBSW   Y14, Y13, Y14
+	VPADDW       Y15, Y8, Y8
+	VPADDW       Y14, Y9, Y9
+	VPBROADCASTD 4(DX)(DI*1), Y14
+	VPMADDUBSW   Y14, Y12, Y12
+	VPMADDUBSW   Y14, Y13, Y14
+	VPADDW       Y12, Y10, Y10
+	VPADDW       Y14, Y11, Y11
+	ADDQ         $0x08, DX
+	ADDQ         $0x40, R9
+	DECQ         R12
+	JNZ          octet6
+	VPMADDWD     ones16<>+0(SB), Y0, Y0
+	VPADDD       (SP), Y0, Y0
+	VMOVDQU      Y0, (SP)
+	VPMADDWD     ones16<>+0(SB), Y1, Y1
+	VPADDD       32(SP), Y1, Y1
+	VMOVDQU      Y1, 32(SP)
+	VPMADDWD     ones16<>+0(SB), Y2, Y2
+	VPADDD       64(SP), Y2, Y2
+	VMOVDQU      Y2, 64(SP)
+	VPMADDWD     ones16<>+0(SB), Y3, Y3
+	VPADDD       96(SP), Y3, Y3
+	VMOVDQU      Y3, 96(SP)
+	VPMADDWD     ones16<>+0(SB), Y4, Y4
+	VPADDD       128(SP), Y4, Y4
+	VMOVDQU      Y4, 128(SP)
+	VPMADDWD     ones16<>+0(SB), Y5, Y5
+	VPADDD       160(SP), Y5, Y5
+	VMOVDQU      Y5, 160(SP)
+	VPMADDWD     ones16<>+0(SB), Y6, Y6
+	VPADDD       192(SP), Y6, Y6
+	VMOVDQU      Y6, 192(SP)
+	VPMADDWD     ones16<>+0(SB), Y7, Y7
+	VPADDD       224(SP), Y7, Y7
+	VMOVDQU      Y7, 224(SP)
+	VPMADDWD     ones16<>+0(SB), Y8, Y8
+	VPADDD       256(SP), Y8, Y8
+	VMOVDQU      Y8, 256(SP)
+	VPMADDWD     ones16<>+0(SB), Y9, Y9
+	VPADDD       288(SP), Y9, Y9
+	VMOVDQU      Y9, 288(SP)
+	VPMADDWD     ones16<>+0(SB), Y10, Y10
+	VPADDD       320(SP), Y10, Y10
+	VMOVDQU      Y10, 320(SP)
+	VPMADDWD     ones16<>+0(SB), Y11, Y11
+	VPADDD       352(SP), Y11, Y11
+	VMOVDQU      Y11, 352(SP)
+	TESTQ        AX, AX
+	JNZ          part6
+	CMPQ         R10, groups_base+120(FP)
+	JNE          later6
+	VCVTPH2PS    (R10), Y0
+	VCVTPH2PS    16(R10), Y1
+	MOVQ         ss+88(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R8, AX
+	MOVQ         c_base+192(FP), R13
+	MOVQ         cs+216(FP), R14
+	SHLQ         $0x02, R14
+	VBROADCASTSS (AX), Y2
+	ADDQ         R12, AX
+	VCVTDQ2PS    (SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (R13)
+	VCVTDQ2PS    32(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (AX), Y2
+	ADDQ         R12, AX
+	VCVTDQ2PS    64(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (R13)
+	VCVTDQ2PS    96(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (AX), Y2
+	ADDQ         R12, AX
+	VCVTDQ2PS    128(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (R13)
+	VCVTDQ2PS    160(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (AX), Y2
+	ADDQ         R12, AX
+	VCVTDQ2PS    192(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (R13)
+	VCVTDQ2PS    224(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (AX), Y2
+	ADDQ         R12, AX
+	VCVTDQ2PS    256(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y3, (R13)
+	VCVTDQ2PS    288(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (AX), Y2
+	VCVTDQ2PS    320(SP), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (R13)
+	VCVTDQ2PS    352(SP), Y0
+	VMULPS       Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 32(R13)
+	JMP          added6
+
+later6:
+	VCVTPH2PS    (R10), Y0
+	VCVTPH2PS    16(R10), Y1
+	MOVQ         ss+88(FP), R12
+	SHLQ         $0x02, R12
+	MOVQ         R8, AX
+	MOVQ         c_base+192(FP), R13
+	MOVQ         cs+216(FP), R14
+	SHLQ         $0x02, R14
+	VBROADCASTSS (AX), Y2
+	ADDQ         R12, AX
+	VCVTDQ2PS    (SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (R13), Y4, Y3
+	VMOVUPS      Y3, (R13)
+	VCVTDQ2PS    32(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(R13), Y2, Y3
+	VMOVUPS      Y3, 32(R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (AX), Y2
+	ADDQ         R12, AX
+	VCVTDQ2PS    64(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (R13), Y4, Y3
+	VMOVUPS      Y3, (R13)
+	VCVTDQ2PS    96(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(R13), Y2, Y3
+	VMOVUPS      Y3, 32(R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (AX), Y2
+	ADDQ         R12, AX
+	VCVTDQ2PS    128(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (R13), Y4, Y3
+	VMOVUPS      Y3, (R13)
+	VCVTDQ2PS    160(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(R13), Y2, Y3
+	VMOVUPS      Y3, 32(R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (AX), Y2
+	ADDQ         R12, AX
+	VCVTDQ2PS    192(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (R13), Y4, Y3
+	VMOVUPS      Y3, (R13)
+	VCVTDQ2PS    224(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(R13), Y2, Y3
+	VMOVUPS      Y3, 32(R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (AX), Y2
+	ADDQ         R12, AX
+	VCVTDQ2PS    256(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFMADD213PS  (R13), Y4, Y3
+	VMOVUPS      Y3, (R13)
+	VCVTDQ2PS    288(SP), Y3
+	VMULPS       Y2, Y1, Y2
+	VFMADD213PS  32(R13), Y2, Y3
+	VMOVUPS      Y3, 32(R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (AX), Y2
+	VCVTDQ2PS    320(SP), Y3
+	VMULPS       Y2, Y0, Y0
+	VFMADD213PS  (R13), Y0, Y3
+	VMOVUPS      Y3, (R13)
+	VCVTDQ2PS    352(SP), Y0
+	VMULPS       Y2, Y1, Y1
+	VFMADD213PS  32(R13), Y1, Y0
+	VMOVUPS      Y0, 32(R13)
+
+added6:
+	ADDQ $0x20, R10
+	DECQ R11
+	JNZ  same6
+	ADDQ $0x04, R8
+	MOVQ runs+24(FP), R11
+
+same6:
+	TESTQ   CX, CX
+	JNZ     run6
+	MOVQ    columns_base+144(FP), AX
+	MOVQ    bias_base+168(FP), CX
+	MOVQ    c_base+192(FP), DX
+	MOVQ    cs+216(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    BX, DX
+	VMOVUPS (DX), Y0
+	VMULPS  (AX), Y0, Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(DX), Y0
+	VMULPS  32(AX), Y0, Y0
+	VADDPS  32(CX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	VZEROUPPER
+	RET
+
+DATA nibbles<>+0(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+4(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+8(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+12(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+16(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+20(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+24(SB)/4, $0x0f0f0f0f
+DATA nibbles<>+28(SB)/4, $0x0f0f0f0f
+GLOBL nibbles<>(SB), RODATA|NOPTR, $32
+
+// func widenInt4AVX2(dst []float32, src []uint8, scale []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·widenInt4AVX2(SB), NOSPLIT, $0-72
+	MOVQ    dst_base+0(FP), AX
+	MOVQ    src_base+24(FP), CX
+	MOVQ    src_len+32(FP), DX
+	MOVQ    scale_base+48(FP), BX
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	VMULPS  lanesBA<>+0(SB), Y0, Y2
+	VMULPS  lanesBA<>+0(SB), Y1, Y3
+	JMP     check
+
+octet:
+	VMOVUPS     (CX), Y4
+	VPSLLD      $0x1c, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y2, Y0, Y5
+	VMOVUPS     Y5, (AX)
+	VPSLLD      $0x14, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y2, Y0, Y5
+	VMOVUPS     Y5, 64(AX)
+	VPSLLD      $0x0c, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y2, Y0, Y5
+	VMOVUPS     Y5, 128(AX)
+	VPSLLD      $0x04, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y2, Y0, Y5
+	VMOVUPS     Y5, 192(AX)
+	VPSLLD      $0x18, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y2, Y0, Y5
+	VMOVUPS     Y5, 256(AX)
+	VPSLLD      $0x10, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y2, Y0, Y5
+	VMOVUPS     Y5, 320(AX)
+	VPSLLD      $0x08, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y2, Y0, Y5
+	VMOVUPS     Y5, 384(AX)
+	VPSLLD      $0x00, Y4, Y4
+	VPSRLD      $0x1c, Y4, Y4
+	VCVTDQ2PS   Y4, Y4
+	VFMADD213PS Y2, Y0, Y4
+	VMOVUPS     Y4, 448(AX)
+	VMOVUPS     32(CX), Y4
+	VPSLLD      $0x1c, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y3, Y1, Y5
+	VMOVUPS     Y5, 32(AX)
+	VPSLLD      $0x14, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y3, Y1, Y5
+	VMOVUPS     Y5, 96(AX)
+	VPSLLD      $0x0c, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y3, Y1, Y5
+	VMOVUPS     Y5, 160(AX)
+	VPSLLD      $0x04, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y3, Y1, Y5
+	VMOVUPS     Y5, 224(AX)
+	VPSLLD      $0x18, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y3, Y1, Y5
+	VMOVUPS     Y5, 288(AX)
+	VPSLLD      $0x10, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y3, Y1, Y5
+	VMOVUPS     Y5, 352(AX)
+	VPSLLD      $0x08, Y4, Y5
+	VPSRLD      $0x1c, Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VFMADD213PS Y3, Y1, Y5
+	VMOVUPS     Y5, 416(AX)
+	VPSLLD      $0x00, Y4, Y4
+	VPSRLD      $0x1c, Y4, Y4
+	VCVTDQ2PS   Y4, Y4
+	VFMADD213PS Y3, Y1, Y4
+	VMOVUPS     Y4, 480(AX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x00000200, AX
+
+check:
+	SUBQ $0x40, DX
+	JGE  octet
+	VZEROUPPER
+	RET
+
+DATA lanesBA<>+0(SB)/4, $0xc1000000
+DATA lanesBA<>+4(SB)/4, $0xc1000000
+DATA lanesBA<>+8(SB)/4, $0xc1000000
+DATA lanesBA<>+12(SB)/4, $0xc1000000
+DATA lanesBA<>+16(SB)/4, $0xc1000000
+DATA lanesBA<>+20(SB)/4, $0xc1000000
+DATA lanesBA<>+24(SB)/4, $0xc1000000
+DATA lanesBA<>+28(SB)/4, $0xc1000000
+DATA lanesBA<>+32(SB)/4, $0xc1000000
+DATA lanesBA<>+36(SB)/4, $0xc1000000
+DATA lanesBA<>+40(SB)/4, $0xc1000000
+DATA lanesBA<>+44(SB)/4, $0xc1000000
+DATA lanesBA<>+48(SB)/4, $0xc1000000
+DATA lanesBA<>+52(SB)/4, $0xc1000000
+DATA lanesBA<>+56(SB)/4, $0xc1000000
+DATA lanesBA<>+60(SB)/4, $0xc1000000
+GLOBL lanesBA<>(SB), RODATA|NOPTR, $64
+
+// func quantizeTermsAVX2(q []uint8, scale []float32, x []float32, block int, run int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·quantizeTermsAVX2(SB), NOSPLIT, $0-88
+	MOVQ q_base+0(FP), AX
+	MOVQ x_base+48(FP), CX
+	MOVQ x_len+56(FP), DX
+	MOVQ scale_base+24(FP), BX
+	MOVQ block+72(FP), SI
+
+block:
+	VXORPS Y0, Y0, Y0
+	XORQ   DI, DI
+
+scan:
+	VMOVUPS      (CX)(DI*4), Y1
+	VANDPS       lanesAK<>+0(SB), Y1, Y1
+	VMAXPS       Y1, Y0, Y0
+	ADDQ         $0x08, DI
+	CMPQ         DI, SI
+	JL           scan
+	VEXTRACTF128 $0x01, Y0, X1
+	VMAXPS       X0, X1, X0
+	VPERMILPS    $0x4e, X0, X1
+	VMAXPS       X0, X1, X0
+	VPERMILPS    $0xb1, X0, X1
+	VMAXPS       X0, X1, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	VUCOMISS     lanesAY<>+0(SB), X0
+	JCS          ranged
+	VDIVSS       lanesAZ<>+0(SB), X0, X1
+	VMOVSS       lanesAZ<>+0(SB), X2
+	VDIVSS       X0, X2, X2
+
+ranged:
+	VMOVSS       X1, (BX)
+	VBROADCASTSS X2, Y0
+	VPXOR        X1, X1, X1
+	VMOVDQU      signs<>+0(SB), X2
+	MOVQ         SI, R8
+
+run:
+	MOVQ    run+80(FP), R9
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	SUBQ    R9, R8
+	MOVQ    AX, DI
+	ADDQ    $0x04, AX
+	VPXOR   X3, X3, X3
+	MOVQ    R9, R10
+
+round:
+	VMULPS       (CX), Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X5
+	VPACKSSDW    X5, X4, X5
+	VPACKSSWB    X5, X5, X5
+	VPXOR        X2, X5, X4
+	VPSADBW      X1, X4, X4
+	VPADDD       X4, X3, X3
+	VMOVQ        X5, (AX)
+	ADDQ         $0x08, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, R10
+	JG           round
+	VMOVD        X3, R10
+	SHLQ         $0x07, R9
+	SUBQ         R10, R9
+	SHLQ         $0x03, R9
+	MOVL         R9, (DI)
+	TESTQ        R8, R8
+	JNZ          run
+	ADDQ         $0x04, BX
+	SUBQ         SI, DX
+	JG           block
+	VZEROUPPER
+	RET
+
 // func transpose8AVX2(dst []float32, ldd int, src []float32, lds int, blocks int)
 // Requires: AVX
 TEXT ·transpose8AVX2(SB), NOSPLIT, $0-72

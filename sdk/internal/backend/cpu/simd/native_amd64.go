@@ -102,11 +102,16 @@ func splitBlock(q []uint8, scale, x []float32) {
 	binary.LittleEndian.PutUint32(q, uint32(negative))
 }
 
-func largestMagnitude(x []float32) (top float32) {
-	for _, v := range x {
-		top = max(top, float32(math.Abs(float64(v))))
+// termsAVX2 is Set.QuantizeTerms: whole blocks of whole runs in assembly.
+func termsAVX2(q []uint8, scale, x []float32, block, run int) {
+	block = min(block, len(x))
+	run = min(run, block)
+	if whole := len(x) / block; whole > 0 && block%Octet == 0 && run%Octet == 0 && (block%run == 0 || block == len(x)) {
+		size := TermsBytes(whole*block, run)
+		quantizeTermsAVX2(q[:size], scale[:whole], x[:whole*block], block, run)
+		q, scale, x = q[size:], scale[whole:], x[whole*block:]
 	}
-	return top
+	quantizeTerms(q, scale, x, block, run)
 }
 
 func avx512() *Set {
@@ -118,6 +123,7 @@ func avx512() *Set {
 		Add:    addAVX512, Mul: mulAVX512, Axpy: axpyAVX512, Scale: scaleAVX512,
 		Sum: sumAVX512, Dot: dotAVX512, Squares: squaresAVX512, Largest: largestAVX512,
 		GELU: geluAVX512, GELUGrad: geluGradAVX512, ExpSum: expSumAVX512, ScoreGrad: scoreGradAVX512,
+		GemmInt4: gemmInt4AVX2, QuantizeTerms: termsAVX2,
 		Normalize: normalizeAVX512, NormSums: normSumsAVX512, NormGrad: normGradAVX512,
 	}
 }
@@ -133,6 +139,7 @@ func avx2() *Set {
 		GELU: geluAVX2, GELUGrad: geluGradAVX2, ExpSum: expSumAVX2, ScoreGrad: scoreGradAVX2,
 		Normalize: normalizeAVX2, NormSums: normSumsAVX2, NormGrad: normGradAVX2,
 		GemmInt8: gemmInt8AVX2, Quantize: quantizeSplit, Split: true,
+		WidenInt4: widenInt4AVX2, GemmInt4: gemmInt4AVX2, QuantizeTerms: termsAVX2,
 	}
 }
 

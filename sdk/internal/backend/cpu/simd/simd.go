@@ -31,6 +31,9 @@ type Set struct {
 	// WidenInt8 turns an int8 panel into rows of NR elements, dst = src ⊙ scale; scale is one row. The panel holds, for
 	// each KGroup rows, KGroup bytes a column, that is row l of column j at (l/KGroup NR + j) KGroup + l%KGroup.
 	WidenInt8 func(dst []float32, src []int8, scale []float32)
+	// WidenInt4 turns octets of a panel of int4 into rows of Int4Columns elements, dst = src ⊙ scale. Nil where NR is not
+	// Int4Columns, and where plain Go does it.
+	WidenInt4 func(dst []float32, src []uint8, scale []float32)
 	// WidenHalf is dst = src ⊙ scale over rows of NR IEEE halves.
 	WidenHalf func(dst []float32, src []uint16, scale []float32)
 	// KGroup is how many rows of an int8 panel lie together, 4 or 8.
@@ -50,6 +53,21 @@ type Set struct {
 	Quantize func(q []uint8, scale, x []float32, block int)
 	Zero     uint8 // the activation that stands for 0
 	Split    bool  // activations are magnitudes and signs
+
+	// GemmInt4 computes one tile of c = a b over int8 activations and int4 weights, with m <= Int4Rows rows, Int4Columns
+	// columns and octets Octet terms. The sums of each run of Octet run terms are exact integers, sum(i, j, r); the float
+	// parts are added in order. Runs runs share a scale of the activations:
+	//
+	//	c[i cs + j] = bias[j] + columns[j] Σ_r float(sum) (scale[i ss + r/runs] half(groups[r Int4Columns + j]))
+	//
+	// a holds what QuantizeTerms writes, as bytes from row to row, and w a panel. A row's result depends on that row alone.
+	// Nil where the set has nothing faster than Gemm.
+	GemmInt4 func(m, octets, run, runs int, a []uint8, as int, scale []float32, ss int, w []uint8, groups []uint16, columns, bias, c []float32, cs int)
+	// QuantizeTerms rounds a row as quant.QuantizeActivations does and writes for each run of so many elements, which
+	// divides block, -8 times the sum of the integers as an int32, and then they themselves, zeros up to a whole octet
+	// behind them. q has TermsBytes.
+	QuantizeTerms func(q []uint8, scale, x []float32, block, run int)
+
 	// Transpose writes src [rows, cols] as dst[j ldd + i] = src[i lds + j].
 	Transpose func(dst []float32, ldd int, src []float32, lds, rows, cols int)
 

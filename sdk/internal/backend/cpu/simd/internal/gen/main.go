@@ -41,6 +41,9 @@ func main() {
 		s.gemm()
 		s.quantize()
 	}
+	isas[0].gemmInt4()
+	isas[0].widenInt4()
+	int8Sets[0].quantizeTerms()
 	transpose()
 	Generate()
 }

@@ -15,6 +15,23 @@ func (s int8Set) quantize() {
 	TEXT("quantize"+s.name, NOSPLIT, "func(q []uint8, scale, x []float32, block int)")
 	Pragma("noescape")
 	Doc("quantize" + s.name + " is Set.Quantize for whole blocks of whole registers.")
+	if s.split {
+		s.eachBlock(s.roundSplit)
+	} else {
+		s.eachBlock(s.round)
+	}
+}
+
+// quantizeTerms takes rows of whole blocks, and runs of whole registers; the last of a block may be shorter.
+func (s int8Set) quantizeTerms() {
+	TEXT("quantizeTerms"+s.name, NOSPLIT, "func(q []uint8, scale, x []float32, block, run int)")
+	Pragma("noescape")
+	Doc("quantizeTerms" + s.name + " is Set.QuantizeTerms for whole blocks, and runs of whole registers.")
+	s.eachBlock(s.roundTerms)
+}
+
+// eachBlock finds the scale of each block and lets round write it with the factors that take it to int8.
+func (s int8Set) eachBlock(round func(q, x, block, factors reg.Register)) {
 	q, x, n := base("q"), base("x"), length("x")
 	scale, block := base("scale"), Load(Param("block"), GP64())
 	at := GP64()
@@ -48,11 +65,7 @@ func (s int8Set) quantize() {
 	VMOVSS(width, Mem{Base: scale})
 	factors := s.reg()
 	VBROADCASTSS(factor, factors)
-	if s.split {
-		s.roundSplit(q, x, block, factors)
-	} else {
-		s.round(q, x, block, factors)
-	}
+	round(q, x, block, factors)
 	ADDQ(Imm(4), scale)
 	SUBQ(block, n)
 	JG(LabelRef("block"))
@@ -97,6 +110,40 @@ func (s int8Set) roundSplit(q, x, block, factors reg.Register) {
 		ADDQ(Imm(uint64(2*s.lanes)), q)
 	})
 	VMOVD(negative, Mem{Base: front})
+}
+
+// roundTerms writes a block as runs of bytes, each behind -8 times its sum: VPSADBW adds unsigned bytes, x + 128.
+func (s int8Set) roundTerms(q, x, block, factors reg.Register) {
+	zero, flip, sums := XMM(), XMM(), XMM()
+	front, rest, n := GP64(), GP64(), GP64()
+	VPXOR(zero, zero, zero)
+	VMOVDQU(signs(), flip)
+	MOVQ(block, rest)
+	Label("run")
+	Load(Param("run"), n)
+	CMPQ(n, rest)
+	CMOVQGT(rest, n)
+	SUBQ(n, rest)
+	MOVQ(q, front)
+	ADDQ(Imm(termBytes), q)
+	VPXOR(sums, sums, sums)
+	s.eachRounded(x, n, factors, func(bytes reg.VecVirtual) {
+		sum := XMM()
+		VPXOR(flip, bytes, sum)
+		VPSADBW(zero, sum, sum)
+		VPADDD(sum, sums, sums)
+		VMOVQ(bytes, Mem{Base: q})
+		ADDQ(Imm(uint64(s.lanes)), q)
+	})
+	// -8 (Σ (x + 128) - 128 n)
+	sum := GP64()
+	VMOVD(sums, sum.As32())
+	SHLQ(Imm(7), n)
+	SUBQ(sum, n)
+	SHLQ(Imm(3), n)
+	MOVL(n.As32(), Mem{Base: front})
+	TESTQ(rest, rest)
+	JNZ(LabelRef("run"))
 }
 
 // eachRounded gives a block as registers of signed bytes; without AVX-512 they lie in the low half, and again in the high one.
