@@ -105,6 +105,10 @@ func (u *buffer[T]) Close() error {
 
 // convert copies src to dst, rounding to dst's type.
 func convert[A, B ref.Float](dst []A, src []B) {
+	if same, ok := any(dst).([]B); ok {
+		copy(same, src)
+		return
+	}
 	for i, v := range src {
 		dst[i] = A(v)
 	}
