@@ -10,6 +10,8 @@ fi
 bin=$1
 out=$2
 backbone=(${3:+--backbone "$3"}) # a ViT or Swin of your own instead of the built-in one
+late=(--blocks 7-12)
+[ $# -lt 3 ] || late=() # another backbone may have fewer blocks: then all of them
 data=$(dirname "$0")/data
 mkdir -p "$out"
 began=$SECONDS
@@ -36,7 +38,7 @@ top1() {
 # All 600 images of clothes train, and the last epoch counts, as in the paper; textile holds some out to choose the epoch,
 # and keeps the probe where no epoch beats it.
 tune clothes 56 0 --epochs 15
-tune textile 84 0.15 --epochs 10 --blocks 7-12
+tune textile 84 0.15 --epochs 10 "${late[@]}"
 
 echo
 echo "== one backbone, two adapter files: switching is naming another file"
