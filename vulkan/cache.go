@@ -5,6 +5,8 @@ package vulkan
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,14 +56,34 @@ func (c *pipelineCache) load() []byte {
 		return nil
 	}
 	file, err := os.ReadFile(c.path)
-	if err != nil || len(file) < sha256.Size {
+	if err != nil {
 		return nil
 	}
-	sum := sha256.Sum256(file[sha256.Size:])
-	if !bytes.Equal(sum[:], file[:sha256.Size]) {
+	return c.d.physical.cacheData(file)
+}
+
+// cacheHeader is the length of what Vulkan prescribes at the beginning of a cache's data: that length, version 1, vendor, device
+// and the UUID of the driver's cache.
+const cacheHeader = 4*4 + 16
+
+// cacheData is the data of a file that is whole and made by this device and driver, else nothing.
+func (p physicalDevice) cacheData(file []byte) []byte {
+	if len(file) < sha256.Size+cacheHeader {
 		return nil
 	}
-	return file[sha256.Size:]
+	data := file[sha256.Size:]
+	if sum := sha256.Sum256(data); !bytes.Equal(sum[:], file[:sha256.Size]) {
+		return nil
+	}
+	want := make([]byte, 0, cacheHeader)
+	for _, v := range []uint32{cacheHeader, 1, p.info.VendorID, p.info.DeviceID} {
+		want = binary.LittleEndian.AppendUint32(want, v)
+	}
+	uuid, err := hex.DecodeString(p.cacheUUID)
+	if err != nil || !bytes.HasPrefix(data, append(want, uuid...)) {
+		return nil
+	}
+	return data
 }
 
 // close saves what was compiled since the cache was opened.

@@ -2,6 +2,8 @@
 
 package vulkan
 
+import "crypto/sha256"
+
 // StagingOptions makes a device treat its local memory as out of the host's reach, as on a discrete GPU.
 var StagingOptions = DeviceOptions{RobustAccess: true, forceStaging: true}
 
@@ -24,3 +26,18 @@ const StagingBytes = stagingBytes
 func (r *Recorder) DropBarriers() { clear(r.barriers) }
 
 var _ = [1]struct{}{}[segmentTime/unknownTime-SegmentDispatches] // they agree
+
+// CacheData is what of a pipeline cache's file d would give to its driver.
+func CacheData(d *Device, file []byte) []byte { return d.physical.cacheData(file) }
+
+// Sealed is a pipeline cache's file with one byte of its data changed, or with only a byte of data where at is -1, and the right sum.
+func Sealed(file []byte, at int) []byte {
+	data := append([]byte(nil), file[sha256.Size:]...)
+	if at < 0 {
+		data = data[:1]
+	} else {
+		data[at] ^= 1
+	}
+	sum := sha256.Sum256(data)
+	return append(sum[:], data...)
+}

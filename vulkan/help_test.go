@@ -38,11 +38,7 @@ func ramp(n int, step float32) []float32 {
 // kernel compiles the pinned variant of "name/VARIANT", or the one that needs nothing of "name".
 func kernel(t testing.TB, d *vulkan.Device, name string) *vulkan.Kernel {
 	t.Helper()
-	var has shaders.Feature
-	if strings.Contains(name, "/") {
-		has = d.Info().Supported
-	}
-	desc, err := shaders.Pick(name, has)
+	desc, err := pick(d, name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +47,14 @@ func kernel(t testing.TB, d *vulkan.Device, name string) *vulkan.Kernel {
 		t.Fatal(err)
 	}
 	return k
+}
+
+func pick(d *vulkan.Device, name string) (*shaders.Kernel, error) {
+	var has shaders.Feature
+	if strings.Contains(name, "/") {
+		has = d.Info().Supported
+	}
+	return shaders.Pick(name, has)
 }
 
 // buffer makes a buffer that holds x.

@@ -20,7 +20,7 @@ var allowed = map[string][]string{
 	"shaders":                          {},
 	"shaders/internal/...":             {"shaders", "shaders/internal/..."},
 	"vulkan":                           {"shaders"},
-	"vulkan/...":                       {"vulkan", "shaders"},
+	"vulkan/...":                       {"vulkan", "vulkan/...", "shaders"},
 	"sdk/internal/tensor":              {},
 	"sdk/internal/disk":                {},
 	"sdk/internal/disk/disktest":       {"sdk/internal/disk"},

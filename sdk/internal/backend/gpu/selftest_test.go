@@ -117,46 +117,55 @@ func dropTail(variants ...string) func(*shaders.Kernel, int) int {
 	}
 }
 
-// layer compiles and runs one int8 layer and says which variant of its kernel it uses.
+// layer runs one int8 layer and says which variant of its kernel it used.
 func layer(t *testing.T, d *device) (string, error) {
 	t.Helper()
 	const n, k, m = 68, 64, 37
-	w, err := quant.Quantize(quant.Q8C, slices.Repeat([]float32{1, 2, 3, 127}, n*k/4), n, k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	weight, err := d.NewWeight("w", w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer weight.Close()
-	bias, err := d.NewBuffer("bias", n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer bias.Close()
-	r := backend.NewRecorder()
-	x := r.Input("x", m, k)
-	y := r.Output(r.Linear(x, backend.Frozen{W: weight, Bias: bias}), "y")
-	p, err := r.Finish()
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := d.Compile(p)
-	if err != nil {
-		return "", err
-	}
-	defer e.Close()
-	got := make([]float32, m*n)
-	if err := errors.Join(e.WriteFloats(x, slices.Repeat([]float32{1}, m*k)), e.Run(context.Background()), e.ReadFloats(y, got)); err != nil {
-		t.Fatal(err)
-	}
+	got, used, err := runLayer(d, n, k, m)
 	for i, v := range got {
 		if v != 133*k/4 {
 			t.Fatalf("y[%d] is %v, expected %d", i, v, 133*k/4)
 		}
 	}
-	return e.(*executable).used[0].String(), nil
+	return used, err
+}
+
+// runLayer makes an int8 layer [n, k], multiplies m rows of ones with it and frees everything.
+func runLayer(d *device, n, k, m int) (y []float32, used string, err error) {
+	w, err := quant.Quantize(quant.Q8C, slices.Repeat([]float32{1, 2, 3, 127}, n*k/4), n, k)
+	if err != nil {
+		return nil, "", err
+	}
+	weight, err := d.NewWeight("w", w)
+	if err != nil {
+		return nil, "", err
+	}
+	defer weight.Close()
+	bias, err := d.NewBuffer("bias", n)
+	if err != nil {
+		return nil, "", err
+	}
+	defer bias.Close()
+	r := backend.NewRecorder()
+	x := r.Input("x", m, k)
+	v := r.Output(r.Linear(x, backend.Frozen{W: weight, Bias: bias}), "y")
+	p, err := r.Finish()
+	if err != nil {
+		return nil, "", err
+	}
+	e, err := d.Compile(p)
+	if err != nil {
+		return nil, "", err
+	}
+	defer e.Close()
+	y = make([]float32, m*n)
+	if err := e.WriteFloats(x, slices.Repeat([]float32{1}, m*k)); err != nil {
+		return nil, "", err
+	}
+	if err := e.Run(context.Background()); err != nil {
+		return nil, "", err
+	}
+	return y, e.(*executable).used[0].String(), e.ReadFloats(v, y)
 }
 
 // TestQuarantine: a variant that gets tails wrong gives way to the next row, now and in later processes; with another driver,
