@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/edgeadapt/edgeadapt/sdk"
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ type benchFlags struct {
 	measure sdk.MeasureConfig
 	all     bool
 	json    bool
+	tune    time.Duration // budget, 0 for no tuning
 }
 
 func (a *app) bench() *cobra.Command {
@@ -39,6 +41,8 @@ one after the other, and prints one table.`,
 	c.Flags().IntVar(&f.measure.Runs, "runs", 10, "passes to time")
 	c.Flags().BoolVar(&f.measure.Step, "step", false, "time a training step instead of a prediction")
 	c.Flags().BoolVar(&f.all, "all", false, "measure all devices and kernels, in one table")
+	c.Flags().DurationVar(&f.tune, "tune-kernels", 0, "time variants of a Vulkan device's kernels for so long, and keep the fastest for later commands")
+	c.Flags().Lookup("tune-kernels").NoOptDefVal = "30s"
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON: ms, cpu_ms, images_per_s, rss_mb and more")
 	return a.command(c, func(ctx context.Context, _ []string) error {
 		if f.all {
@@ -63,6 +67,9 @@ func (f *benchFlags) run(ctx context.Context, a *app) error {
 	if patch := s.bb.Info().Patch; f.measure.Size < 0 || f.measure.Size%patch != 0 || f.measure.Size > sdk.MaxMeasuredSize {
 		return usagef("--size %d, expected a multiple of the backbone's patch %d up to %d", f.measure.Size, patch, sdk.MaxMeasuredSize)
 	}
+	if f.tune != 0 {
+		return f.tuneKernels(ctx, a, s)
+	}
 	f.measure.Adapter = s.adapter
 	m, err := s.bb.Measure(ctx, f.measure)
 	if err != nil {
@@ -81,4 +88,47 @@ func (f *benchFlags) run(ctx context.Context, a *app) error {
 		{"throughput", fmt.Sprintf("%.1f images/s", m.ImagesPerSec)},
 		{"memory", fmt.Sprintf("%.0f MB peak, %.0f MB on the device", m.RSSMB, m.DeviceMB)},
 	})
+}
+
+// tuneKernels finds faster variants of kernels and prints them.
+func (f *benchFlags) tuneKernels(ctx context.Context, a *app, s *session) error {
+	if f.tune < 0 {
+		return usagef("--tune-kernels %v, expected a time", f.tune)
+	}
+	found, err := s.bb.TuneKernels(ctx, f.tune)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		list := []tunedKernel{}
+		for _, k := range found {
+			list = append(list, tunedKernel(k))
+		}
+		return a.printJSON(list)
+	}
+	if len(found) == 0 {
+		fmt.Fprintln(a.stdout, "no variant is at least 5% faster")
+		return nil
+	}
+	rows := [][]string{{"KERNEL", "WAS", "NOW", "SAVES"}}
+	for _, k := range found {
+		rows = append(rows, []string{k.Kernel, variantText(k.From), variantText(k.To), fmt.Sprintf("%.1f%%", 100*k.Gain)})
+	}
+	return table(a.stdout, rows)
+}
+
+// tunedKernel is a change as --json prints it.
+type tunedKernel struct {
+	Kernel string  `json:"kernel"`
+	From   string  `json:"from"`
+	To     string  `json:"to"`
+	Gain   float64 `json:"gain"`
+}
+
+// variantText is a variant's name for people.
+func variantText(v string) string {
+	if v == "" {
+		return "base"
+	}
+	return v
 }

@@ -95,12 +95,9 @@ func (f *checkFlags) print(a *app, list []checkedDevice, asJSON bool) error {
 		fmt.Fprintf(a.stdout, "%s  %s (%s): %s\n", d.ID, d.Name, d.Driver, state)
 		rows := [][]string{{"KERNEL", "VARIANT", "USED", "VERDICT", "MAX ERROR", "TIME"}}
 		for _, k := range d.Kernels {
-			used, variant, worst := "", "base", fmt.Sprintf("%.1e", k.MaxError)
+			used, worst := "", fmt.Sprintf("%.1e", k.MaxError)
 			if k.Used {
 				used = "yes"
-			}
-			if k.Variant != "" {
-				variant = k.Variant
 			}
 			if f.compileOnly {
 				worst = "-"
@@ -109,7 +106,7 @@ func (f *checkFlags) print(a *app, list []checkedDevice, asJSON bool) error {
 			if k.Fault != "" {
 				verdict += ": " + k.Fault
 			}
-			rows = append(rows, []string{k.Kernel, variant, used, verdict, worst, fmt.Sprintf("%.1f ms", k.MS)})
+			rows = append(rows, []string{k.Kernel, variantText(k.Variant), used, verdict, worst, fmt.Sprintf("%.1f ms", k.MS)})
 		}
 		if err := table(a.stdout, rows); err != nil {
 			return err

@@ -50,3 +50,26 @@ func TestCheckTable(t *testing.T) {
 		}
 	}
 }
+
+// TestTuneKernels: the processor has no variants to choose from, and a negative time is none.
+func TestTuneKernels(t *testing.T) {
+	t.Setenv("EDGEADAPT_CACHE", t.TempDir())
+	b := tinyBackbone(t, "q8c")
+	if o := edgeadapt("bench", "--device", "cpu", "--backbone", b, "--tune-kernels"); o.code != exitDevice || !strings.Contains(o.stderr, "no variants") {
+		t.Errorf("code %d: %s", o.code, o.stderr)
+	}
+	if o := edgeadapt("bench", "--device", "cpu", "--backbone", b, "--tune-kernels=-1s"); o.code != exitUsage {
+		t.Errorf("code %d: %s", o.code, o.stderr)
+	}
+	if devices := sdk.Devices(); len(devices) > 1 {
+		o := edgeadapt("bench", "--device", devices[1].ID, "--backbone", b, "--tune-kernels=1ms", "--json")
+		var list []tunedKernel
+		if err := json.Unmarshal([]byte(o.stdout), &list); err != nil || o.code != exitOK {
+			t.Errorf("code %d, %v: %s", o.code, err, o.stdout+o.stderr)
+		}
+		t.Setenv("EDGEADAPT_CACHE", "off")
+		if o := edgeadapt("bench", "--device", devices[1].ID, "--backbone", b, "--tune-kernels"); o.code == exitOK {
+			t.Errorf("without a cache folder: code %d", o.code)
+		}
+	}
+}

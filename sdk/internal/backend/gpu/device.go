@@ -24,11 +24,13 @@ type device struct {
 	opt  Options
 	pace *pace
 
+	tuned    tunedKernels // set by Open
 	trust    *trust
 	untested bool                       // kernels are used without a self-test
 	forced   map[string]*shaders.Kernel // variants that a self-test asks for, by kernel
 
-	fault func(k *shaders.Kernel, groups int) int // tests: makes dispatches wrong
+	fault     func(k *shaders.Kernel, groups int) int // tests: makes dispatches wrong
+	stopwatch func(used []*shaders.Kernel) float64    // tests: what a pass with these takes
 
 	turn   chan struct{} // holds one token while an Executable runs or a Buffer is read or written
 	closed bool          // guarded by turn
@@ -85,8 +87,10 @@ func Open(id string, o Options) (backend.Backend, error) {
 	if o.Safe {
 		described.Driver += ", base kernels" // other kernels, other bits: a checkpoint tells the two apart
 	}
-	return &device{inst: inst, dev: dev, info: described, opt: o, pace: newPace(all[at].Kind), trust: trust, untested: o.Untested,
-		turn: make(chan struct{}, 1)}, nil
+	d := &device{inst: inst, dev: dev, info: described, opt: o, pace: newPace(all[at].Kind), trust: trust, untested: o.Untested,
+		turn: make(chan struct{}, 1)}
+	d.loadTuned()
+	return d, nil
 }
 
 // translate adds the backend's sentinel to an error of package vulkan, so that callers need to know only one set.

@@ -28,6 +28,7 @@ type executable struct {
 	owned            []*vulkan.Buffer
 	bytes            int64
 	used             []*shaders.Kernel
+	cost             map[string]time.Duration // estimated, by kernel
 	rec              *vulkan.Recording
 	plain            time.Duration // see pace
 	runs             int           // guarded by the device's turn
@@ -59,7 +60,7 @@ func (d *device) Compile(p *backend.Program) (backend.Executable, error) {
 
 func (d *device) compileOnce(p *backend.Program) (*executable, error) {
 	e := &executable{d: d, p: p, places: make([]vulkan.Range, p.Values()+1), inputs: make([]vulkan.Range, p.Values()+1),
-		labels: map[backend.Value]int{}}
+		labels: map[backend.Value]int{}, cost: map[string]time.Duration{}}
 	if err := e.prepare(); err != nil {
 		e.Close()
 		return nil, translate(err)
@@ -122,7 +123,7 @@ func (r *recording) place(v backend.Value, l backend.Layout) error {
 	switch info.Kind {
 	case backend.Param:
 		b, ok := info.Buffer.(*buffer)
-		if !ok || b.d != e.d {
+		if !ok || b.d.dev != e.d.dev {
 			return errors.Errorf("parameter %s belongs to another device", info.Name)
 		}
 		e.places[v] = vulkan.Range{Buffer: b.buf, Offset: info.Type.Size() * info.Offset, Size: size}

@@ -73,7 +73,7 @@ func (r *recording) linearBackward(o *backend.LinearBackward) error {
 // weight refuses another device's weight.
 func (r *recording) weight(w backend.Weight) (*weight, error) {
 	own, ok := w.(*weight)
-	if !ok || own.d != r.e.d {
+	if !ok || own.d.dev != r.e.d.dev {
 		return nil, errors.New("the weight belongs to another device")
 	}
 	return own, nil

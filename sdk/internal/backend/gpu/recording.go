@@ -269,6 +269,7 @@ func (r *recording) finish() (*vulkan.Recording, error) {
 		if !slices.Contains(r.e.used, p.Kernel) {
 			r.e.used = append(r.e.used, p.Kernel)
 		}
+		r.e.cost[p.Name] += p.time
 		x := min(p.groups, maxGroups)
 		r.rec.Estimate(p.time)
 		r.rec.Dispatch(kernels[i], p.bindings, p.push, uint32(x), uint32(ceil(p.groups, x)), 1)

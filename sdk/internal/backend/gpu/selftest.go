@@ -53,7 +53,7 @@ func (d *device) verifyOne(ctx context.Context, k *shaders.Kernel) (took time.Du
 
 // probe is d as a self-test uses it: it shares everything with d, takes untested kernels, and the forced ones first.
 func (d *device) probe(forced map[string]*shaders.Kernel) *device {
-	return &device{inst: d.inst, dev: d.dev, info: d.info, opt: d.opt, pace: d.pace, turn: d.turn, trust: d.trust, forced: forced, untested: true, fault: d.fault}
+	return &device{inst: d.inst, dev: d.dev, info: d.info, opt: d.opt, tuned: d.tuned, pace: d.pace, turn: d.turn, trust: d.trust, forced: forced, untested: true, fault: d.fault, stopwatch: d.stopwatch}
 }
 
 // attempt is one run of a case with one choice of variants.
@@ -70,6 +70,9 @@ func (d *device) try(ctx context.Context, c selftest.Case, s selftest.Size, on *
 		a.skipped = on != nil && !slices.Contains(a.used, on)
 		return !a.skipped
 	})
+	if on != nil && errors.Is(err, backend.ErrFaulty) { // rows that on does not serve have no kernel left
+		a.skipped, err = true, nil
+	}
 	return a, err
 }
 

@@ -115,6 +115,11 @@ func (d *device) pick(name string, without shaders.Feature) (*shaders.Kernel, er
 			return k, nil
 		}
 	}
+	for _, k := range shaders.Variants(name) {
+		if v, ok := d.tuned[name]; ok && !d.opt.Safe && k.Variant == v && k.Needs&^(info.Supported&^without) == 0 && !d.trust.failed(k) {
+			return k, nil
+		}
+	}
 	var why error
 	for _, k := range shaders.Variants(name) {
 		if k.Needs&^(info.Features&^without) != 0 {
