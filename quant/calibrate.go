@@ -29,6 +29,7 @@ const (
 	mostDamping = 10
 	sweeps      = 4 // rounds of single integers and scales
 	rowsAtOnce  = 8
+	maxScale    = 65504.0 // of float16
 )
 
 // Calibrate is Quantize for the int4 schemes with the error of the layer's outputs in view: it looks for the integers
@@ -41,13 +42,16 @@ const (
 // same for any number of threads. A cancelled ctx ends it with its error; ErrInputs says that in is no basis.
 // Cost: about 5 rows cols² + cols³ / 6 multiplications, and 28 cols² bytes.
 func Calibrate(ctx context.Context, s Scheme, w []float32, rows, cols int, in Inputs, threads int) (Matrix, error) {
-	m, err := Quantize(s, w, rows, cols) // checks w; the numbers are overwritten
-	if err == nil && s.Group() == 0 {
-		err = fmt.Errorf("calibrate %q: %w", s, ErrScheme)
+	if s.Group() == 0 {
+		return Matrix{}, fmt.Errorf("calibrate %q: %w", s, ErrScheme)
 	}
-	if err != nil {
-		return m, err
+	if err := checkWeights(w, rows, cols); err != nil {
+		return Matrix{}, err
 	}
+	if top := largest(w); top > MaxInt4*maxScale {
+		return Matrix{}, fmt.Errorf("a weight is as large as %v, the scales of %s end at %v: %w", top, s, maxScale, ErrValue)
+	}
+	m := newInt4(s, rows, cols)
 	c, err := newCalibration(m, in)
 	if err != nil {
 		return m, err
@@ -199,17 +203,11 @@ func (s *calibratedRow) target(w []float32) {
 	for i, col := range s.order {
 		s.want[i] = w[col]
 	}
-	clear(s.goal)
-	for i, v := range s.want {
-		axpy(s.goal, v, s.gram[i*k:(i+1)*k])
-	}
+	product(s.goal, s.want, s.gram)
 	if s.cross == nil {
 		return
 	}
-	clear(s.byColumn)
-	for i, v := range w {
-		axpy(s.byColumn, v, s.cross[i*k:(i+1)*k])
-	}
+	product(s.byColumn, w, s.cross)
 	b := s.err
 	for i, col := range s.order {
 		b[i] = float32(float64(s.byColumn[col]) * s.unity)
@@ -233,7 +231,7 @@ func (s *calibratedRow) searchScales() {
 	group := s.m.Scheme.Group()
 	for g := range s.scale {
 		lo, hi := g*group, min((g+1)*group, s.k)
-		s.scale[g] = FromF16(int4Scale(s.byColumn[lo:hi], s.importance[lo:hi]))
+		s.scale[g] = min(FromF16(int4Scale(s.byColumn[lo:hi], s.importance[lo:hi])), maxScale)
 	}
 }
 

@@ -213,8 +213,29 @@ func TestCalibrateRefuses(t *testing.T) {
 			t.Errorf("%s: %v, expected %v", c.name, err, c.is)
 		}
 	}
-	if _, err := Calibrate(context.Background(), Q4G, []float32{1, float32(math.NaN()), 0}, 1, cols, good(), 1); !errors.Is(err, ErrValue) {
-		t.Errorf("weight nan: %v", err)
+	for _, v := range []float32{float32(math.NaN()), 1e6} {
+		if _, err := Calibrate(context.Background(), Q4G, []float32{1, v, 0}, 1, cols, good(), 1); !errors.Is(err, ErrValue) {
+			t.Errorf("weight %v: %v", v, err)
+		}
+	}
+}
+
+func TestProduct(t *testing.T) {
+	for _, n := range []int{1, 3, 4, 5, 37} {
+		for _, rows := range []int{1, 3, 4, 7, 16} {
+			x, a, got := gaussian(1, rows), gaussian(2, rows*n), gaussian(3, n)
+			product(got, x, a)
+			for j, v := range got {
+				var want, size float64
+				for i := range rows {
+					p := float64(x[i]) * float64(a[i*n+j])
+					want, size = want+p, size+math.Abs(p)
+				}
+				if math.Abs(float64(v)-want) > 1e-6*size { // sixteen roundings of 2^-24
+					t.Errorf("[%d] [%d, %d]: element %d is %v, expected %v", rows, rows, n, j, v, want)
+				}
+			}
+		}
 	}
 }
 

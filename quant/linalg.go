@@ -69,3 +69,20 @@ func axpy[T float](dst []T, c T, x []T) {
 		dst[i] += c * v
 	}
 }
+
+// product is dst = x a for a [len(x), len(dst)], four rows at a time.
+func product(dst, x, a []float32) {
+	n := len(dst)
+	clear(dst)
+	for len(x) >= 4 {
+		c0, c1, c2, c3 := x[0], x[1], x[2], x[3]
+		a0, a1, a2, a3 := a[:n], a[n:2*n], a[2*n:3*n], a[3*n:4*n]
+		for i := range dst {
+			dst[i] += (c0*a0[i] + c1*a1[i]) + (c2*a2[i] + c3*a3[i])
+		}
+		x, a = x[4:], a[4*n:]
+	}
+	for i, c := range x {
+		axpy(dst, c, a[i*n:(i+1)*n])
+	}
+}

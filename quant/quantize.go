@@ -23,13 +23,8 @@ const MaxInt8 = 127
 // It returns ErrValue, with row and column, for a weight that is no finite number of the scheme.
 func Quantize(s Scheme, w []float32, rows, cols int) (Matrix, error) {
 	m := Matrix{Scheme: s, Rows: rows, Cols: cols}
-	if rows <= 0 || cols <= 0 || len(w) != rows*cols {
-		return m, fmt.Errorf("quantise %d values as [%d, %d]: size mismatch", len(w), rows, cols)
-	}
-	for i, v := range w {
-		if d := v - v; d != 0 { // NaN for a NaN or an infinity
-			return m, fmt.Errorf("weight [%d, %d] is %v: %w", i/cols, i%cols, v, ErrValue)
-		}
+	if err := checkWeights(w, rows, cols); err != nil {
+		return m, err
 	}
 	switch s {
 	case F32:
@@ -47,6 +42,19 @@ func Quantize(s Scheme, w []float32, rows, cols int) (Matrix, error) {
 		return m, fmt.Errorf("quantise as %q: %w", s, ErrScheme)
 	}
 	return m, nil
+}
+
+// checkWeights makes sure that w is a matrix of finite numbers.
+func checkWeights(w []float32, rows, cols int) error {
+	if rows <= 0 || cols <= 0 || len(w) != rows*cols {
+		return fmt.Errorf("quantise %d values as [%d, %d]: size mismatch", len(w), rows, cols)
+	}
+	for i, v := range w {
+		if d := v - v; d != 0 { // NaN for a NaN or an infinity
+			return fmt.Errorf("weight [%d, %d] is %v: %w", i/cols, i%cols, v, ErrValue)
+		}
+	}
+	return nil
 }
 
 func halves(m Matrix, w []float32) (Matrix, error) {
