@@ -16,12 +16,9 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/model"
 )
 
-// These ask for TestFidelity, which takes minutes: the first names a folder with models/vit-s14 and data/TASK/{train,test},
-// the second is set for int8 activations too.
-const (
-	fidelityVariable     = "EDGEADAPT_FIDELITY"
-	fidelityInt8Variable = "EDGEADAPT_FIDELITY_INT8"
-)
+// fidelityVariable asks for TestFidelity, which takes minutes: it names a folder with
+// models/vit-s14 and data/TASK/{train,test}.
+const fidelityVariable = "EDGEADAPT_FIDELITY"
 
 // TestFidelity measures how close quantised weights stay to float32 ones on a published ViT-S/14: the mean cosine of all
 // tokens of 30 natural images, ten of each task's test folder, at 224 pixels. Calibration sees images of the train folders.
@@ -69,10 +66,8 @@ func TestFidelity(t *testing.T) {
 			}
 		}
 		got := f.cosine(b, nn.FloatActivations)
-		t.Logf("%-6s calibrated with %2d images, %5.1f MB: tokens %.5f", c.scheme, c.images, float64(b.Bytes())/1e6, got)
-		if os.Getenv(fidelityInt8Variable) != "" {
-			t.Logf("%-6s with int8 activations: tokens %.5f", c.scheme, f.cosine(b, nn.Int8Activations))
-		}
+		t.Logf("%-6s calibrated with %2d images, %5.1f MB: tokens %.5f, with int8 activations %.5f", c.scheme, c.images,
+			float64(b.Bytes())/1e6, got, f.cosine(b, nn.Int8Activations))
 		if got < c.must {
 			t.Errorf("%s calibrated with %d images: tokens %.5f, expected %.3f", c.scheme, c.images, got, c.must)
 		} else if got < c.goal {

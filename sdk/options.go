@@ -69,7 +69,7 @@ func WithThreads(n int) Option { return func(o *options) { o.threads = n } }
 
 // WithActivations says how the inputs of the layers of a backbone with integer weights are multiplied: "int8", rounded as
 // they come, which is several times faster on a CPU; "float"; or "auto", the default: for predictions int8 where the device is
-// faster so, which is the CPU with q8c, and float for Tune. An adapter works with either.
+// faster so, which is the CPU, and float for Tune. An adapter works with either.
 func WithActivations(name string) Option { return func(o *options) { o.activations = name } }
 
 // WithValidation switches Vulkan's validation layers on; their messages go to the logger as errors.

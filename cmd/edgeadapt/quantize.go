@@ -56,7 +56,7 @@ What the tensors do not say comes from config.json, or from --heads and --layer-
 Patch embedding, norms and biases stay float in every scheme.
 
 With --calibrate the int4 weights are chosen for the outputs that they give on pictures, and not as the nearest ones: any
-pictures of the kind that the model will see, without labels, in DIR or in folders below it. A ViT-S takes a minute or two.`,
+pictures of the kind that the model will see, without labels, in DIR or in folders below it. A ViT-S takes some three minutes of one core.`,
 		Example: `  edgeadapt quantize dinov2-small/ -o vit.safetensors
   edgeadapt quantize mae_pretrain_vit_base.pth --heads 12 -o vit.safetensors
   edgeadapt quantize dinov2-small/ -o vit.q4g.safetensors --scheme q4g --calibrate photos/`,
