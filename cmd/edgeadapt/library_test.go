@@ -68,6 +68,19 @@ func TestSign(t *testing.T) {
 		t.Fatal(err)
 	}
 	verify(exitCheck)
+	// A file that cannot be read does not keep the others from their verdicts.
+	good := untrained(t, backbone, "good")
+	broken := write(t, filepath.Join(t.TempDir(), "broken.safetensors"), []byte("nothing"))
+	var list []verdict
+	if o := verify(exitData, broken, good, "--json"); json.Unmarshal([]byte(o.stdout), &list) != nil || len(list) != 3 {
+		t.Fatalf("three files: %s", o.stdout)
+	}
+	if list[0].OK || list[0].Error != "" || list[1].OK || list[1].Error == "" || !list[2].OK {
+		t.Errorf("verdicts %+v", list)
+	}
+	if o := verify(exitData, broken, good); !strings.Contains(o.stdout, good) || strings.Contains(o.stdout, broken) || !strings.Contains(o.stderr, "1 of 3 files") {
+		t.Errorf("table: %s%s", o.stdout, o.stderr)
+	}
 }
 
 func FuzzKey(f *testing.F) {

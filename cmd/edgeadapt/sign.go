@@ -176,7 +176,8 @@ func (a *app) adaptersVerify() *cobra.Command {
 		Use:   "verify ADAPTER...",
 		Short: "Check adapter files: form, backbone, signature",
 		Long: `Verify reads each file completely, compares its backbone's fingerprint, and checks its signature where it has one. With --key a
-signature by one of these keys is demanded. It exits with 5 where a check does not hold and with 3 for a damaged file.`,
+signature by one of these keys is demanded. Every file gets its verdict. It exits with 3 where one cannot be read or is damaged, and else
+with 5 where a check does not hold.`,
 		Example: `  edgeadapt adapters verify parts.safetensors --key factory.key.pub`,
 		Args:    atLeastOne("ADAPTER"),
 	}
@@ -192,10 +193,11 @@ var errUnverified = errors.New("a check does not hold")
 // verdict is what verify found.
 type verdict struct {
 	File      string `json:"file"`
-	Digest    string `json:"digest"` // SHA-256 of the canonical bytes without the signature
+	Digest    string `json:"digest,omitempty"` // SHA-256 of the canonical bytes without the signature
 	Fits      bool   `json:"fits_backbone"`
 	Signer    string `json:"signer,omitempty"`
-	Signature string `json:"signature"` // "valid", "none" or why it does not hold
+	Signature string `json:"signature,omitempty"` // "valid", "none" or why it does not hold
+	Error     string `json:"error,omitempty"`     // of a file that is no adapter or cannot be read; then there is nothing else
 	OK        bool   `json:"ok"`
 }
 
@@ -213,19 +215,27 @@ func (f *verifyFlags) run(a *app, paths []string) error {
 		return err
 	}
 	var list []verdict
-	failed := 0
+	failed, unreadable := 0, 0
+	var first error // of a file that cannot be read
 	for _, path := range paths {
 		v, err := judge(path, ref, trusted)
 		if err != nil {
-			return err
-		}
-		if !v.OK {
+			v = verdict{File: path, Error: err.Error()}
+			if unreadable++; first == nil {
+				first = err
+			} else {
+				fmt.Fprintf(a.stderr, "%s %v\n", a.paint(red, "refused:"), err)
+			}
+		} else if !v.OK {
 			failed++
 		}
 		list = append(list, v)
 	}
 	if err := printVerdicts(a, list, f.json); err != nil {
 		return err
+	}
+	if first != nil {
+		return errors.WithMessagef(first, "%d of %d files cannot be verified", unreadable, len(list))
 	}
 	if failed > 0 {
 		return errors.WithMessagef(errUnverified, "%d of %d adapters", failed, len(list))
@@ -262,6 +272,9 @@ func printVerdicts(a *app, list []verdict, asJSON bool) error {
 	}
 	rows := [][]string{{"FILE", "FITS", "SIGNATURE", "SIGNED BY", "DIGEST"}}
 	for _, v := range list {
+		if v.Error != "" {
+			continue // said on stderr
+		}
 		fits, signer := "yes", "-"
 		if !v.Fits {
 			fits = "no"
@@ -270,6 +283,9 @@ func printVerdicts(a *app, list []verdict, asJSON bool) error {
 			signer = v.Signer[:12] + "..."
 		}
 		rows = append(rows, []string{v.File, fits, v.Signature, signer, v.Digest[:12] + "..."})
+	}
+	if len(rows) == 1 {
+		return nil
 	}
 	return table(a.stdout, rows)
 }
