@@ -64,41 +64,46 @@ func equal(a, b sdk.Result) bool {
 // TestPredictAll: tasks that share the blocks below their first branches answer with the bits of Predict.
 func TestPredictAll(t *testing.T) {
 	onDevices(t, func(t *testing.T, rt *sdk.Runtime) {
-		ctx := context.Background()
-		bb, err := rt.UseBackbone(ctx, tiny(t, quant.Q8C))
+		t.Run("vit", func(t *testing.T) { predictAll(t, rt, "vit", "par", "range", "linear", "par", "range") })
+		t.Run("swin", func(t *testing.T) { predictAll(t, rt, "swin", "par", "range", "seq_lnin", "par", "range") })
+	})
+}
+
+func predictAll(t *testing.T, rt *sdk.Runtime, family string, tasks ...string) {
+	ctx := context.Background()
+	bb, err := rt.UseBackbone(ctx, tinyOf(t, family, quant.Q8C))
+	if err != nil {
+		t.Fatal(err)
+	}
+	adapters := []*sdk.Adapter{nil}
+	for i, name := range tasks {
+		adapters = append(adapters, attach(t, bb, variant(t, bb, task(t, bb, name), i)))
+	}
+	other := task(t, bb, "par")
+	c := other.Config()
+	c.Size = 48
+	if other, err = other.WithConfig(c); err != nil {
+		t.Fatal(err)
+	}
+	adapters = append(adapters, attach(t, bb, other)) // sees the image in another size
+	for _, list := range [][]*sdk.Adapter{adapters, adapters[1:2], adapters[4:6], {adapters[3], nil}, nil} {
+		got, err := bb.PredictAll(ctx, gradient(50, 40), list, sdk.TopK(2))
 		if err != nil {
 			t.Fatal(err)
 		}
-		adapters := []*sdk.Adapter{nil}
-		for i, name := range []string{"par", "range", "linear", "par", "range"} {
-			adapters = append(adapters, attach(t, bb, variant(t, bb, task(t, bb, name), i)))
-		}
-		other := task(t, bb, "par")
-		c := other.Config()
-		c.Size = 48
-		if other, err = other.WithConfig(c); err != nil {
-			t.Fatal(err)
-		}
-		adapters = append(adapters, attach(t, bb, other)) // sees the image in another size
-		for _, list := range [][]*sdk.Adapter{adapters, adapters[1:2], adapters[4:6], {adapters[3], nil}, nil} {
-			got, err := bb.PredictAll(ctx, gradient(50, 40), list, sdk.TopK(2))
+		for i, a := range list {
+			want, err := bb.Predict(ctx, gradient(50, 40), a, sdk.TopK(2))
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i, a := range list {
-				want, err := bb.Predict(ctx, gradient(50, 40), a, sdk.TopK(2))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !equal(got[i], want) {
-					t.Errorf("%d tasks: task %d gives %v, alone %v", len(list), i, got[i].Labels, want.Labels)
-				}
+			if !equal(got[i], want) {
+				t.Errorf("%d tasks: task %d gives %v, alone %v", len(list), i, got[i].Labels, want.Labels)
 			}
 		}
-		if _, err := bb.PredictAll(ctx, 42, adapters); !errors.Is(err, sdk.ErrInput) {
-			t.Errorf("a number: %v", err)
-		}
-	})
+	}
+	if _, err := bb.PredictAll(ctx, 42, adapters); !errors.Is(err, sdk.ErrInput) {
+		t.Errorf("a number: %v", err)
+	}
 }
 
 // TestBudget: adapters beyond the budget come and go, attach order does not matter, and Stats tells.

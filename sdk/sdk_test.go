@@ -28,7 +28,13 @@ const fixtures = "internal/nn/testdata"
 // tiny is a ViT of 3 blocks and 17 tokens, quantised.
 func tiny(t *testing.T, scheme quant.Scheme) *model.Backbone {
 	t.Helper()
-	src, err := model.Import(filepath.Join(fixtures, "vit", "timm"))
+	return tinyOf(t, "vit", scheme)
+}
+
+// tinyOf is the smallest backbone of a family, "vit" or "swin".
+func tinyOf(t *testing.T, family string, scheme quant.Scheme) *model.Backbone {
+	t.Helper()
+	src, err := model.Import(filepath.Join(fixtures, family, "timm"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +48,11 @@ func tiny(t *testing.T, scheme quant.Scheme) *model.Backbone {
 
 func task(t *testing.T, bb *sdk.Backbone, name string) *adapter.Adapter {
 	t.Helper()
-	a, err := adapter.Import(filepath.Join(fixtures, "vit", "task."+name+".safetensors"), bb.Info().Ref(), nil)
+	family := "vit"
+	if bb.Info().Swin() {
+		family = "swin"
+	}
+	a, err := adapter.Import(filepath.Join(fixtures, family, "task."+name+".safetensors"), bb.Info().Ref(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
