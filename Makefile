@@ -43,7 +43,7 @@ fuzz: ## run every fuzz target for a short time
 bench: ## run the benchmarks of the kernels
 	$(GO) test -run '^$$' -bench . ./sdk/internal/backend/...
 
-bench-runtime: ## compare ways to use many adapters on the built-in backbone
+bench-runtime: ## compare ways to use many adapters on the built-in backbone (BENCH_CLOCK=cpu: processor time, for busy machines)
 	$(GO) test ./sdk -run '^$$' -bench 'Switch|Load|Mix|PredictAll|Scheduler' -benchtime 9x
 
 race-long: ## predict, reload and close adapters from 34 goroutines for a minute under the race detector
