@@ -15,8 +15,9 @@ type Row struct {
 // Spec lists values of specialisation constants.
 type Spec []uint32
 
-// variants is the table: the rows of a kernel stand together, best first, and the last one needs nothing. A kernel is
-// named after its operator's word; behind it stand what decides its bindings and, for frozen weights, their scheme.
+// variants is the table: the rows of a kernel stand together, best first, and the last one needs nothing, unless the
+// kernel is optional. A kernel is named after its operator's word; behind it stand what decides its bindings and, for
+// frozen weights, their scheme.
 var variants = []Row{
 	// kernel   source        define  tile      needs  why
 	{"axpy", "axpy.comp", "TEXEL", Spec{64}, TexelFetch, "software drivers answer texel fetches faster"},
@@ -110,25 +111,39 @@ var variants = []Row{
 	{"layernorm_bwd_x_base", "layernorm_row_bwd_x.comp", "TEXEL BASE", Spec{8}, TexelFetch, "software drivers: no barrier, a thread a row"},
 	{"layernorm_bwd_x_base", "layernorm_bwd_x.comp", "BASE", Spec{32}, 0, "every Vulkan 1.1 device"},
 	{"attention", "attention.comp", "TEXEL", Spec{8, 16, 4}, TexelFetch, "software drivers: four tokens a thread, no storage-buffer loads in the loop"},
-	{"attention", "attention.comp", "", Spec{64, 16, 1}, 0, "one query a thread, no shared memory"},
+	{"attention", "attention_flash.comp", "", Spec{64, 16, 4}, BigTiles, "one query a thread, keys by scalar loads: a third of the issue slots of two loads a product"},
 	{"attentionprobs", "attentionprobs.comp", "TEXEL", Spec{8}, TexelFetch, "software drivers: wide tiles, no storage-buffer loads in the loop"},
 	{"attentionprobs", "attentionprobs.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"attention_delta", "attention_delta.comp", "TEXEL", Spec{8}, TexelFetch, "software drivers: wide tiles, no storage-buffer loads in the loop"},
 	{"attention_delta", "attention_delta.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"attention_bwd_dq", "attention_bwd_x.comp", "TEXEL DQ", Spec{8, 16, 4}, TexelFetch, "software drivers: four tokens a thread, no storage-buffer loads in the loop"},
-	{"attention_bwd_dq", "attention_bwd_x.comp", "DQ", Spec{64, 16, 1}, 0, "every Vulkan 1.1 device"},
+	{"attention_bwd_dq", "attention_flash_bwd_x.comp", "DQ", Spec{64, 16, 2}, BigTiles, "as attention; two at a time spill on no GPU of these"},
 	{"attention_bwd_dk", "attention_bwd_x.comp", "TEXEL DK", Spec{8, 16, 4}, TexelFetch, "software drivers: four tokens a thread, no storage-buffer loads in the loop"},
-	{"attention_bwd_dk", "attention_bwd_x.comp", "DK", Spec{64, 16, 1}, 0, "every Vulkan 1.1 device"},
+	{"attention_bwd_dk", "attention_flash_bwd_x.comp", "DK", Spec{64, 16, 2}, BigTiles, "as attention; two at a time spill on no GPU of these"},
 	{"attention_bwd_dv", "attention_bwd_x.comp", "TEXEL DV", Spec{8, 16, 4}, TexelFetch, "software drivers: four tokens a thread, no storage-buffer loads in the loop"},
-	{"attention_bwd_dv", "attention_bwd_x.comp", "DV", Spec{64, 16, 1}, 0, "every Vulkan 1.1 device"},
+	{"attention_bwd_dv", "attention_flash_bwd_x.comp", "DV", Spec{64, 16, 4}, BigTiles, "as attention; four at a time spill on no GPU of these"},
 	{"windowattention", "windowattention.comp", "TEXEL", Spec{8, 8, 4}, TexelFetch, "software drivers: four tokens a thread, no storage-buffer loads in the loop"},
-	{"windowattention", "windowattention.comp", "", Spec{64, 8, 1}, 0, "one place a thread, no shared memory"},
+	{"windowattention", "windowattention.comp", "GROUPED", Spec{64, 8, 1}, BigTiles, "one place a thread, a window a group: keys by scalar loads"},
 	{"windowattention_bwd_dq", "windowattention_bwd_x.comp", "TEXEL DQ", Spec{8, 8, 4}, TexelFetch, "software drivers: four tokens a thread, no storage-buffer loads in the loop"},
-	{"windowattention_bwd_dq", "windowattention_bwd_x.comp", "DQ", Spec{64, 8, 1}, 0, "one place a thread, no shared memory"},
+	{"windowattention_bwd_dq", "windowattention_bwd_x.comp", "GROUPED DQ", Spec{64, 8, 1}, BigTiles, "one place a thread, a window a group: keys by scalar loads"},
 	{"windowattention_bwd_dk", "windowattention_bwd_x.comp", "TEXEL DK", Spec{8, 8, 4}, TexelFetch, "software drivers: four tokens a thread, no storage-buffer loads in the loop"},
-	{"windowattention_bwd_dk", "windowattention_bwd_x.comp", "DK", Spec{64, 8, 1}, 0, "one place a thread, no shared memory"},
+	{"windowattention_bwd_dk", "windowattention_bwd_x.comp", "GROUPED DK", Spec{64, 8, 1}, BigTiles, "one place a thread, a window a group: keys by scalar loads"},
 	{"windowattention_bwd_dv", "windowattention_bwd_x.comp", "TEXEL DV", Spec{8, 8, 4}, TexelFetch, "software drivers: four tokens a thread, no storage-buffer loads in the loop"},
-	{"windowattention_bwd_dv", "windowattention_bwd_x.comp", "DV", Spec{64, 8, 1}, 0, "one place a thread, no shared memory"},
+	{"windowattention_bwd_dv", "windowattention_bwd_x.comp", "GROUPED DV", Spec{64, 8, 1}, BigTiles, "one place a thread, a window a group: keys by scalar loads"},
+	{"attention_scores", "attention_scores.comp", "SCORES", Spec{64}, 0, "4x4 numbers a thread spill on no GPU"},
+	{"attention_grad", "attention_scores.comp", "GRAD", Spec{64}, 0, "4x4 numbers a thread spill on no GPU"},
+	{"attention_softmax", "attention_softmax.comp", "", Spec{16}, 0, "one group a row"},
+	{"attention_values", "attention_product.comp", "VALUES", Spec{64}, 0, "4x4 numbers a thread spill on no GPU"},
+	{"attention_dq", "attention_product.comp", "DQ", Spec{64}, 0, "4x4 numbers a thread spill on no GPU"},
+	{"attention_dk", "attention_product.comp", "DK", Spec{64}, 0, "4x4 numbers a thread spill on no GPU"},
+	{"attention_dv", "attention_product.comp", "DV", Spec{64}, 0, "4x4 numbers a thread spill on no GPU"},
+	{"windowattention_scores", "attention_scores.comp", "SCORES WINDOWS", Spec{64}, 0, "4x4 numbers a thread spill on no GPU"},
+	{"windowattention_grad", "attention_scores.comp", "GRAD WINDOWS", Spec{64}, 0, "4x4 numbers a thread spill on no GPU"},
+	{"windowattention_softmax", "attention_softmax.comp", "WINDOWS", Spec{16}, 0, "one group a row"},
+	{"windowattention_values", "attention_product.comp", "VALUES WINDOWS", Spec{64}, 0, "4x4 numbers a thread spill on no GPU"},
+	{"windowattention_dq", "attention_product.comp", "DQ WINDOWS", Spec{64}, 0, "4x4 numbers a thread spill on no GPU"},
+	{"windowattention_dk", "attention_product.comp", "DK WINDOWS", Spec{64}, 0, "4x4 numbers a thread spill on no GPU"},
+	{"windowattention_dv", "attention_product.comp", "DV WINDOWS", Spec{64}, 0, "4x4 numbers a thread spill on no GPU"},
 	{"windowprobs", "windowprobs.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"patchmerge_gather", "patchmerge.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"patchmerge_scatter", "patchmerge.comp", "SCATTER", Spec{64}, 0, "every Vulkan 1.1 device"},
@@ -152,6 +167,16 @@ var variants = []Row{
 	{"scaleby", "elementwise.comp", "BY", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"scale", "elementwise.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 }
+
+// optional are kernels that hosts can do without, by several others: no row of theirs need suit every device. Attention
+// is then products of plain matrices in memory.
+var optional = map[string]bool{
+	"attention": true, "attention_bwd_dq": true, "attention_bwd_dk": true, "attention_bwd_dv": true,
+	"windowattention": true, "windowattention_bwd_dq": true, "windowattention_bwd_dk": true, "windowattention_bwd_dv": true,
+}
+
+// Optional says that Pick may find no variant of the kernel for some devices.
+func Optional(kernel string) bool { return optional[kernel] }
 
 // Rows is the variants table, for the generator and for tests.
 func Rows() []Row { return append([]Row(nil), variants...) }

@@ -16,10 +16,8 @@ layout(std430, set = 0, binding = 2) writeonly buffer Delta { float delta[]; };
 void main() {
     uint id = flatIndex(), t = id % T, head = id / T % H, image = id / (T * H);
     if (image >= B) return;
-    vec4 a[QUADS], b[QUADS];
-    float s;
-    LOADHEAD(a, o, headAt(image, head, t))
-    LOADHEAD(b, dout, headAt(image, head, t))
-    DOTHEAD(s, a, b)
+    uint at = headAt(image, head, t);
+    float s = 0.0;
+    for (uint c = 0; c < d; c += 4u) s = dot4(LOAD4(o, at + c, d - c), LOAD4(dout, at + c, d - c), s);
     delta[id] = s;
 }

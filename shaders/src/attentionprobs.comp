@@ -16,10 +16,8 @@ layout(std430, set = 0, binding = 2) writeonly buffer P { float p[]; };
 void main() {
     uint id = flatIndex(), u = id % T, row = id / T, t = row % T, head = row / T % H, image = row / (T * H);
     if (image >= B) return;
-    vec4 q[QUADS], k[QUADS];
-    float s;
-    LOADHEAD(q, qkv, qkvAt(0u, image, head, t))
-    LOADHEAD(k, qkv, qkvAt(1u, image, head, u))
-    DOTHEAD(s, q, k)
+    uint q = qkvAt(0u, image, head, t), k = qkvAt(1u, image, head, u);
+    float s = 0.0;
+    for (uint c = 0; c < d; c += 4u) s = dot4(LOAD4(qkv, q + c, d - c), LOAD4(qkv, k + c, d - c), s);
     p[id] = exp(s * scale - lse[row]);
 }

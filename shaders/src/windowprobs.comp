@@ -19,13 +19,12 @@ void main() {
     uint image, window, head, first;
     if (!owned(image, window, head, first)) return;
     Place at = ownedPlace(window, first);
-    vec4 q[QUADS], k[QUADS];
+    vec4 q[QUADS];
     LOADPLACE(q, 0u, at)
     float top = -1e30, total = 0.0, s;
     EACHPLACE(y, x) {
         Place key = placeAt(window, y, x);
-        LOADPLACE(k, 1u, key)
-        DOTHEAD(s, q, k)
+        DOTKEY(s, q, key)
         s = fma(s, scale, BIAS(at, key));
         if (s > top) {
             total *= exp(top - s);
@@ -36,8 +35,7 @@ void main() {
     uint to = (((image * windowsOfGrid() + window) * H + head) * placesOf() + first) * placesOf();
     EACHPLACE(y, x) {
         Place key = placeAt(window, y, x);
-        LOADPLACE(k, 1u, key)
-        DOTHEAD(s, q, k)
+        DOTKEY(s, q, key)
         p[to++] = exp(fma(s, scale, BIAS(at, key)) - top) / total;
     }
 }

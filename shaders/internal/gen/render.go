@@ -54,11 +54,11 @@ var kindNames = map[shaders.Kind]string{
 }
 
 // checkRow holds the table to its rules: variants of a kernel stand together, differ in name, and end with one that
-// needs nothing.
+// needs nothing, save for optional kernels.
 func checkRow(rows []shaders.Row, i int) error {
 	row := rows[i]
 	last := i+1 == len(rows) || rows[i+1].Kernel != row.Kernel
-	if last && row.Needs != 0 {
+	if last && row.Needs != 0 && !shaders.Optional(row.Kernel) {
 		return fmt.Errorf("variants.go: the last variant of %s needs %v, expected nothing", row.Kernel, row.Needs)
 	}
 	for j, other := range rows[:i] {

@@ -13,9 +13,6 @@ const (
 	maxGrowth = 10. / 100 // of registers and instructions, against the baseline by the same driver
 )
 
-// excused are registers that may spill: a thread of these two kernels holds three rows of a head beside the one that it reads.
-var excused = map[string]int{"attention_bwd_dq/DQ": 21, "attention_bwd_dk/DK": 22}
-
 const columns = "kernel\tfamily\tregisters\tspills\tshared\twaves\tinstructions\tcycles"
 
 // encode writes a table: the driver, the columns, a row a line.
@@ -75,7 +72,7 @@ func compare(was, now table) (complaints, notes []string) {
 		key := [2]string{r.kernel, r.family}
 		old, known := before[key]
 		delete(before, key)
-		if r.spills > excused[r.kernel] {
+		if r.spills > 0 {
 			complain("%d registers spill", r.spills)
 		}
 		if r.shared > maxShared {

@@ -1,4 +1,4 @@
-// Sums over the LANES threads of a group that shares one row.
+// Sums and maxima over the LANES threads of a group that shares one row.
 
 shared float partial[LANES];
 
@@ -14,6 +14,20 @@ float rowSum(float v) {
     float sum = partial[0];
     barrier(); // nobody overwrites partial before all have read it
     return sum;
+}
+
+// The same for the maximum.
+float rowMax(float v) {
+    uint lane = gl_LocalInvocationID.x;
+    partial[lane] = v;
+    barrier();
+    for (uint step = LANES / 2u; step > 0u; step /= 2u) {
+        if (lane < step) partial[lane] = max(partial[lane], partial[lane + step]);
+        barrier();
+    }
+    float top = partial[0];
+    barrier();
+    return top;
 }
 
 // The row of this group; grids wider than 65535 groups are folded into y.

@@ -8,13 +8,20 @@ layout(constant_id = 1) const uint QUADS = 8;      // ceil(d / 4)
 layout(constant_id = 2) const uint OWN = 1;
 layout(constant_id = 3) const bool PADDED = false; // some places hold no token
 layout(constant_id = 4) const bool MASKED = false; // the grid is shifted
+#if defined(GROUPED)
+const bool WIDE = true;
+#else
 layout(constant_id = 9) const bool WIDE = false;   // d is a multiple of 4
+#endif
 
-// Sides in tokens; shift, window and table by row and column.
+// Sides in tokens; shift, window and table by row and column; with PAIRS what include/pairs.glsl says.
 layout(push_constant) uniform Push {
     uint B, H, d;
     float scale;
     uint rows, columns, windowRows, windowColumns, shiftRows, shiftColumns, tableRows, tableColumns, padFirst;
+#if defined(PAIRS)
+    uint first, count, stride;
+#endif
 };
 
 #include "load.glsl"
@@ -53,11 +60,18 @@ Place placeAt(uint window, uint y, uint x) {
 uint placesOf() { return windowRows * windowColumns; }
 uint windowsOfGrid() { return windowsOf(rows, windowRows) * windowsOf(columns, windowColumns); }
 
-// What this thread owns: places first to first + OWN - 1 of a window, of which those beyond the last repeat it. False
-// where there is nothing left.
-bool owned(out uint image, out uint window, out uint head, out uint first) {
+// What this thread owns: places from .. from + OWN - 1 of a window, of which those beyond the last repeat it. False where
+// there is nothing left. With GROUPED all threads of a group have the same window and head, and so the same keys: AMD's
+// scalar unit then loads these once a wave.
+bool owned(out uint image, out uint window, out uint head, out uint from) {
+#if defined(GROUPED)
+    uint each = OWN * gl_WorkGroupSize.x, id = gl_WorkGroupID.x + gl_WorkGroupID.y * gl_NumWorkGroups.x;
+    uint blocks = (placesOf() + each - 1u) / each;
+    from = id % blocks * each + gl_LocalInvocationID.x * OWN;
+#else
     uint blocks = (placesOf() + OWN - 1u) / OWN, id = flatIndex();
-    first = id % blocks * OWN;
+    from = id % blocks * OWN;
+#endif
     head = id / blocks % H;
     window = id / (blocks * H) % windowsOfGrid();
     image = id / (blocks * H * windowsOfGrid());
@@ -92,6 +106,13 @@ uint padAt(uint part, uint head) { return (part * H + head) * d; }
 #define LOADPLACE(dst, part, place) \
     if (PADDED && place.token == NONE) LOADFROM(dst, pad, padAt(part, head)) \
     else LOADFROM(dst, qkv, qkvAt(part, image, head, place.token))
+
+// The product of q and a place's k, without keeping the latter.
+#define DOTKEY(sum, q, place) { sum = 0.0; \
+    if (PADDED && place.token == NONE) DOTFROM(sum, q, pad, padAt(1u, head)) \
+    else DOTFROM(sum, q, qkv, qkvAt(1u, image, head, place.token)) }
+#define DOTFROM(sum, q, buf, at) { uint from = (at); \
+    [[unroll]] for (uint i = 0; i < QUADS; i++) sum = dot4(q[i], LOAD4(buf, from + 4u * i, d - 4u * i), sum); }
 
 // Channels beyond d hold zeros and are not stored.
 #define STOREHEAD(buf, at, src, factor) { uint from = (at); \

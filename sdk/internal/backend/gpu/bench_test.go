@@ -11,6 +11,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/gpu"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/gpu/gputest"
+	"github.com/edgeadapt/edgeadapt/shaders"
 	"golang.org/x/sys/unix"
 )
 
@@ -54,13 +55,13 @@ func (c bench) frozen(s quant.Scheme, n, k int) backend.Frozen {
 
 // operator runs one benchmark for each way of choosing variants: what the device prefers, and what every device gets.
 func operator(b *testing.B, name string, macs int, record func(c bench)) {
-	for _, pins := range []struct {
+	for _, as := range []struct {
 		word string
-		pin  []string
-	}{{"preferred", nil}, {"base", basePins()}} {
-		b.Run(name+"/"+pins.word, func(b *testing.B) {
+		has  *shaders.Feature
+	}{{"preferred", nil}, {"base", new(shaders.Feature)}} {
+		b.Run(name+"/"+as.word, func(b *testing.B) {
 			gputest.Require(b)
-			be, err := gpu.Open("vulkan:0", gpu.Options{Pin: pins.pin})
+			be, err := gpu.Open("vulkan:0", gpu.Options{Untested: true, As: as.has})
 			if err != nil {
 				b.Fatal(err)
 			}

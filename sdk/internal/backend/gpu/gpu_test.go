@@ -5,6 +5,7 @@ package gpu_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,19 +29,35 @@ func TestSuite(t *testing.T) {
 func TestBaseVariants(t *testing.T) {
 	gputest.Require(t)
 	backendtest.Run(t, func(t *testing.T) backend.Backend {
-		return gputest.OpenWith(t, gpu.Options{Untested: true, Pin: basePins(), RobustAccess: true})
+		return gputest.OpenWith(t, gpu.Options{Untested: true, As: new(shaders.Feature), RobustAccess: true})
 	}, tolerance)
 }
 
-// basePins names the variants that need no feature.
-func basePins() []string {
-	var pins []string
+// TestFamilyVariants runs every operator with the variants that GPUs with many registers a thread get.
+func TestFamilyVariants(t *testing.T) {
+	gputest.Require(t)
+	for _, has := range familyFeatures() {
+		t.Run(has.String(), func(t *testing.T) {
+			backendtest.Run(t, func(t *testing.T) backend.Backend {
+				return gputest.OpenWith(t, gpu.Options{Untested: true, As: &has, RobustAccess: true})
+			}, tolerance)
+		})
+	}
+}
+
+// familyFeatures are the sets of features by which families differ, beyond none: each once, as far as some row asks for it.
+func familyFeatures() []shaders.Feature {
+	var asked shaders.Feature
 	for _, k := range shaders.All() {
-		if k.Needs == 0 {
-			pins = append(pins, k.String())
+		asked |= k.Needs
+	}
+	var sets []shaders.Feature
+	for _, f := range shaders.Families() {
+		if has := f.Has & asked; has != 0 && !slices.Contains(sets, has) {
+			sets = append(sets, has)
 		}
 	}
-	return pins
+	return sets
 }
 
 // TestPoisoned runs every operator over memory full of NaN: nobody may use what a run has not written.

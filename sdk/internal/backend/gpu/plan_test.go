@@ -27,11 +27,16 @@ func TestPlan(t *testing.T) {
 			texel = append(texel, k.String())
 		}
 	}
+	amd, _ := shaders.GPU{Vendor: 0x1002}.Features()
 	for _, c := range []struct {
 		file string
-		pin  []string
-	}{{"testdata/plan.base.txt", basePins()}, {"testdata/plan.texel.txt", texel}} {
-		be := gputest.OpenWith(t, gpu.Options{Untested: true, Pin: c.pin})
+		opt  gpu.Options
+	}{
+		{"testdata/plan.base.txt", gpu.Options{Untested: true, As: new(shaders.Feature)}},
+		{"testdata/plan.texel.txt", gpu.Options{Untested: true, Pin: texel}},
+		{"testdata/plan.amd.txt", gpu.Options{Untested: true, As: &amd}},
+	} {
+		be := gputest.OpenWith(t, c.opt)
 		if kind := be.Info().Kind; kind != "software" && kind != "integrated" {
 			be.Close()
 			t.Skipf("the lists have no copies to a %s device", kind)

@@ -125,6 +125,14 @@ func (r *recording) reserve() error {
 		case *backend.WeightGrad:
 			n, k := r.matrix(o.DW)
 			need = max(need, slicesOf(r.rows(o.DY))*n*k)
+		case *backend.Attention:
+			need = max(need, r.pairsOf(r.headsOf(o.Heads, o.QKV)).scratch(r, 1))
+		case *backend.AttentionBackward:
+			need = max(need, r.pairsOf(r.headsOf(o.Heads, o.QKV)).scratch(r, 2))
+		case *backend.WindowAttention:
+			need = max(need, pairsOfWindows(r.windowsOf(o.Windows, o.QKV)).scratch(r, 1))
+		case *backend.WindowAttentionBackward:
+			need = max(need, pairsOfWindows(r.windowsOf(o.Windows, o.QKV)).scratch(r, 2))
 		case *backend.MixedAdapter:
 			need = max(need, r.rows(o.X)*o.Bottleneck)
 			if o.Norms {
@@ -200,21 +208,41 @@ const wideID = 9
 // variant picks a kernel for operands that all are, or are not, rows of whole vectors of four elements (of whole words
 // of a weight, where there is one). Variants that fetch texels serve only these.
 func (r *recording) variant(name string, wide bool) (variant, error) {
-	without := shaders.TexelFetch
-	if wide {
-		without = 0
+	return r.variantWithout(name, wide, 0)
+}
+
+// variantWithout leaves out variants that need any of some features.
+func (r *recording) variantWithout(name string, wide bool, without shaders.Feature) (variant, error) {
+	if !wide {
+		without |= shaders.TexelFetch
 	}
 	k, err := r.e.d.pick(name, without)
 	if err != nil {
 		return variant{}, err
 	}
 	spec, err := k.SpecValues(nil)
-	for i, c := range k.Spec {
-		if c.ID == wideID && err == nil {
-			spec[i] = flag(wide)
+	v := variant{k, spec}
+	v.set(wideID, flag(wide))
+	return v, err
+}
+
+// set gives a specialisation constant its value, where the variant has it.
+func (v variant) set(id, value uint32) {
+	for i := range v.spec {
+		if v.Spec[i].ID == id {
+			v.spec[i] = value
 		}
 	}
-	return variant{k, spec}, err
+}
+
+// value is that of a specialisation constant, or otherwise where the variant has none of that number.
+func (v variant) value(id uint32, otherwise int) int {
+	for i := range v.spec {
+		if v.Spec[i].ID == id {
+			return int(v.spec[i])
+		}
+	}
+	return otherwise
 }
 
 // tiles is the number of threads that cover m rows, each row by n threads.

@@ -102,7 +102,7 @@ func (d *device) blame(ctx context.Context, c selftest.Case, s selftest.Size, us
 	all := map[string]*shaders.Kernel{}
 	for _, k := range used {
 		other := d.after(k)
-		if other == nil {
+		if other == nil && !shaders.Optional(k.Name) {
 			continue
 		}
 		replaced = append(replaced, k)

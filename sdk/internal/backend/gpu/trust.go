@@ -107,7 +107,9 @@ func (d *device) pick(name string, without shaders.Feature) (*shaders.Kernel, er
 	if d.opt.Safe {
 		without = ^shaders.Feature(0)
 	}
-	if k := d.forced[name]; k != nil && k.Needs&^(info.Supported&^without) == 0 {
+	if k, forced := d.forced[name]; forced && k == nil {
+		return nil, errors.WithMessagef(shaders.ErrNoKernel, "%s is left out", name)
+	} else if forced && k.Needs&^(info.Supported&^without) == 0 {
 		return k, nil
 	}
 	for _, k := range shaders.Variants(name) {
@@ -120,9 +122,13 @@ func (d *device) pick(name string, without shaders.Feature) (*shaders.Kernel, er
 			return k, nil
 		}
 	}
+	has := info.Features
+	if d.opt.As != nil {
+		has = *d.opt.As & info.Supported
+	}
 	var why error
 	for _, k := range shaders.Variants(name) {
-		if k.Needs&^(info.Features&^without) != 0 {
+		if k.Needs&^(has&^without) != 0 {
 			continue
 		}
 		v, _ := d.trust.of(k)
@@ -134,5 +140,5 @@ func (d *device) pick(name string, without shaders.Feature) (*shaders.Kernel, er
 	if why != nil {
 		return nil, why
 	}
-	return shaders.Pick(name, info.Features&^without) // an error
+	return shaders.Pick(name, has&^without) // an error
 }

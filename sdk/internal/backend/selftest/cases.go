@@ -149,7 +149,7 @@ var normsAndAttention = []Case{
 		_, stats := g.LayerNorm(x, g.norm(s.n))
 		g.LayerNormGrad(x, stats, g.input(normal("dy", s.m*s.n), s.m, s.n), g.updated(normal("dgamma", s.n), s.n), g.updated(normal("dbeta", s.n), s.n))
 	}},
-	{"attention", []string{"attention"}, float, func(g *graph, s size) {
+	{"attention", []string{"attention", "attention_scores", "attention_softmax", "attention_values"}, float, func(g *graph, s size) {
 		h, qkv, _ := attentionOf(g, s)
 		g.read2(g.Attention(qkv, h))
 	}},
@@ -158,17 +158,20 @@ var normsAndAttention = []Case{
 		_, lse := g.Attention(qkv, h)
 		g.read(g.AttentionProbs(qkv, lse, h))
 	}},
-	{"attention_bwd_x", []string{"attention", "attention_delta", "attention_bwd_dq", "attention_bwd_dk", "attention_bwd_dv"}, float, func(g *graph, s size) {
+	{"attention_bwd_x", []string{"attention", "attention_delta", "attention_bwd_dq", "attention_bwd_dk", "attention_bwd_dv",
+		"attention_scores", "attention_softmax", "attention_grad", "attention_dq", "attention_dk", "attention_dv"}, float, func(g *graph, s size) {
 		h, qkv, d := attentionOf(g, s)
 		o, lse := g.Attention(qkv, h)
 		g.read(g.AttentionBackward(qkv, o, lse, g.input(normal("do", h.Batch*h.Tokens*d), h.Batch*h.Tokens, d), h))
 	}},
-	{"windowattention", []string{"windowattention", "windowprobs"}, float, func(g *graph, s size) {
+	{"windowattention", []string{"windowattention", "windowprobs",
+		"windowattention_scores", "windowattention_softmax", "windowattention_values"}, float, func(g *graph, s size) {
 		w, qkv, pad, table, _ := windowsOf(g, s)
 		g.read2(g.WindowAttention(qkv, pad, table, w))
 		g.read(g.WindowProbs(qkv, pad, table, w))
 	}},
-	{"windowattention_bwd_x", []string{"windowattention", "attention_delta", "windowattention_bwd_dq", "windowattention_bwd_dk", "windowattention_bwd_dv"}, float, func(g *graph, s size) {
+	{"windowattention_bwd_x", []string{"windowattention", "attention_delta", "windowattention_bwd_dq", "windowattention_bwd_dk", "windowattention_bwd_dv",
+		"windowattention_scores", "windowattention_softmax", "windowattention_grad", "windowattention_dq", "windowattention_dk", "windowattention_dv"}, float, func(g *graph, s size) {
 		w, qkv, pad, table, d := windowsOf(g, s)
 		o, lse := g.WindowAttention(qkv, pad, table, w)
 		g.read(g.WindowAttentionBackward(qkv, pad, table, o, lse, g.input(normal("do", w.Batch*w.Tokens()*d), w.Batch*w.Tokens(), d), w))
