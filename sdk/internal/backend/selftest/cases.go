@@ -153,13 +153,13 @@ var normsAndAttention = []Case{
 		h, qkv, _ := attentionOf(g, s)
 		g.read2(g.Attention(qkv, h))
 	}},
-	{"attentionprobs", []string{"attention", "attentionprobs"}, float, func(g *graph, s size) {
+	{"attentionprobs", []string{"attention", "attentionprobs", "attention_scores", "attention_softmax", "attention_values"}, float, func(g *graph, s size) {
 		h, qkv, _ := attentionOf(g, s)
 		_, lse := g.Attention(qkv, h)
 		g.read(g.AttentionProbs(qkv, lse, h))
 	}},
 	{"attention_bwd_x", []string{"attention", "attention_delta", "attention_bwd_dq", "attention_bwd_dk", "attention_bwd_dv",
-		"attention_scores", "attention_softmax", "attention_grad", "attention_dq", "attention_dk", "attention_dv"}, float, func(g *graph, s size) {
+		"attention_scores", "attention_softmax", "attention_values", "attention_grad", "attention_dq", "attention_dk", "attention_dv"}, float, func(g *graph, s size) {
 		h, qkv, d := attentionOf(g, s)
 		o, lse := g.Attention(qkv, h)
 		g.read(g.AttentionBackward(qkv, o, lse, g.input(normal("do", h.Batch*h.Tokens*d), h.Batch*h.Tokens, d), h))
@@ -171,7 +171,7 @@ var normsAndAttention = []Case{
 		g.read(g.WindowProbs(qkv, pad, table, w))
 	}},
 	{"windowattention_bwd_x", []string{"windowattention", "attention_delta", "windowattention_bwd_dq", "windowattention_bwd_dk", "windowattention_bwd_dv",
-		"windowattention_scores", "windowattention_softmax", "windowattention_grad", "windowattention_dq", "windowattention_dk", "windowattention_dv"}, float, func(g *graph, s size) {
+		"windowattention_scores", "windowattention_softmax", "windowattention_values", "windowattention_grad", "windowattention_dq", "windowattention_dk", "windowattention_dv"}, float, func(g *graph, s size) {
 		w, qkv, pad, table, d := windowsOf(g, s)
 		o, lse := g.WindowAttention(qkv, pad, table, w)
 		g.read(g.WindowAttentionBackward(qkv, pad, table, o, lse, g.input(normal("do", w.Batch*w.Tokens()*d), w.Batch*w.Tokens(), d), w))
