@@ -731,7 +731,7 @@ var kernels = []Kernel{
 		Name: "windowattention", Variant: "GROUPED+BIG", File: "windowattention.grouped.spv", Needs: BigTiles,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 52,
-		Spec:      []SpecConstant{{0, 64}, {1, 8}, {2, 1}, {3, 0}, {4, 0}, {9, 0}},
+		Spec:      []SpecConstant{{0, 64}, {1, 8}, {2, 1}, {3, 0}, {4, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -745,7 +745,7 @@ var kernels = []Kernel{
 		Name: "windowattention_bwd_dq", Variant: "GROUPED+DQ+BIG", File: "windowattention_bwd_x.grouped.dq.spv", Needs: BigTiles,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 52,
-		Spec:      []SpecConstant{{0, 64}, {1, 8}, {2, 1}, {3, 0}, {4, 0}, {9, 0}},
+		Spec:      []SpecConstant{{0, 64}, {1, 8}, {2, 1}, {3, 0}, {4, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -759,7 +759,7 @@ var kernels = []Kernel{
 		Name: "windowattention_bwd_dk", Variant: "GROUPED+DK+BIG", File: "windowattention_bwd_x.grouped.dk.spv", Needs: BigTiles,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 52,
-		Spec:      []SpecConstant{{0, 64}, {1, 8}, {2, 1}, {3, 0}, {4, 0}, {9, 0}},
+		Spec:      []SpecConstant{{0, 64}, {1, 8}, {2, 1}, {3, 0}, {4, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -773,7 +773,7 @@ var kernels = []Kernel{
 		Name: "windowattention_bwd_dv", Variant: "GROUPED+DV+BIG", File: "windowattention_bwd_x.grouped.dv.spv", Needs: BigTiles,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 52,
-		Spec:      []SpecConstant{{0, 64}, {1, 8}, {2, 1}, {3, 0}, {4, 0}, {9, 0}},
+		Spec:      []SpecConstant{{0, 64}, {1, 8}, {2, 1}, {3, 0}, {4, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
