@@ -1,4 +1,4 @@
-// Package cpu runs Programs on the processor's vector units: float32 activations, frozen weights in f32, f16 or q8c.
+// Package cpu runs Programs on the processor's vector units: float32 activations, frozen weights in f32, f16, q8c or int4.
 //
 // Nearly all time goes to matrix products, so there is one of them ([gemm]): B comes in panels of a few columns, which
 // frozen weights are packed into once and widened from inside the product; A is read where it lies. Everything else is
