@@ -72,7 +72,7 @@ func (f *tuneFlags) register(c *cobra.Command) {
 	fl.Float64Var(&f.config.LR, "lr", 0, "peak learning rate (default: by the batch)")
 	fl.IntVar(&f.config.Batch, "batch", d.Batch, "images a training step")
 	fl.IntVar(&f.config.Accumulate, "accumulate", 1, "batches whose gradients make one update, in the memory of one batch")
-	fl.StringVar(&f.optimizer, "optimizer", "", "sgd (momentum 0.9) or adamw (betas 0.9 and 0.999) (default: sgd on a ViT, adamw on a Swin)")
+	fl.StringVar(&f.optimizer, "optimizer", "", "sgd (momentum 0.9) or adamw (betas 0.9 and 0.999) (default: adamw; sgd for a probe, and for a ViT where --lr is given)")
 	fl.Float32Var(&f.config.WeightDecay, "weight-decay", d.WeightDecay, "weight decay, decoupled with adamw")
 	fl.Float32Var(&f.config.LabelSmoothing, "label-smoothing", d.LabelSmoothing, "share of a label that is spread over all classes")
 	fl.BoolVar(&f.config.Balance, "balance", d.Balance, "show every class equally often in an epoch, for classes of very different size")
@@ -225,7 +225,7 @@ func (f *tuneFlags) print(a *app, ad *adapter.Adapter, rep *tune.Report) error {
 	if rep.Refit > 0 {
 		rows = append(rows, []string{"head", fmt.Sprintf("fitted again on all %d images", rep.Refit)})
 	}
-	rows = append(rows, []string{"learning rate", fmt.Sprintf("%.3g at its peak, batches of %d", rep.LR, rep.Batch)})
+	rows = append(rows, []string{"learning rate", fmt.Sprintf("%.3g at its peak by %s, batches of %d", rep.LR, rep.Optimizer, rep.Batch)})
 	rows = append(rows, []string{"trained", parameters(ad.Parameters()) + fmt.Sprintf(" parameters in %.1f s on %s", rep.Seconds, rep.Device)})
 	rows = append(rows, []string{"written", f.out + ", " + bytesText(size)})
 	if f.curves != "" {

@@ -30,7 +30,7 @@ type Config struct {
 	LR             float64 // peak learning rate of the same; 0 chooses by the batch
 	Batch          int
 	Accumulate     int               `json:",omitempty"` // batches whose gradients are summed for one update, in the memory of one; 0 for 1
-	Optimizer      Optimizer         // of the adapter, or of the probe where Method is Linear; other probes are fitted by SGD. Empty: AdamW for the branches of a Swin, else SGD
+	Optimizer      Optimizer         // of the adapter, or of the probe where Method is Linear; other probes are fitted by SGD. Empty: AdamW for branches, else SGD; and SGD for a ViT where LR is given, as the paper's rates are SGD's
 	WeightDecay    float32           // of the same; AdamW's is decoupled
 	LabelSmoothing float32           // share of a label's weight that is spread over all classes, from 0 below 1
 	Augment        data.Augmentation `json:",omitzero"` // of the pictures that train branches; the frozen blocks below them then run in every step
@@ -54,8 +54,7 @@ type Config struct {
 	Tags              []string // likewise
 }
 
-// Default is the recipe: AdaptMLP of 64 in every block, scale 0.1, SGD with momentum 0.9, or AdamW on a Swin, and a cosine
-// schedule.
+// Default is the recipe: AdaptMLP of 64 in every block, scale 0.1, AdamW and a cosine schedule.
 func Default() Config {
 	return Config{Method: adapter.AdaptFormer, Bottleneck: 64, Scale: 0.1, Dropout: 0.1, Size: 112, Fit: adapter.Squash,
 		Batch: 32, Warmup: 0.2, ProbeEpochs: 60, Val: 0.15, CacheBytes: 1 << 30}
@@ -136,8 +135,9 @@ func (c Config) complete(depth, patch, images int, pool adapter.Pool) (Config, e
 	}
 	c.Batch = min(c.Batch, images)
 	if c.Optimizer == "" {
-		if c.Optimizer = SGD; pool == adapter.PoolNormMean && c.Method == adapter.AdaptFormer {
-			c.Optimizer = AdamW // momentum's first steps are too long for a Swin; see RATIONALE
+		c.Optimizer = SGD
+		if swin := pool == adapter.PoolNormMean; c.Method == adapter.AdaptFormer && (swin || c.LR == 0) {
+			c.Optimizer = AdamW // see RATIONALE
 		}
 	}
 	if c.ClipNorm == 0 {

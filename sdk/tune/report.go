@@ -74,6 +74,7 @@ type Report struct {
 	Warnings   []string       `json:"warnings,omitempty"`
 	Parameters int            `json:"trained_parameters"`
 	Epochs     int            `json:"epochs"`
+	Optimizer  Optimizer      `json:"optimizer"`
 	LR         float64        `json:"lr"`
 	Batch      int            `json:"batch"`
 	Seed       uint64         `json:"seed"`

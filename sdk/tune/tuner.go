@@ -77,7 +77,7 @@ func runOn(ctx context.Context, fsys disk.FS, v *nn.ViT, ds *data.Dataset, cfg C
 	}
 	r := &run{ctx: ctx, v: v, cfg: cfg, progress: progress, multi: ds.MultiLabel,
 		rep: &Report{Backbone: mc.Name, Device: v.Backend().Info().Name, Method: string(cfg.Method), Classes: ds.Classes,
-			Seed: cfg.Seed, DataDigest: digest}}
+			Seed: cfg.Seed, DataDigest: digest, Optimizer: cfg.Optimizer}}
 	r.rep.Metric = Top1
 	if r.multi {
 		r.rep.Metric = MeanAP
