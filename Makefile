@@ -9,7 +9,7 @@ PLATFORMS := linux/amd64 linux/arm64 linux/arm darwin/arm64 windows/amd64
 QEMU      := qemu-aarch64-static -cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test cross arm64 race race-long fuzz bench bench-runtime cover lint shaders shaders-check shader-stats shader-stats-update backbone demo-data examples plugins demo clean
+.PHONY: help deps build test cross arm64 race race-long fuzz bench bench-runtime cover lint shaders shaders-check shader-stats shader-stats-update shader-stats-edge backbone demo-data examples plugins demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -74,6 +74,15 @@ shader-stats: deps bin/shaderstats ## compile the shaders for GPUs that are not 
 
 shader-stats-update: deps bin/shaderstats ## write the baseline that shader-stats compares with
 	$(GO) run ./shaders/internal/stats -tool bin/shaderstats -update
+
+# Not in CI: about 300 MB of drivers from Debian, unpacked into a folder, and minutes to hours of compiling.
+EDGE_GPUS ?= all
+shader-stats-edge: export MESA_SHIM_DIR ?= $(CURDIR)/bin/edge
+shader-stats-edge: ## compile what each edge GPU gets by newer Mesa drivers and write edge.tsv (EDGE_GPUS=vangogh,v3d-71: only these)
+	@mkdir -p $(MESA_SHIM_DIR)
+	@test -x $(MESA_SHIM_DIR)/shaderstats || shaders/internal/stats/edge.sh setup
+	@test -x $(MESA_SHIM_DIR)/shaderstats-arm64 || shaders/internal/stats/edge.sh setup-arm64
+	$(GO) run ./shaders/internal/stats -edge $(EDGE_GPUS)
 
 backbone: ## rebuild the embedded backbone from CHECKPOINT, a folder with the original weights
 	$(GO) run ./cmd/edgeadapt quantize $(CHECKPOINT) --scheme q8c -o sdk/backbones/vits14/vit-s14.q8c.safetensors

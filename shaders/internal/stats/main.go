@@ -18,7 +18,19 @@ func main() {
 	dir := flag.String("dir", "shaders", "folder of the shaders; the baseline is internal/stats/baseline.tsv in it")
 	families := flag.String("families", "VANGOGH,RENOIR", "GPU families to compile for")
 	update := flag.Bool("update", false, "write the baseline instead of comparing with it")
+	onEdge := flag.String("edge", "", "compile by edge.sh for these GPUs, or all, and write edge.tsv")
 	flag.Parse()
+	if *onEdge != "" {
+		var names []string
+		if *onEdge != "all" {
+			names = strings.Split(*onEdge, ",")
+		}
+		if err := edge(*dir, names); err != nil {
+			fmt.Fprintln(os.Stderr, "shader-stats-edge:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(*tool, *dir, strings.Split(*families, ","), *update); err != nil {
 		fmt.Fprintln(os.Stderr, "shader-stats:", err)
 		os.Exit(1)
