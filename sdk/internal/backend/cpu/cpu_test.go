@@ -35,6 +35,13 @@ func TestSuite(t *testing.T) {
 	})
 }
 
+// TestSuiteWithoutInt4: a set that has no int4 product multiplies rounded activations in float32.
+func TestSuiteWithoutInt4(t *testing.T) {
+	set := *simd.All()[0]
+	set.GemmInt4, set.QuantizeTerms, set.WidenInt4 = nil, nil, nil
+	backendtest.Run(t, func(t *testing.T) backend.Backend { return mustOpen(t, 2, &set) }, tolerance)
+}
+
 func TestNew(t *testing.T) {
 	t.Run("chosen set", func(t *testing.T) {
 		forEachSet(t, func(t *testing.T, set *simd.Set) {

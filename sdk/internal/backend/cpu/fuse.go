@@ -100,7 +100,11 @@ func (d *device) readers(e *executable, v backend.Value, from int) (f format, la
 func (d *device) roundPart(a *activations, r, j int, x []float32) {
 	q, scale := a.parts()
 	from, to := j/a.block, quant.ActivationBlocks(j+len(x), a.block)
-	row := q[r*a.stride+d.bytes(a.format, j):][:d.bytes(a.format, len(x))]
+	end := a.stride
+	if j+len(x) < a.k {
+		end = to * a.part
+	}
+	row := q[r*a.stride : r*a.stride+end][from*a.part:]
 	scale = scale[r*a.blocks+from : r*a.blocks+to]
 	if a.run > 0 {
 		d.set.QuantizeTerms(row, scale, x, a.block, a.run)

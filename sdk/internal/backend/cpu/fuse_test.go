@@ -42,7 +42,7 @@ func TestRounded(t *testing.T) {
 			{2, 7, 96, 3, 3},   // heads of 32: attention's blocks are two heads
 		} {
 			d := mustOpen(t, 2, set)
-			e := newEncoder(t, d, c.batch, c.tokens, c.dim, c.heads, 8)
+			e := newEncoder(t, d, allNumbers[0], c.batch, c.tokens, c.dim, c.heads, 8)
 			in := normal(e.r, c.batch*c.tokens*c.dim)
 			var results [2][]float32
 			for i, keep := range []bool{false, true} {

@@ -18,13 +18,14 @@ const (
 // worker is the memory of one thread of the pool.
 type worker struct {
 	id     int
-	panels []float32 // the panels of B of one task and depth
-	block  []float32 // one NR x NR block of a weight, on its way into a panel
-	tile   []float32 // one tile of C that sticks out of the matrix
-	row    []float32 // one row of a gradient, on its way to int8
-	hidden []float32 // hidden rows of a branch
-	wide   []float32 // parameters of float16
-	normed []float32 // its normed input or output
+	panels []float32                 // the panels of B of one task and depth
+	block  []float32                 // one NR x NR block of a weight, on its way into a panel
+	scales [simd.Int4Columns]float32 // of a panel of int4
+	tile   []float32                 // one tile of C that sticks out of the matrix
+	row    []float32                 // one row of a gradient, on its way to int8
+	hidden []float32                 // hidden rows of a branch
+	wide   []float32                 // parameters of float16
+	normed []float32                 // its normed input or output
 }
 
 func newWorker(id int, set *simd.Set) *worker {

@@ -74,14 +74,14 @@ func (d *device) emulate(e *executable, g *gemm, x []float32, w *weight, block i
 	m, k := g.m, w.cols
 	memory := e.Shared(regionRound, m*k)
 	g.terms = []term{{rs: k, cs: 1, k: k, b: forward{d.set, w}}}
+	task := func(_ *worker, i int) {
+		for r, to := bounds(i, rowsPerTask, m); r < to; r++ {
+			roundBack(g.terms[0].a[r*k:(r+1)*k], x[r*k:(r+1)*k], block)
+		}
+	}
 	return func() {
-		out := (*memory)[:m*k]
-		g.terms[0].a = out
-		d.pool.run(pieces(m, rowsPerTask), func(_ *worker, i int) {
-			for r, to := bounds(i, rowsPerTask, m); r < to; r++ {
-				roundBack(out[r*k:(r+1)*k], x[r*k:(r+1)*k], block)
-			}
-		})
+		g.terms[0].a = (*memory)[:m*k]
+		d.pool.run(pieces(m, rowsPerTask), task)
 	}
 }
 

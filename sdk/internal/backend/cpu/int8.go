@@ -14,19 +14,20 @@ type activations struct {
 	m, k int
 	format
 	groups int // of k
-	stride int
+	stride int // of a row, in bytes
+	part   int // of a block but the last, in bytes
 	blocks int
 	memory *[]float32 // one of the Executable's regions
 }
 
 func (d *device) activations(e *executable, region, m, k int, f format) *activations {
 	a := &activations{m: m, k: k, format: f, groups: pieces(k, d.set.KGroup), blocks: quant.ActivationBlocks(k, f.block)}
-	a.stride = d.bytes(f, k)
+	a.stride, a.part = d.bytes(f, k), d.bytes(f, min(f.block, k))
 	a.memory = e.Shared(region, m*a.blocks+pieces(m*a.stride, 4))
 	return a
 }
 
-// bytes is how many bytes n columns take, and where column n begins if a block does.
+// bytes is how many bytes n columns take.
 func (d *device) bytes(f format, n int) int {
 	if f.run > 0 {
 		return simd.TermsBytes(n, f.run)
@@ -41,9 +42,9 @@ func (a *activations) parts() (q []uint8, scale []float32) {
 	return unsafe.Slice((*uint8)(unsafe.Pointer(unsafe.SliceData(bytes))), a.m*a.stride), scale
 }
 
-// round fills a with x, or with x ⊙ scales where there are scales [k].
-func (d *device) round(a *activations, x, scales []float32) {
-	d.pool.run(pieces(a.m, rowsPerTask), func(w *worker, i int) {
+// rounding fills a with x, or with x ⊙ scales where there are scales [k].
+func (d *device) rounding(a *activations, x, scales []float32) func() {
+	task := func(w *worker, i int) {
 		for r, to := bounds(i, rowsPerTask, a.m); r < to; r++ {
 			row := x[r*a.k : (r+1)*a.k]
 			if scales != nil {
@@ -53,7 +54,8 @@ func (d *device) round(a *activations, x, scales []float32) {
 			}
 			d.roundPart(a, r, 0, row)
 		}
-	})
+	}
+	return func() { d.pool.run(pieces(a.m, rowsPerTask), task) }
 }
 
 // integerTerm is a product of int8 activations with integers of a weight.
@@ -98,12 +100,12 @@ func (d *device) linearBackwardInt8(e *executable, o *backend.LinearBackward, g 
 	product := &int8Term{x: x, start: w.startBackward(d.set.Zero, o.Block), columns: columns, bias: make([]float32, count*nr)}
 	g.integers = product
 	panels := d.columnPanels(e, x, count)
-	multiply := g.compile(d.pool)
+	multiply, round, size := g.compile(d.pool), d.rounding(x, dy, w.scale[:n]), nr*x.groups*d.set.KGroup
+	pack := func(_ *worker, p int) { w.packColumns(product.panels[p*size:(p+1)*size], p) }
 	return func() {
-		d.round(x, dy, w.scale[:n])
+		round()
 		product.panels = panels()
-		size := nr * x.groups * d.set.KGroup
-		d.pool.run(count, func(_ *worker, p int) { w.packColumns(product.panels[p*size:(p+1)*size], p) })
+		d.pool.run(count, pack)
 		multiply()
 	}
 }

@@ -64,7 +64,7 @@ func (d *device) operand(e *executable, o *backend.Linear, g *gemm, m, k int) (p
 	if f := d.format(e, o); f.block > 0 {
 		a := d.activations(e, regionRound, m, k, f)
 		g.integers = d.integers(e, o, a)
-		return func() { d.round(a, x, nil) }, true
+		return d.rounding(a, x, nil), true
 	}
 	if w.nibbles != nil {
 		return d.emulate(e, g, x, w, o.Block), true

@@ -78,10 +78,10 @@ func (n *nibbles) runScales(run, cols int) []uint16 {
 }
 
 // widenNibbles is weight.widen for int4. Panels of other widths than the set's are gathered element by element.
-func (w *weight) widenNibbles(set *simd.Set, dst []float32, p, c, n int) {
+func (w *weight) widenNibbles(set *simd.Set, by *worker, dst []float32, p, c, n int) {
 	nr := set.NR
 	if nr == simd.Int4Columns && c%simd.Octet == 0 && set.WidenInt4 != nil {
-		w.widenOctets(set, dst, p, c, n)
+		w.widenOctets(set, by, dst, p, c, n)
 		return
 	}
 	for r := range nr {
@@ -97,10 +97,10 @@ func (w *weight) widenNibbles(set *simd.Set, dst []float32, p, c, n int) {
 }
 
 // widenOctets widens whole octets, a group of columns at a time.
-func (w *weight) widenOctets(set *simd.Set, dst []float32, p, c, n int) {
+func (w *weight) widenOctets(set *simd.Set, by *worker, dst []float32, p, c, n int) {
 	const columns = simd.Int4Columns
 	q := w.nibbles
-	var scale [columns]float32
+	scale := by.scales[:]
 	for from := c; from < c+n; {
 		g := from / q.group
 		to := min((g+1)*q.group, c+n)
@@ -109,7 +109,7 @@ func (w *weight) widenOctets(set *simd.Set, dst []float32, p, c, n int) {
 		}
 		octets := pieces(to-from, simd.Octet)
 		at := (p*q.octets + from/simd.Octet) * columns * 4
-		set.WidenInt4(dst[(from-c)*columns:][:octets*simd.Octet*columns], q.q[at:at+octets*columns*4], scale[:])
+		set.WidenInt4(dst[(from-c)*columns:][:octets*simd.Octet*columns], q.q[at:at+octets*columns*4], scale)
 		from = to
 	}
 }

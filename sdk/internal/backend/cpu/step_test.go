@@ -11,11 +11,26 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu/simd"
 )
 
+// numbers are the arithmetic of the frozen layers.
+type numbers struct {
+	name            string
+	scheme          quant.Scheme
+	block, gradient int // backend.Frozen's Block and GradBlock
+}
+
+var allNumbers = []numbers{
+	{"float", quant.Q8C, 0, 0},
+	{"int8", quant.Q8C, quant.PerToken, 16},
+	{"int8 in blocks", quant.Q8C, 8, 8},
+	{"int4", quant.Q4G32, quant.PerToken, 0},
+}
+
 // encoder records blocks of a ViT with AdaptMLP, forward and backward, on random weights: the work of a tuning step.
 type encoder struct {
 	t                           testing.TB
 	d                           *device
 	r                           *rand.Rand
+	numbers                     numbers
 	dim, hidden, bottleneck     int
 	heads                       backend.Heads
 	made                        []interface{ Close() error }
@@ -26,8 +41,8 @@ type encoder struct {
 	learningRate, key, x, total backend.Value
 }
 
-func newEncoder(t testing.TB, d *device, batch, tokens, dim, headCount, bottleneck int) *encoder {
-	e := &encoder{t: t, d: d, r: rand.New(rand.NewPCG(1, 1)), dim: dim, hidden: 4 * dim, bottleneck: bottleneck,
+func newEncoder(t testing.TB, d *device, n numbers, batch, tokens, dim, headCount, bottleneck int) *encoder {
+	e := &encoder{t: t, d: d, r: rand.New(rand.NewPCG(1, 1)), numbers: n, dim: dim, hidden: 4 * dim, bottleneck: bottleneck,
 		heads: backend.Heads{Batch: batch, Tokens: tokens, Count: headCount}}
 	e.norm = backend.Norm{Gamma: e.buffer(dim, 1), Beta: e.buffer(dim, 0.1), Eps: 1e-6}
 	e.qkv, e.proj = e.frozen(3*dim, dim), e.frozen(dim, dim)
@@ -65,12 +80,12 @@ func (e *encoder) frozen(n, k int) backend.Frozen {
 	for i := range x {
 		x[i] *= 0.05
 	}
-	m, err := quant.Quantize(quant.Q8C, x, n, k)
+	m, err := quant.Quantize(e.numbers.scheme, x, n, k)
 	e.check(err)
 	w, err := e.d.NewWeight("w", m)
 	e.check(err)
 	e.made = append(e.made, w)
-	return backend.Frozen{W: w, Bias: e.buffer(n, 0.1)}
+	return backend.Frozen{W: w, Bias: e.buffer(n, 0.1), Block: e.numbers.block, GradBlock: e.numbers.gradient}
 }
 
 // step compiles a forward and backward pass through depth blocks and an update of the adapter that they share.
@@ -139,8 +154,8 @@ func (e *encoder) close() {
 }
 
 // results runs three steps on a number of threads and returns the gradient at the input and the parameters.
-func results(t *testing.T, set *simd.Set, threads int) []float32 {
-	e := newEncoder(t, mustOpen(t, threads, set), 2, 37, 40, 2, 7)
+func results(t *testing.T, set *simd.Set, threads int, n numbers) []float32 {
+	e := newEncoder(t, mustOpen(t, threads, set), n, 2, 37, 40, 2, 7)
 	defer e.close()
 	x := e.step(2)
 	for range 3 {
@@ -155,31 +170,41 @@ func results(t *testing.T, set *simd.Set, threads int) []float32 {
 // TestThreads: the number of threads changes no bit of a tuning step.
 func TestThreads(t *testing.T) {
 	forEachSet(t, func(t *testing.T, set *simd.Set) {
-		want := results(t, set, 1)
-		for _, threads := range []int{2, 3, 5} {
-			for i, v := range results(t, set, threads) {
-				if v != want[i] {
-					t.Fatalf("%d threads: [%d] is %v, with one it is %v", threads, i, v, want[i])
+		for _, n := range allNumbers {
+			t.Run(n.name, func(t *testing.T) {
+				want := results(t, set, 1, n)
+				for _, threads := range []int{2, 3, 5} {
+					for i, v := range results(t, set, threads, n) {
+						if v != want[i] {
+							t.Fatalf("%d threads: [%d] is %v, with one it is %v", threads, i, v, want[i])
+						}
+					}
 				}
-			}
+			})
 		}
 	})
 }
 
 // TestAllocations: a compiled step runs in the memory that it was given.
 func TestAllocations(t *testing.T) {
-	e := newEncoder(t, mustOpen(t, 2, simd.All()[0]), 2, 37, 40, 2, 7)
-	defer e.close()
-	x := e.step(2)
-	ctx := context.Background()
-	if n := testing.AllocsPerRun(10, func() { e.check(x.Run(ctx)) }); n != 0 {
-		t.Errorf("%v allocations a run", n)
-	}
+	forEachSet(t, func(t *testing.T, set *simd.Set) {
+		for _, n := range allNumbers {
+			t.Run(n.name, func(t *testing.T) {
+				e := newEncoder(t, mustOpen(t, 2, set), n, 2, 37, 40, 2, 7)
+				defer e.close()
+				x := e.step(2)
+				ctx := context.Background()
+				if n := testing.AllocsPerRun(3, func() { e.check(x.Run(ctx)) }); n != 0 {
+					t.Errorf("%v allocations a run", n)
+				}
+			})
+		}
+	})
 }
 
 // BenchmarkStep is a tuning step of a ViT-S at 112 pixels, batch 32, bottleneck 64, in all 12 blocks.
 func BenchmarkStep(b *testing.B) {
-	e := newEncoder(b, mustOpen(b, runtime.GOMAXPROCS(0), simd.All()[0]), 32, 65, 384, 6, 64)
+	e := newEncoder(b, mustOpen(b, runtime.GOMAXPROCS(0), simd.All()[0]), allNumbers[0], 32, 65, 384, 6, 64)
 	defer e.close()
 	x := e.step(12)
 	e.check(x.Run(context.Background()))

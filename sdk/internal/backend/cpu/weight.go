@@ -235,9 +235,9 @@ func (w *weight) Bytes() int {
 
 // widen returns columns c to c+n of panel p as float32, scales applied; dst has room for whole groups of them. c is the
 // first of a group.
-func (w *weight) widen(set *simd.Set, dst []float32, p, c, n int) []float32 {
+func (w *weight) widen(set *simd.Set, by *worker, dst []float32, p, c, n int) []float32 {
 	if w.nibbles != nil {
-		w.widenNibbles(set, dst, p, c, n)
+		w.widenNibbles(set, by, dst, p, c, n)
 		return dst
 	}
 	n = pieces(n, w.group) * w.group
@@ -260,8 +260,8 @@ type forward struct {
 	w   *weight
 }
 
-func (f forward) panel(_ *worker, dst []float32, p, k0, k int) []float32 {
-	return f.w.widen(f.set, dst, p, k0, k)
+func (f forward) panel(w *worker, dst []float32, p, k0, k int) []float32 {
+	return f.w.widen(f.set, w, dst, p, k0, k)
 }
 
 // backward is W [rows, cols] as a right-hand side: sums run over the weight's rows. Blocks of NR x NR are widened and
@@ -278,7 +278,7 @@ func (b backward) panel(w *worker, dst []float32, p, k0, k int) []float32 {
 		clear(dst)
 	}
 	for l := 0; l < k; l += nr {
-		block := b.w.widen(b.set, w.block, (k0+l)/nr, p*nr, columns)
+		block := b.w.widen(b.set, w, w.block, (k0+l)/nr, p*nr, columns)
 		b.set.Transpose(dst[l*nr:], nr, block, nr, columns, min(nr, k-l))
 	}
 	return dst
