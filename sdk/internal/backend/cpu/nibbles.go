@@ -77,11 +77,14 @@ func (n *nibbles) runScales(run, cols int) []uint16 {
 	return s
 }
 
-// widenNibbles is weight.widen for int4. Panels of other widths than the set's are gathered element by element.
+// widenNibbles is weight.widen for int4. Sets whose panels are no multiple of int4's gather element by element.
 func (w *weight) widenNibbles(set *simd.Set, by *worker, dst []float32, p, c, n int) {
+	const columns = simd.Int4Columns
 	nr := set.NR
-	if nr == simd.Int4Columns && c%simd.Octet == 0 && set.WidenInt4 != nil {
-		w.widenOctets(set, by, dst, p, c, n)
+	if nr%columns == 0 && c%simd.Octet == 0 {
+		for j := 0; j < nr; j += columns {
+			w.widenOctets(set, by, dst[j:], p*nr/columns+j/columns, c, n)
+		}
 		return
 	}
 	for r := range nr {
@@ -96,20 +99,47 @@ func (w *weight) widenNibbles(set *simd.Set, by *worker, dst []float32, p, c, n 
 	}
 }
 
-// widenOctets widens whole octets, a group of columns at a time.
+// widenOctets widens whole octets of panel p of int4 into rows of NR elements, a group of columns at a time; panels beyond
+// the matrix are zero.
 func (w *weight) widenOctets(set *simd.Set, by *worker, dst []float32, p, c, n int) {
 	const columns = simd.Int4Columns
-	q := w.nibbles
-	scale := by.scales[:]
+	q, nr := w.nibbles, set.NR
 	for from := c; from < c+n; {
 		g := from / q.group
-		to := min((g+1)*q.group, c+n)
-		for j, h := range q.scale[(p*q.groups+g)*columns:][:columns] {
-			scale[j] = quant.FromF16(h) * w.scale[p*columns+j]
-		}
+		to, scale := min((g+1)*q.group, c+n), by.scales[:]
 		octets := pieces(to-from, simd.Octet)
-		at := (p*q.octets + from/simd.Octet) * columns * 4
-		set.WidenInt4(dst[(from-c)*columns:][:octets*simd.Octet*columns], q.q[at:at+octets*columns*4], scale)
+		var src []uint8
+		if p*columns < w.rows {
+			at := (p*q.octets + from/simd.Octet) * columns * 4
+			src = q.q[at : at+octets*columns*4]
+			for j, h := range q.scale[(p*q.groups+g)*columns:][:columns] {
+				scale[j] = quant.FromF16(h) * w.scale[p*columns+j]
+			}
+		}
+		part := dst[(from-c)*nr:]
+		switch {
+		case src == nil:
+			for i := range octets * simd.Octet {
+				clear(part[i*nr:][:columns])
+			}
+		case set.WidenInt4 != nil:
+			set.WidenInt4(part[:octets*simd.Octet*columns], src, scale)
+		default:
+			widenPanel(part, nr, src, scale)
+		}
 		from = to
+	}
+}
+
+// widenPanel is simd.Set.WidenInt4 for rows nr elements apart.
+func widenPanel(dst []float32, nr int, src []uint8, scale []float32) {
+	for ; len(src) > 0; src = src[4*simd.Int4Columns:] {
+		for j, s := range scale {
+			for b, v := range src[4*j : 4*j+4] {
+				dst[b*nr+j] = float32(int32(v&15)-8) * s
+				dst[(b+4)*nr+j] = float32(int32(v>>4)-8) * s
+			}
+		}
+		dst = dst[min(simd.Octet*nr, len(dst)):]
 	}
 }
