@@ -1,5 +1,7 @@
 package backend
 
+import "slices"
+
 // Epilogue is what a Linear does to its sums before it stores them.
 type Epilogue uint8
 
@@ -62,6 +64,22 @@ func (o *Linear) check(p *Program) error {
 		err = want(p, "gelu derivative", o.DGELU, m, n)
 	}
 	return err
+}
+
+// Int8Readers returns the block in which all layers that read v, a result of operator from, round it; 0 where they do not
+// agree, or an operator wants it as it is.
+func Int8Readers(p *Program, v Value, from int) (block int) {
+	for _, op := range p.Ops()[from+1:] {
+		if !slices.ContainsFunc(op.Operands(), func(o Operand) bool { return o.Value == v }) {
+			continue
+		}
+		l, ok := op.(*Linear)
+		if !ok || l.X != v || l.Block == 0 || block != 0 && l.Block != block || l.Residual == v || l.Hidden == v {
+			return 0
+		}
+		block = l.Block
+	}
+	return block
 }
 
 // Frozen is a frozen linear layer as the model holds it: a weight and its bias.

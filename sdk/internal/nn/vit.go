@@ -128,7 +128,7 @@ func (a Activations) apply(b *block, scheme quant.Scheme) {
 // check returns ErrActivations where a device or a scheme does not have them.
 func (a Activations) check(be backend.Backend, scheme quant.Scheme) error {
 	if a == Int8Activations && !(be.Info().Int8 && scheme.Integers()) {
-		return errors.WithMessagef(ErrActivations, "device %s with weights of scheme %s, expected integers on the CPU", be.Info().ID, scheme)
+		return errors.WithMessagef(ErrActivations, "device %s with weights of scheme %s, expected integers on the CPU or Vulkan", be.Info().ID, scheme)
 	}
 	return nil
 }

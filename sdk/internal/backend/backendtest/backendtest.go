@@ -4,6 +4,7 @@ package backendtest
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
@@ -22,8 +23,8 @@ type suite struct {
 }
 
 // Run runs the whole suite on the device that open opens, and closes it. Subtests are named by operator words, so that
-// -run Suite/linear picks one.
-func Run(t *testing.T, open func(t *testing.T) backend.Backend, tol Tolerance) {
+// -run Suite/linear picks one; only, where there is any, leaves out the others.
+func Run(t *testing.T, open func(t *testing.T) backend.Backend, tol Tolerance, only ...string) {
 	s := suite{be: open(t), ref: host.NewReference(), tol: tol}
 	for _, c := range []struct {
 		name string
@@ -34,6 +35,8 @@ func Run(t *testing.T, open func(t *testing.T) backend.Backend, tol Tolerance) {
 		{"layernorm", testLayerNorm},
 		{"linear", testLinear},
 		{"linear_int8", testLinearInt8},
+		{"int8_sums", testInt8Sums},
+		{"int8_values", testInt8Values},
 		{"linear_bwd_x", testLinearBackward},
 		{"attention", testAttention},
 		{"windowattention", testWindowAttention},
@@ -52,7 +55,9 @@ func Run(t *testing.T, open func(t *testing.T) backend.Backend, tol Tolerance) {
 		{"golden", testGolden},
 		{"lifecycle", testLifecycle},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(t, s) })
+		if len(only) == 0 || slices.Contains(only, c.name) {
+			t.Run(c.name, func(t *testing.T) { c.test(t, s) })
+		}
 	}
 	if n := s.be.MemoryInUse(); n != 0 {
 		t.Errorf("%d bytes in use after everything was closed", n)

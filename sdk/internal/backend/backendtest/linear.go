@@ -130,7 +130,9 @@ func testLinearInt8(t *testing.T, s suite) {
 	for _, block := range blocks {
 		for _, c := range linearSizes {
 			s.check(t, fmt.Sprintf("backward %dx%dx%d block %d", c.m, c.n, c.k, block), gradient(block, c.m, c.n, c.k, false))
-			s.check(t, fmt.Sprintf("backward %dx%dx%d block %d gelu", c.m, c.n, c.k, block), gradient(block, c.m, c.n, c.k, true))
+			if block == quant.ActivationBlock {
+				s.check(t, fmt.Sprintf("backward %dx%dx%d block %d gelu", c.m, c.n, c.k, block), gradient(block, c.m, c.n, c.k, true))
+			}
 		}
 	}
 	s.rejects(t, "float gradients", gradient(16, 7, 37, 197, false), gradient(0, 7, 37, 197, false))
@@ -145,9 +147,13 @@ func (s suite) linearInt8(t *testing.T, scheme quant.Scheme) {
 		}
 	}
 	for e, word := range []string{"plain", "residual", "gelu", "adapter"} {
+		blocks, sizes := blocks, linearSizes
+		if word != "plain" { // the sums are the same
+			blocks, sizes = blocks[e%2:][:1], sizes[2:]
+		}
 		word = string(scheme) + " " + word
 		for _, block := range blocks {
-			for _, c := range linearSizes {
+			for _, c := range sizes {
 				s.check(t, fmt.Sprintf("%s %dx%dx%d r %d block %d", word, c.m, c.n, c.k, c.r, block), layer(backend.Epilogue(e), block, c.m, c.n, c.k, c.r))
 			}
 			s.independent(t, fmt.Sprintf("%s block %d", word, block), 70, func(g *graph, n int) {

@@ -51,7 +51,7 @@ func Devices() ([]backend.Info, error) {
 }
 
 func describe(d vulkan.DeviceInfo) backend.Info {
-	return backend.Info{ID: fmt.Sprintf("vulkan:%d", d.Index), Name: d.Name, Kind: d.Kind, UUID: d.UUID, Driver: d.DriverVersion, Memory: d.Memory}
+	return backend.Info{ID: fmt.Sprintf("vulkan:%d", d.Index), Name: d.Name, Kind: d.Kind, UUID: d.UUID, Driver: d.DriverVersion, Memory: d.Memory, Int8: true}
 }
 
 // Open opens the device with the given number ("vulkan:0") or UUID.

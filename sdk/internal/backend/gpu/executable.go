@@ -85,6 +85,7 @@ func (e *executable) prepare() error {
 			return err
 		}
 	}
+	r.findRounded()
 	if err := r.reserve(); err != nil {
 		return err
 	}

@@ -45,6 +45,19 @@ func TestFamilyVariants(t *testing.T) {
 	}
 }
 
+// TestDotVariants runs the int8 layers with packed dot products, which the software driver emulates: as tiles in shared
+// memory, and without.
+func TestDotVariants(t *testing.T) {
+	gputest.Require(t)
+	for _, has := range []shaders.Feature{shaders.IntegerDotProduct | shaders.SharedMemory, shaders.IntegerDotProduct} {
+		t.Run(has.String(), func(t *testing.T) {
+			backendtest.Run(t, func(t *testing.T) backend.Backend {
+				return gputest.OpenWith(t, gpu.Options{Untested: true, As: &has, RobustAccess: true})
+			}, tolerance, "int8_sums", "int8_values")
+		})
+	}
+}
+
 // familyFeatures are the sets of features by which families differ, beyond none: each once, as far as some row asks for it.
 func familyFeatures() []shaders.Feature {
 	var asked shaders.Feature

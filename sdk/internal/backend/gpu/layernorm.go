@@ -9,7 +9,11 @@ import (
 
 func (r *recording) layerNorm(o *backend.LayerNorm) error {
 	m, d := r.matrix(o.X)
-	return r.rowGroups("layernorm", m, d, push(m, d, o.Eps), r.values(o.X, o.Gamma, o.Beta, o.Y, o.Mean, o.Rstd))
+	name := "layernorm"
+	if r.rounded[o.Y] {
+		name = "layernorm_round"
+	}
+	return r.rowGroups(name, m, d, push(m, d, o.Eps), r.values(o.X, o.Gamma, o.Beta, o.Y, o.Mean, o.Rstd))
 }
 
 func (r *recording) layerNormBackward(o *backend.LayerNormBackward) error {

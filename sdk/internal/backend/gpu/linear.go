@@ -4,70 +4,76 @@ package gpu
 
 import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/vulkan"
 	"github.com/pkg/errors"
 )
 
 func (r *recording) linear(o *backend.Linear) error {
-	if o.Block > 0 {
-		return errors.New("this device takes no int8 activations")
-	}
 	w, err := r.weight(o.W)
 	if err != nil {
 		return err
 	}
-	m, k := r.matrix(o.X)
-	name, radapt := "linear", 0
-	bindings := append(r.values(o.X), w.whole())
-	bindings = append(bindings, r.values(o.Bias)...)
-	switch o.Epilogue {
-	case backend.EpiNone:
-		bindings = append(bindings, r.values(o.Y)...)
-	case backend.EpiResidual:
-		name = "linear_residual"
-		bindings = append(bindings, r.values(o.Residual, o.Y)...)
-	case backend.EpiGELU:
-		name = "linear_gelu"
-		bindings = append(bindings, r.values(o.Y)...)
-		if o.DGELU != backend.None {
-			name = "linear_gelu_train"
-			bindings = append(bindings, r.values(o.DGELU)...)
-		}
-	case backend.EpiResidualAdapter:
-		name = "linear_residual_adapter"
-		_, radapt = r.matrix(o.Hidden)
-		bindings = append(bindings, r.values(o.Residual, o.Hidden, o.Up, o.UpBias, o.Y)...)
-	default:
-		return errors.Errorf("unknown epilogue %d", o.Epilogue)
-	}
-	v, err := r.variant(name+"_"+string(w.scheme), k%w.perWord() == 0 && w.rows%4 == 0 && radapt%4 == 0)
+	name, own, err := r.epilogue(o)
 	if err != nil {
 		return err
 	}
-	quads := ceil(w.rows, 64) * 16
-	return r.over(v, v.tiles(m, quads/int(v.spec[2])), push(m, w.rows, k, radapt, o.AdapterScale), bindings)
+	m, k := r.matrix(o.X)
+	radapt := 0
+	if o.Epilogue == backend.EpiResidualAdapter {
+		_, radapt = r.matrix(o.Hidden)
+	}
+	wide := w.rows%4 == 0 && radapt%4 == 0
+	constants := push(m, w.rows, k, radapt, o.AdapterScale)
+	if o.Block > 0 {
+		return r.linearInt8(o, w, name, wide, constants, own)
+	}
+	v, err := r.variant(name+"_"+string(w.scheme), wide && k%w.perWord() == 0)
+	if err != nil {
+		return err
+	}
+	quads := ceil(w.rows, panelRows) * panelRows / 4
+	return r.over(v, v.tiles(m, quads/int(v.spec[2])), constants, append(append(r.values(o.X), w.whole()), own...))
+}
+
+// panelRows is how many rows of a weight a panel holds; see quant.Matrix.Pack.
+const panelRows = 64
+
+// epilogue is the kernel's name without its scheme, and the bindings behind x and the weight.
+func (r *recording) epilogue(o *backend.Linear) (name string, bindings []vulkan.Range, err error) {
+	switch o.Epilogue {
+	case backend.EpiNone:
+		return "linear", r.values(o.Bias, o.Y), nil
+	case backend.EpiResidual:
+		return "linear_residual", r.values(o.Bias, o.Residual, o.Y), nil
+	case backend.EpiGELU:
+		if o.DGELU == backend.None {
+			return "linear_gelu", r.values(o.Bias, o.Y), nil
+		}
+		return "linear_gelu_train", r.values(o.Bias, o.Y, o.DGELU), nil
+	case backend.EpiResidualAdapter:
+		return "linear_residual_adapter", r.values(o.Bias, o.Residual, o.Hidden, o.Up, o.UpBias, o.Y), nil
+	}
+	return "", nil, errors.Errorf("unknown epilogue %d", o.Epilogue)
 }
 
 func (r *recording) linearBackward(o *backend.LinearBackward) error {
-	if o.Block > 0 {
-		return errors.New("this device takes no int8 gradients")
-	}
 	w, err := r.weight(o.W)
 	if err != nil {
 		return err
 	}
 	m, n := r.matrix(o.DY)
-	name := "linear_bwd_x"
-	bindings := append(r.values(o.DY), w.whole())
+	name, own := "linear_bwd_x", r.values(o.DX)
 	if o.DGELU != backend.None {
-		name = "linear_bwd_x_gelu"
-		bindings = append(bindings, r.values(o.DGELU)...)
+		name, own = "linear_bwd_x_gelu", r.values(o.DGELU, o.DX)
 	}
-	bindings = append(bindings, r.values(o.DX)...)
+	if o.Block > 0 {
+		return r.linearBackwardInt8(o, w, name, own)
+	}
 	v, err := r.variant(name+"_"+string(w.scheme), n%4 == 0 && w.cols%4 == 0)
 	if err != nil {
 		return err
 	}
-	return r.over(v, v.tiles(m, ceil(w.cols, w.perWord())), push(m, n, w.cols), bindings)
+	return r.over(v, v.tiles(m, ceil(w.cols, w.perWord())), push(m, n, w.cols), append(append(r.values(o.DY), w.whole()), own...))
 }
 
 // weight refuses another device's weight.

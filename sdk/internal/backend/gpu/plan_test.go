@@ -28,20 +28,23 @@ func TestPlan(t *testing.T) {
 		}
 	}
 	amd, _ := shaders.GPU{Vendor: 0x1002}.Features()
+	dot := amd | shaders.IntegerDotProduct
 	for _, c := range []struct {
 		file string
 		opt  gpu.Options
+		int8 bool
 	}{
-		{"testdata/plan.base.txt", gpu.Options{Untested: true, As: new(shaders.Feature)}},
-		{"testdata/plan.texel.txt", gpu.Options{Untested: true, Pin: texel}},
-		{"testdata/plan.amd.txt", gpu.Options{Untested: true, As: &amd}},
+		{"testdata/plan.base.txt", gpu.Options{Untested: true, As: new(shaders.Feature)}, false},
+		{"testdata/plan.texel.txt", gpu.Options{Untested: true, Pin: texel}, false},
+		{"testdata/plan.amd.txt", gpu.Options{Untested: true, As: &amd}, false},
+		{"testdata/plan.int8.txt", gpu.Options{Untested: true, As: &dot}, true},
 	} {
 		be := gputest.OpenWith(t, c.opt)
 		if kind := be.Info().Kind; kind != "software" && kind != "integrated" {
 			be.Close()
 			t.Skipf("the lists have no copies to a %s device", kind)
 		}
-		got := strings.Join(blockPlan(t, be), "\n") + "\n"
+		got := strings.Join(blockPlan(t, be, c.int8), "\n") + "\n"
 		if *update {
 			if err := os.WriteFile(c.file, []byte(got), 0o644); err != nil {
 				t.Fatal(err)
@@ -59,7 +62,7 @@ func TestPlan(t *testing.T) {
 }
 
 // blockPlan compiles a block of two images of five tokens with its gradient, closes all and returns the plan.
-func blockPlan(t *testing.T, be backend.Backend) []string {
+func blockPlan(t *testing.T, be backend.Backend, int8 bool) []string {
 	const batch, tokens, dim, hidden, bottleneck = 2, 5, 48, 192, 8
 	must := func(err error) {
 		t.Helper()
@@ -74,13 +77,16 @@ func blockPlan(t *testing.T, be backend.Backend) []string {
 		open = append(open, b)
 		return b
 	}
-	frozen := func(n, k int) backend.Frozen {
+	frozen := func(n, k, block int) backend.Frozen {
 		m, err := quant.Quantize(quant.Q8C, make([]float32, n*k), n, k)
 		must(err)
 		w, err := be.NewWeight("weight", m)
 		must(err)
 		open = append(open, w)
-		return backend.Frozen{W: w, Bias: buffer(n)}
+		if !int8 {
+			return backend.Frozen{W: w, Bias: buffer(n)}
+		}
+		return backend.Frozen{W: w, Bias: buffer(n), Block: block, GradBlock: quant.ActivationBlock}
 	}
 	r := backend.NewRecorder()
 	param := func(shape ...int) backend.Value {
@@ -91,7 +97,8 @@ func blockPlan(t *testing.T, be backend.Backend) []string {
 		return r.Param("param", buffer(n), 0, shape...)
 	}
 	norm := backend.Norm{Gamma: buffer(dim), Beta: buffer(dim), Eps: 1e-6}
-	qkv, proj, fc1, fc2 := frozen(3*dim, dim), frozen(dim, dim), frozen(hidden, dim), frozen(dim, hidden)
+	token, columns := quant.PerToken, quant.ActivationBlock
+	qkv, proj, fc1, fc2 := frozen(3*dim, dim, token), frozen(dim, dim, columns), frozen(hidden, dim, token), frozen(dim, hidden, columns)
 	heads := backend.Heads{Batch: batch, Tokens: tokens, Count: 3}
 	down, up := param(bottleneck, dim), param(dim, bottleneck)
 

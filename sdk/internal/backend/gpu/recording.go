@@ -21,7 +21,8 @@ import (
 type recording struct {
 	e       *executable
 	rec     *vulkan.Recorder
-	scratch vulkan.Range // what one operator leaves between its dispatches
+	scratch vulkan.Range           // what one operator leaves between its dispatches
+	rounded map[backend.Value]bool // those that exist as int8 only
 	planned []dispatch
 	time    time.Duration // estimated, of the operator whose dispatches come next
 }
@@ -122,6 +123,14 @@ func (r *recording) reserve() error {
 	need := 0
 	for _, op := range r.e.p.Ops() {
 		switch o := op.(type) {
+		case *backend.Linear:
+			if m, k := r.matrix(o.X); o.Block > 0 && !r.rounded[o.X] {
+				need = max(need, roundedWords(m, k, o.Block))
+			}
+		case *backend.LinearBackward:
+			if m, n := r.matrix(o.DY); o.Block > 0 {
+				need = max(need, roundedWords(m, n, o.Block))
+			}
 		case *backend.WeightGrad:
 			n, k := r.matrix(o.DW)
 			need = max(need, slicesOf(r.rows(o.DY))*n*k)

@@ -16,6 +16,7 @@ func Cases() []Case {
 	for _, scheme := range []quant.Scheme{quant.Q8C, quant.F16, quant.F32} {
 		cases = append(cases, linearCases(scheme)...)
 	}
+	cases = append(cases, int8Cases...)
 	cases = append(cases, products...)
 	cases = append(cases, normsAndAttention...)
 	cases = append(cases, images...)

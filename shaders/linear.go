@@ -1,0 +1,68 @@
+package shaders
+
+import "strings"
+
+// Why the forms of the frozen layers are what they are.
+const (
+	whyTexel  = "software drivers: wide tiles, no storage-buffer loads in the loop"
+	whyDirect = "4x4 outputs a thread spill on no GPU, Pi 5 included"
+	whyTile   = "64x64 outputs a group: 9 cycles of RDNA 2 for 1000 multiply-adds"
+	whyEvery  = "every Vulkan 1.1 device"
+	whyDot    = "packed dot products without shared memory, for mobile GPUs"
+)
+
+// linearRows are the rows of the frozen layers: each epilogue with each form of the weights and of the activations.
+func linearRows() (rows []Row) {
+	type epilogue struct{ word, define string }
+	epilogues := []epilogue{
+		{"", ""}, {"_residual", "RESIDUAL"}, {"_gelu", "GELU"}, {"_gelu_train", "GELU_TRAIN"}, {"_residual_adapter", "ADAPTER"},
+	}
+	for _, e := range epilogues {
+		for _, scheme := range []string{"q8c", "f16", "f32"} {
+			name, define := "linear"+e.word+"_"+scheme, strings.TrimSpace(e.define+" "+strings.ToUpper(scheme))
+			rows = append(rows,
+				Row{name, "linear.comp", "TEXEL " + define, Spec{8, 16, 2}, TexelFetch, whyTexel},
+				Row{name, "linear.comp", define, Spec{64, 4, 1}, 0, whyDirect})
+		}
+		rows = append(rows, int8Rows("linear"+e.word+"_q8ca8", e.define)...)
+		if strings.HasPrefix(e.define, "GELU") {
+			rows = append(rows, int8Rows("linear"+e.word+"_round_q8ca8", e.define+" ROUND")...)
+		}
+	}
+	for _, e := range []epilogue{{"", ""}, {"_gelu", "GELU"}} {
+		for _, scheme := range []string{"q8c", "f16", "f32"} {
+			name, define := "linear_bwd_x"+e.word+"_"+scheme, strings.TrimSpace(e.define+" "+strings.ToUpper(scheme))
+			tile := Spec{8, 16}
+			if scheme == "q8c" {
+				tile = Spec{8, 8}
+			}
+			rows = append(rows,
+				Row{name, "linear_bwd_x.comp", "TEXEL " + define, tile, TexelFetch, whyTexel},
+				Row{name, "linear_bwd_x.comp", define, Spec{64, 4}, 0, whyEvery})
+		}
+		rows = append(rows, int8BackwardRows("linear_bwd_x"+e.word+"_q8ca8", e.define)...)
+	}
+	return rows
+}
+
+// int8Rows are the forms of a layer over int8 activations.
+func int8Rows(name, define string) []Row {
+	define = strings.TrimSpace(define + " Q8C")
+	return []Row{
+		{name, "linear_a8.comp", "TEXEL " + define, Spec{8, 16, 2, 4}, TexelFetch, whyTexel},
+		{name, "linear_a8_tile.comp", "TILE DOT " + define, Spec{128, 8}, IntegerDotProduct | SharedMemory, whyTile},
+		{name, "linear_a8.comp", "DOT " + define, Spec{64, 4, 1, 1}, IntegerDotProduct, whyDot},
+		{name, "linear_a8.comp", define, Spec{64, 4, 1, 1}, 0, whyDirect},
+	}
+}
+
+// int8BackwardRows are the forms of the input gradient over int8 gradients.
+func int8BackwardRows(name, define string) []Row {
+	define = strings.TrimSpace(define + " Q8C")
+	return []Row{
+		{name, "linear_bwd_x_a8.comp", "TEXEL " + define, Spec{8, 8, 4}, TexelFetch, whyTexel},
+		{name, "linear_bwd_x_a8_tile.comp", "TILE DOT " + define, Spec{128, 8}, IntegerDotProduct | SharedMemory, whyTile},
+		{name, "linear_bwd_x_a8.comp", "DOT " + define, Spec{64, 8, 1}, IntegerDotProduct, whyDot},
+		{name, "linear_bwd_x_a8.comp", define, Spec{64, 4, 1}, 0, whyDirect},
+	}
+}

@@ -1,0 +1,45 @@
+// Products of int8 activations (include/rounded.glsl, binding 0) and int8 weights (include/weights.glsl).
+//
+// With DOT they are packed dot products of four, summed in int32. Without it they are float32 multiply-adds of widened
+// numbers: the same integers, since 127 127 K stays below 2^24 for EXACT words of 16.
+
+#if defined(TEXEL)
+layout(set = 0, binding = 0) uniform usamplerBuffer x;
+#define XWORD(i) texelFetch(x, int(i))
+#else
+layout(std430, set = 0, binding = 0) readonly buffer X { uvec4 x[]; };
+#define XWORD(i) x[i]
+#endif
+
+const uint EXACT = 64;
+
+#if defined(DOT)
+// OpSDotKHR on packed 4x8: glslang of 2023 has no keyword for it.
+spirv_instruction(extensions = ["SPV_KHR_integer_dot_product"], capabilities = [6019, 6018], id = 4450)
+int sdot(int a, int b, spirv_literal int format);
+#define SUM int
+#define SUMS ivec4
+#define STEP uint
+// s + a . b over four numbers.
+int product(uint a, uint b, int s) { return s + sdot(int(a), int(b), 0); }
+STEP step4(uvec4 word, uint s) { return word[s]; }
+
+// The four columns of four rows: a transposition of 4 x 4 bytes.
+void columns4(uvec4 row, out STEP b[4]) {
+    const uint even = 0x00ff00ffu, low = 0x0000ffffu;
+    uint p = row.x & even | (row.y & even) << 8, q = row.x >> 8 & even | row.y & ~even; // columns 0 and 2, 1 and 3
+    uint r = row.z & even | (row.w & even) << 8, t = row.z >> 8 & even | row.w & ~even;
+    b = STEP[4](p & low | r << 16, q & low | t << 16, p >> 16 | r & ~low, q >> 16 | t & ~low);
+}
+#else
+#define SUM float
+#define SUMS vec4
+#define STEP vec4
+float product(vec4 a, vec4 b, float s) { return dot4(a, b, s); }
+STEP step4(uvec4 word, uint s) { return widen(word, s); }
+
+void columns4(uvec4 row, out STEP b[4]) {
+    mat4 m = mat4(widen(row, 0u), widen(row, 1u), widen(row, 2u), widen(row, 3u));
+    [[unroll]] for (uint e = 0; e < 4; e++) b[e] = vec4(m[0][e], m[1][e], m[2][e], m[3][e]);
+}
+#endif
