@@ -32,11 +32,11 @@ var int8Cases = []Case{
 	{"linear_gelu_train_q8ca8", []string{"linear_gelu_train_q8ca8", "quantize"}, float, func(g *graph, s size) {
 		g.read2(g.LinearGELU(g.rounded(s.m, s.k, 0x1p-16), g.int8s(s.n, s.k, quant.PerToken), true))
 	}},
-	{"linear_gelu_round_q8ca8", []string{"linear_gelu_round_q8ca8", "linear_q8ca8"}, flips, func(g *graph, s size) {
+	{"linear_gelu_round_q8ca8", []string{"linear_gelu_round_q8ca8", "linear_q8ca8", "quantize"}, flips, func(g *graph, s size) {
 		y, _ := g.LinearGELU(g.rounded(s.m, s.k, 0x1p-16), g.int8s(128, s.k, quant.PerToken), false)
 		g.read(g.Linear(y, g.int8s(s.n, 128, quant.ActivationBlock)))
 	}},
-	{"linear_gelu_train_round_q8ca8", []string{"linear_gelu_train_round_q8ca8", "linear_q8ca8"}, flips, func(g *graph, s size) {
+	{"linear_gelu_train_round_q8ca8", []string{"linear_gelu_train_round_q8ca8", "linear_q8ca8", "quantize"}, flips, func(g *graph, s size) {
 		y, derivative := g.LinearGELU(g.rounded(s.m, s.k, 0x1p-16), g.int8s(128, s.k, quant.PerToken), true)
 		g.read(g.Linear(y, g.int8s(s.n, 128, quant.ActivationBlock)), derivative)
 	}},
