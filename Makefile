@@ -4,6 +4,8 @@ GO    ?= go
 DEMO  ?= demo
 # Tests build with the invariants tag: double frees and leaks of device memory then fail.
 TEST_FLAGS ?= -tags invariants
+# A package's limit: the software Vulkan driver and the emulator are slow on a busy machine.
+TIMEOUT   ?= 30m
 
 PLATFORMS := linux/amd64 linux/arm64 linux/arm darwin/arm64 windows/amd64
 QEMU      := qemu-aarch64-static -cpu
@@ -21,7 +23,7 @@ build: ## build the command line program
 	$(GO) build -o bin/edgeadapt ./cmd/edgeadapt
 
 test: deps ## run every test, Vulkan included
-	$(GO) test $(TEST_FLAGS) ./...
+	$(GO) test -timeout $(TIMEOUT) $(TEST_FLAGS) ./...
 
 cross: ## compile for every platform without cgo
 	@for p in $(PLATFORMS); do echo "$$p"; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build ./... || exit 1; done
@@ -30,11 +32,11 @@ arm64: deps ## vet the arm64 assembly and test it under QEMU, where that is inst
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./sdk/internal/backend/cpu/...
 	@if ! command -v $(firstword $(QEMU)) >/dev/null; then \
 	  echo "skipped: $(firstword $(QEMU)) (package qemu-user-static) is not installed" >&2; test -z "$$EDGEADAPT_REQUIRE_ARM64"; exit; fi; \
-	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -exec '$(QEMU) max' ./sdk/internal/backend/cpu/... && \
-	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -exec '$(QEMU) cortex-a72' ./sdk/internal/backend/cpu/simd
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -timeout $(TIMEOUT) -exec '$(QEMU) max' ./sdk/internal/backend/cpu/... && \
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -timeout $(TIMEOUT) -exec '$(QEMU) cortex-a72' ./sdk/internal/backend/cpu/simd
 
 race: ## run the packages that share things between goroutines under the race detector
-	$(GO) test -race $(TEST_FLAGS) ./cmd/... ./sdk ./sdk/data ./sdk/plugin ./sdk/tune ./sdk/internal/nn ./sdk/internal/backend/host ./sdk/internal/backend/cpu ./vulkan
+	$(GO) test -race -timeout $(TIMEOUT) $(TEST_FLAGS) ./cmd/... ./sdk ./sdk/data ./sdk/plugin ./sdk/tune ./sdk/internal/nn ./sdk/internal/backend/host ./sdk/internal/backend/cpu ./vulkan
 
 fuzz: ## run every fuzz target for a short time
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
@@ -53,7 +55,7 @@ cover: ## test coverage by package
 	$(GO) test -cover $(TEST_FLAGS) ./...
 
 lint: ## formatting, vet, staticcheck and the layering rules
-	@test -z "$$(gofmt -l cmd examples quant sdk shaders vulkan | tee /dev/stderr)"
+	@unformatted=$$(gofmt -l cmd examples quant sdk shaders vulkan); test -z "$$unformatted" || { echo "gofmt: $$unformatted" >&2; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) test ./sdk/internal/lint
