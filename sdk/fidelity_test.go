@@ -1,3 +1,5 @@
+//go:build fidelity
+
 package sdk_test
 
 import (
@@ -16,8 +18,8 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/model"
 )
 
-// fidelityVariable asks for TestFidelity, which takes minutes: it names a folder with
-// models/vit-s14 and data/TASK/{train,test}.
+// fidelityVariable names the folder of TestFidelity, with models/vit-s14 and data/TASK/{train,test}. The test takes minutes and
+// pictures that are not part of the project, so it has a build tag of its own.
 const fidelityVariable = "EDGEADAPT_FIDELITY"
 
 // TestFidelity measures how close quantised weights stay to float32 ones on a published ViT-S/14: the mean cosine of all
@@ -25,7 +27,7 @@ const fidelityVariable = "EDGEADAPT_FIDELITY"
 func TestFidelity(t *testing.T) {
 	root := os.Getenv(fidelityVariable)
 	if root == "" {
-		t.Skipf("set %s to a folder with models/vit-s14 and data", fidelityVariable)
+		t.Fatalf("set %s to a folder with models/vit-s14 and data", fidelityVariable)
 	}
 	src, err := model.Import(filepath.Join(root, "models", "vit-s14"))
 	if err != nil {
