@@ -363,6 +363,38 @@ func TestMixerManyTasks(t *testing.T) {
 	})
 }
 
+// TestMixerShortPasses: the CPU takes few large images at a time, and other devices all of them.
+func TestMixerShortPasses(t *testing.T) {
+	const images, pixels = 5, 144
+	forEachBackend(t, func(t *testing.T, be backend.Backend, _ tolerance) {
+		if be.Info().Kind == "reference" {
+			t.Skip("the float64 arithmetic takes seconds for images of this size, and has nothing to choose")
+		}
+		v, err := nn.NewViT(be, importBackbone(t, quant.Q8C, "vit", "timm"), nn.FloatActivations)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Close()
+		x := nn.NewMixer(v, 1<<20, backend.F32)
+		defer x.Close()
+		c := nn.MixConfig{Height: pixels, Width: pixels, Pool: adapter.PoolCLSMean, Taps: []string{nn.TapFeatures}}
+		var passes []int
+		err = x.Run(context.Background(), c, noise(1, images*3*pixels*pixels), make([]*nn.Resident, images), func(_ *nn.Forward, _, n int) error {
+			passes = append(passes, n)
+			return nil
+		})
+		cfg := v.Config()
+		elems := (pixels/cfg.Patch*(pixels/cfg.Patch) + cfg.PrefixTokens()) * cfg.Dim
+		want := []int{images}
+		if be.Info().Kind == "cpu" {
+			want = []int{2, 2, 1}
+		}
+		if err != nil || !slices.Equal(passes, want) {
+			t.Errorf("%d elements an image: passes of %v images, expected %v (%v)", elems, passes, want, err)
+		}
+	})
+}
+
 // TestMixerRefuses what cannot run, and stays usable.
 func TestMixerRefuses(t *testing.T) {
 	be := reference(t)
