@@ -1,4 +1,5 @@
-// The float part of the int8 products: a tile of C with R8 rows at R16, R17 bytes apart, sixteen columns.
+// What the integer products share: the order of the sums, and their float part, a tile of C with R8 rows at R16, R17 bytes
+// apart, sixteen columns.
 
 // EMPTY zeroes the tile of C.
 #define EMPTY \
@@ -59,3 +60,33 @@ finish: \
 	ADD R17, R21 \
 	SUBS $1, R10 \
 	BNE finish
+
+// BLOCK sets R13 to the groups of the next block and takes them from R12.
+#define BLOCK \
+	CMP R20, R12 \
+	CSEL LT, R12, R20, R13 \
+	SUB R13, R12
+
+// PAIR loads eight terms of two rows, one above the other.
+#define PAIR(r0, r1, f, v) \
+	FMOVD (r0)(R9), f \
+	FMOVD (r1)(R9), F3 \
+	VMOV V3.D[0], v.D[1]
+
+// COLUMNS adds the products of all rows with two columns, V{b}.
+#define COLUMNS(b, q) \
+	SMMLA(b, 0, 8+q) \
+	SMMLA(b, 1, 16+q) \
+	SMMLA(b, 2, 24+q)
+
+// PART turns the sums of two rows, 2 x 2 in each of V{b} to V{b+7}, into rows: V7, V{b}, V{b+2} and V{b+4}, and V{b+1},
+// V{b+3}, V{b+5} and V{b+7}.
+#define PART(b) \
+	TRN1D(b+1, b, 7) \
+	TRN2D(b+1, b, b+1) \
+	TRN1D(b+3, b+2, b) \
+	TRN2D(b+3, b+2, b+3) \
+	TRN1D(b+5, b+4, b+2) \
+	TRN2D(b+5, b+4, b+5) \
+	TRN1D(b+7, b+6, b+4) \
+	TRN2D(b+7, b+6, b+7)

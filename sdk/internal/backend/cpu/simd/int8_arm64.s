@@ -25,12 +25,6 @@
 	MOVD cs+208(FP), R17 \
 	LSL $2, R17
 
-// BLOCK sets R13 to the groups of the next block and takes them from R12.
-#define BLOCK \
-	CMP R20, R12 \
-	CSEL LT, R12, R20, R13 \
-	SUB R13, R12
-
 #define DOT(x, c) SDOT0(x, 0, c); SDOT0(x, 1, c+1); SDOT0(x, 2, c+2); SDOT0(x, 3, c+3)
 
 // func gemmInt8DotProd(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int)
@@ -89,18 +83,6 @@ scaled:
 	FINISH
 	RET
 
-// PAIR loads eight terms of two rows, one above the other.
-#define PAIR(r0, r1, f, v) \
-	FMOVD (r0)(R9), f \
-	FMOVD (r1)(R9), F3 \
-	VMOV V3.D[0], v.D[1]
-
-// COLUMNS adds the products of all rows with two columns, V{b}.
-#define COLUMNS(b, q) \
-	SMMLA(b, 0, 8+q) \
-	SMMLA(b, 1, 16+q) \
-	SMMLA(b, 2, 24+q)
-
 // BEGIN starts the sums of two rows with V0 to V3, two columns to a register.
 #define BEGIN(c0, c1, c2, c3, c4, c5, c6, c7) \
 	VDUP V0.D[0], c0.D2 \
@@ -111,18 +93,6 @@ scaled:
 	VDUP V2.D[1], c5.D2 \
 	VDUP V3.D[0], c6.D2 \
 	VDUP V3.D[1], c7.D2
-
-// PART turns the sums of two rows, 2 x 2 in each of V{b} to V{b+7}, into rows: V7, V{b}, V{b+2} and V{b+4}, and V{b+1},
-// V{b+3}, V{b+5} and V{b+7}.
-#define PART(b) \
-	TRN1D(b+1, b, 7) \
-	TRN2D(b+1, b, b+1) \
-	TRN1D(b+3, b+2, b) \
-	TRN2D(b+3, b+2, b+3) \
-	TRN1D(b+5, b+4, b+2) \
-	TRN2D(b+5, b+4, b+5) \
-	TRN1D(b+7, b+6, b+4) \
-	TRN2D(b+7, b+6, b+7)
 
 // func gemmInt8I8MM(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int)
 //

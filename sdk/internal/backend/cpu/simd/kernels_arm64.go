@@ -150,3 +150,23 @@ func gemmInt8DotProd(m, groups, block int, a []uint8, as int, scale []float32, s
 //
 //go:noescape
 func gemmInt8I8MM(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int)
+
+// gemmInt4NEON is Set.GemmInt4.
+//
+//go:noescape
+func gemmInt4NEON(m, octets, run, runs int, a []uint8, as int, scale []float32, ss int, w []uint8, groups []uint16, columns, bias, c []float32, cs int)
+
+// gemmInt4DotProd is Set.GemmInt4.
+//
+//go:noescape
+func gemmInt4DotProd(m, octets, run, runs int, a []uint8, as int, scale []float32, ss int, w []uint8, groups []uint16, columns, bias, c []float32, cs int)
+
+// gemmInt4I8MM is Set.GemmInt4.
+//
+//go:noescape
+func gemmInt4I8MM(m, octets, run, runs int, a []uint8, as int, scale []float32, ss int, w []uint8, groups []uint16, columns, bias, c []float32, cs int)
+
+// sumInt8NEON is the sum of x as int8, whole octets.
+//
+//go:noescape
+func sumInt8NEON(x []uint8) int32

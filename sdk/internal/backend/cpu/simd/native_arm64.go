@@ -1,13 +1,15 @@
 package simd
 
 import (
+	"encoding/binary"
+
 	"golang.org/x/sys/cpu"
 
 	"github.com/edgeadapt/edgeadapt/quant"
 )
 
 // native lists the sets in assembly that the processor supports, best first. Advanced SIMD belongs to every arm64
-// processor; they differ in the int8 product alone.
+// processor; they differ in the products of integers alone.
 func native() []*Set {
 	var sets []*Set
 	if cpu.ARM64.HasI8MM {
@@ -23,13 +25,14 @@ func native() []*Set {
 func i8mm() *Set {
 	s := neon()
 	s.Name, s.KGroup, s.GemmInt8, s.WidenInt8 = "i8mm", 8, gemmInt8I8MM, widenInt8I8MM
+	s.GemmInt4 = gemmInt4I8MM
 	return s
 }
 
 // dotProd has the dot product of FEAT_DotProd (Cortex-A55, A75 and later, as in the Raspberry Pi 5, Apple M1).
 func dotProd() *Set {
 	s := neon()
-	s.Name, s.GemmInt8 = "dotprod", gemmInt8DotProd
+	s.Name, s.GemmInt8, s.GemmInt4 = "dotprod", gemmInt8DotProd, gemmInt4DotProd
 	return s
 }
 
@@ -40,6 +43,7 @@ func neon() *Set {
 		Gemm:      gemmNEON,
 		WidenInt8: widenInt8NEON, WidenHalf: widenHalfNEON, Transpose: transposeNEON, KGroup: kGroup,
 		GemmInt8: gemmInt8NEON, Quantize: quantizeBlocks,
+		GemmInt4: gemmInt4NEON, QuantizeTerms: quantizeRuns,
 		Add: addNEON, Mul: mulNEON, Axpy: axpyNEON, Scale: scaleNEON,
 		Sum: sumNEON, Dot: dotNEON, Squares: squaresNEON, Largest: largestNEON,
 		GELU: geluNEON, GELUGrad: geluGradNEON, ExpSum: expSumNEON, ScoreGrad: scoreGradNEON,
@@ -56,6 +60,23 @@ func quantizeBlocks(q []uint8, scale, x []float32, block int) {
 		quantizeNEON(q[from:to], x[from:to], factor)
 	}
 	pad(q, len(x), 0)
+}
+
+// quantizeRuns is Set.QuantizeTerms.
+func quantizeRuns(q []uint8, scale, x []float32, block, run int) {
+	for b := range scale {
+		from, to := b*block, min((b+1)*block, len(x))
+		var factor float32
+		scale[b], factor = quant.ActivationRange(absMaxNEON(x[from:to]))
+		for from < to {
+			n := min(run, to-from)
+			size := termBytes + roundUp(n, Octet)
+			quantizeNEON(q[termBytes:termBytes+n], x[from:from+n], factor)
+			pad(q[:size], termBytes+n, 0)
+			binary.LittleEndian.PutUint32(q, uint32(-int4Zero*sumInt8NEON(q[termBytes:size])))
+			q, from = q[size:], from+n
+		}
+	}
 }
 
 // transposeNEON takes blocks of 4 x 4 and leaves the edges to plain Go.

@@ -25,9 +25,14 @@
 #define SMULL2(m, n, d) WORD $(0x4E20C000 | (m)<<16 | (n)<<5 | (d)) // smull2 v{d}.8h, v{n}.16b, v{m}.16b
 #define SMLAL(m, n, d) WORD $(0x0E208000 | (m)<<16 | (n)<<5 | (d)) // smlal v{d}.8h, v{n}.8b, v{m}.8b
 #define SMLAL2(m, n, d) WORD $(0x4E208000 | (m)<<16 | (n)<<5 | (d)) // smlal2 v{d}.8h, v{n}.16b, v{m}.16b
+#define SADDLP(n, d) WORD $(0x4E202800 | (n)<<5 | (d)) // saddlp v{d}.8h, v{n}.16b
 #define SADALP(n, d) WORD $(0x4E606800 | (n)<<5 | (d)) // sadalp v{d}.4s, v{n}.8h
 #define SDOT0(m, n, d) WORD $(0x4F80E000 | (m)<<16 | (n)<<5 | (d)) // sdot v{d}.4s, v{n}.16b, v{m}.4b[0]
+#define SDOT1(m, n, d) WORD $(0x4FA0E000 | (m)<<16 | (n)<<5 | (d)) // sdot v{d}.4s, v{n}.16b, v{m}.4b[1]
+#define SDOT2(m, n, d) WORD $(0x4F80E800 | (m)<<16 | (n)<<5 | (d)) // sdot v{d}.4s, v{n}.16b, v{m}.4b[2]
+#define SDOT3(m, n, d) WORD $(0x4FA0E800 | (m)<<16 | (n)<<5 | (d)) // sdot v{d}.4s, v{n}.16b, v{m}.4b[3]
 #define SMMLA(m, n, d) WORD $(0x4E80A400 | (m)<<16 | (n)<<5 | (d)) // smmla v{d}.4s, v{n}.16b, v{m}.16b
+#define ADDV(n, d) WORD $(0x4EB1B800 | (n)<<5 | (d)) // addv s{d}, v{n}.4s
 #define ADDP(m, n, d) WORD $(0x4EA0BC00 | (m)<<16 | (n)<<5 | (d)) // addp v{d}.4s, v{n}.4s, v{m}.4s
 #define TRN1D(m, n, d) WORD $(0x4EC02800 | (m)<<16 | (n)<<5 | (d)) // trn1 v{d}.2d, v{n}.2d, v{m}.2d
 #define TRN2D(m, n, d) WORD $(0x4EC06800 | (m)<<16 | (n)<<5 | (d)) // trn2 v{d}.2d, v{n}.2d, v{m}.2d
