@@ -2,7 +2,10 @@
 
 package vulkan
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"time"
+)
 
 // StagingOptions makes a device treat its local memory as out of the host's reach, as on a discrete GPU.
 var StagingOptions = DeviceOptions{RobustAccess: true, forceStaging: true}
@@ -40,4 +43,10 @@ func Sealed(file []byte, at int) []byte {
 	}
 	sum := sha256.Sum256(data)
 	return append(sum[:], data...)
+}
+
+// TicksBetween is the time between two readings of a clock of so many bits and nanoseconds a tick.
+func TicksBetween(bits uint, period float64, from, to uint64) time.Duration {
+	t := timing{mask: 1<<bits - 1, period: period}
+	return t.between(from, to)
 }

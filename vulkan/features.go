@@ -63,6 +63,9 @@ type physicalDevice struct {
 	memoryHeaps []int64 // bytes of the heap behind each type
 	cacheUUID   string
 	driver      uint32
+
+	timestampBits   uint    // of the queue's clock, 0 for none
+	timestampPeriod float64 // nanoseconds a tick
 }
 
 // inspect describes a device; it is not ok if we cannot use it.
@@ -81,6 +84,8 @@ func inspect(h vk.PhysicalDevice) (p physicalDevice, ok bool) {
 	var ext C.ea_properties
 	C.ea_get_properties(unsafe.Pointer(h), &ext)
 	p = physicalDevice{handle: h, family: uint32(family), cacheUUID: hex.EncodeToString(props.PipelineCacheUUID[:]), driver: props.DriverVersion}
+	p.timestampBits = uint(C.ea_timestamp_bits(unsafe.Pointer(h), C.uint32_t(family)))
+	p.timestampPeriod = timestampPeriod(&props)
 	var memory int64
 	p.memoryTypes, p.memoryHeaps, memory = memoryTypes(h)
 	p.info = DeviceInfo{
@@ -141,6 +146,12 @@ func limitsOf(props *vk.PhysicalDeviceProperties) Limits {
 		Bindings:    saturate(min(l.MaxPerStageDescriptorStorageBuffers, l.MaxPerStageDescriptorSampledImages)),
 		Allocations: saturate(l.MaxMemoryAllocationCount), NonCoherentAtom: max(1, int(l.NonCoherentAtomSize)),
 	}
+}
+
+func timestampPeriod(props *vk.PhysicalDeviceProperties) float64 {
+	l := props.Limits
+	l.Deref()
+	return float64(l.TimestampPeriod)
 }
 
 func axes(a [3]uint32) [3]int { return [3]int{saturate(a[0]), saturate(a[1]), saturate(a[2])} }

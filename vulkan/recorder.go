@@ -35,6 +35,7 @@ type Recorder struct {
 	hazards  hazards
 	estimate time.Duration // of the next command
 	canary   *canary       // nil: none
+	timed    bool
 	err      error
 }
 
@@ -82,7 +83,7 @@ func (r *Recorder) add(c command, uses []use) {
 		c.time, r.estimate = r.estimate, 0
 	}
 	r.commands = append(r.commands, c)
-	r.barriers = append(r.barriers, r.hazards.next(uses))
+	r.barriers = append(r.barriers, r.hazards.next(uses) || r.timed && len(r.barriers) > 0)
 }
 
 func (r *Recorder) checkDispatch(c command) error {

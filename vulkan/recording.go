@@ -32,6 +32,7 @@ type Recording struct {
 	views       map[viewKey]vk.BufferView
 	fence       vk.Fence
 	canary      *canary // nil: none
+	timing      *timing // nil: not timed
 }
 
 // viewKey tells texel-buffer views apart.
@@ -50,7 +51,7 @@ func (r *Recorder) Finish() (*Recording, error) {
 	// Keeps Close from destroying the device, and buffers from going, while they are recorded.
 	d.runs.RLock()
 	defer d.runs.RUnlock()
-	rec := &Recording{d: d, plan: r.plan(), views: map[viewKey]vk.BufferView{}, canary: r.canary}
+	rec := &Recording{d: d, plan: r.plan(), views: map[viewKey]vk.BufferView{}, canary: r.canary, timing: r.newTiming()}
 	err := d.usable()
 	if err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func (rec *Recording) build(r *Recorder) error {
 	if err := rec.usable(); err != nil {
 		return err
 	}
-	cuts := segments(r.barriers, r.times(), d.segmentTime())
+	cuts := segments(r.barriers, r.times(), rec.timing.limit(d.segmentTime()))
 	commands := r.commands
 	if rec.canary != nil {
 		rec.buffers = append(rec.buffers, rec.canary.state)
@@ -91,6 +92,9 @@ func (rec *Recording) build(r *Recorder) error {
 		}
 	}
 	if err := rec.createPools(commands, len(cuts)); err != nil {
+		return err
+	}
+	if err := rec.timing.prepare(d, cuts); err != nil {
 		return err
 	}
 	for i, cut := range cuts {
@@ -187,6 +191,7 @@ func (rec *Recording) record(cb vk.CommandBuffer, r *Recorder, from, to, segment
 		return err
 	}
 	rec.barrier(cb, true)
+	rec.timing.begin(cb, segment)
 	for i := from; i < to; i++ {
 		if r.barriers[i] && i > from {
 			rec.barrier(cb, r.copies)
@@ -199,6 +204,7 @@ func (rec *Recording) record(cb vk.CommandBuffer, r *Recorder, from, to, segment
 		} else if err := rec.dispatch(cb, c); err != nil {
 			return err
 		}
+		rec.timing.after(cb, segment, i)
 	}
 	if rec.canary != nil { // its words are nobody else's: the barrier that the segment begins with suffices
 		if err := rec.dispatch(cb, rec.canary.command(segment)); err != nil {
@@ -308,5 +314,6 @@ func (rec *Recording) destroy() {
 	}
 	vk.DestroyDescriptorPool(rec.d.handle, rec.descriptors, nil)
 	vk.DestroyCommandPool(rec.d.handle, rec.pool, nil) // with its command buffers
+	rec.timing.destroy(rec.d)
 	vk.DestroyFence(rec.d.handle, rec.fence, nil)
 }

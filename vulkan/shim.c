@@ -128,6 +128,13 @@ int32_t ea_compute_family(void *physical) {
 	return -1;
 }
 
+uint32_t ea_timestamp_bits(void *physical, uint32_t family) {
+	QueueFamily families[64];
+	uint32_t n = 64;
+	vkGetPhysicalDeviceQueueFamilyProperties(physical, &n, families);
+	return family < n ? families[family].timestamp_bits : 0;
+}
+
 int32_t ea_create_device(void *physical, uint32_t family, int robust, int dot, void **device) {
 	const float priority = 1;
 	const char *extensions[] = {dot_extension};

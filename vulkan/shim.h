@@ -43,6 +43,8 @@ void ea_destroy_messenger(void *instance, uint64_t messenger);
 void ea_get_properties(void *physical, ea_properties *out);
 // The first queue family with compute, -1 if there is none.
 int32_t ea_compute_family(void *physical);
+// The bits of the clock of a family's queues, 0 where they have none.
+uint32_t ea_timestamp_bits(void *physical, uint32_t family);
 int32_t ea_create_device(void *physical, uint32_t family, int robust, int dot, void **device);
 
 int32_t ea_create_layouts(void *device, const int32_t *types, uint32_t n, uint32_t push_bytes, uint64_t *set_layout, uint64_t *layout);

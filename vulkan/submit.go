@@ -40,13 +40,19 @@ func (rec *Recording) Run(ctx context.Context) error {
 	if err := rec.canary.arm(); err != nil {
 		return err
 	}
+	began := time.Now()
 	for i := range rec.segments {
 		if err := ctx.Err(); err != nil {
 			return errors.WithMessagef(err, "after %d of %d segments", i, len(rec.segments))
 		}
+		start := time.Since(began)
 		if err := rec.d.noteLoss(rec.submit(rec.segments[i])); err != nil {
 			return err
 		}
+		rec.timing.submitted(i, start, time.Since(began))
+	}
+	if err := rec.d.noteLoss(rec.timing.collect(rec.d)); err != nil {
+		return err
 	}
 	return rec.d.noteLoss(rec.canary.check(len(rec.segments)))
 }

@@ -42,7 +42,7 @@ const AllThatAllocate = "*"
 
 // kinds are the objects that the loader counts, in its order.
 var kinds = []string{"instance", "device", "buffer", "memory", "buffer view", "shader module", "descriptor set layout", "pipeline layout",
-	"pipeline", "pipeline cache", "descriptor pool", "command pool", "fence"}
+	"pipeline", "pipeline cache", "descriptor pool", "command pool", "fence", "query pool"}
 
 // Control is the page of memory that the loader reads and writes. One goroutine at a time, and between calls.
 type Control struct{ page []byte }
@@ -128,6 +128,7 @@ const (
 	fieldAfter, fieldResult, fieldDrop     = 64, 68, 72
 	fieldHits, fieldSeen, fieldLost, wrong = 76, 80, 84, 88
 	fieldLive                              = 96
+	fieldClockless, fieldRange             = 160, 164
 )
 
 func (c *Control) set(field int, v int32) { binary.NativeEndian.PutUint32(c.page[field:], uint32(v)) }
@@ -137,7 +138,7 @@ func (c *Control) get(field int) int { return int(int32(binary.NativeEndian.Uint
 // Calm ends all faults.
 func (c *Control) Calm() {
 	clear(c.page[:64])
-	for _, field := range []int{fieldHits, fieldSeen, fieldLost} {
+	for _, field := range []int{fieldHits, fieldSeen, fieldLost, fieldClockless, fieldRange} {
 		c.set(field, 0)
 	}
 	c.set(fieldDrop, -1)
@@ -169,6 +170,18 @@ func (c *Control) Mistake(k *shaders.Kernel) error {
 	h.Write(code)
 	binary.NativeEndian.PutUint64(c.page[wrong:], h.Sum64())
 	return nil
+}
+
+// Clockless makes the queues of devices that are looked at from now on have no clock.
+func (c *Control) Clockless() {
+	c.Calm()
+	c.set(fieldClockless, 1)
+}
+
+// Range is the largest binding that devices that are looked at from now on take, in bytes.
+func (c *Control) Range(bytes int) {
+	c.Calm()
+	c.set(fieldRange, int32(bytes))
 }
 
 // Hits is how many faults there were since they were ordered.

@@ -21,9 +21,11 @@ typedef struct {
 	uint32_t lost;         // the device is: set with a result of VK_ERROR_DEVICE_LOST, cleared by a new device
 	uint64_t wrong;        // FNV-1a of the code of a kernel whose dispatches lack their last workgroup, 0 for none
 	int32_t live[16];      // objects by kind
+	int32_t clockless;     // queues have no clock
+	uint32_t range;        // the largest binding that the device says it takes, 0 for the real one
 } Control;
 
-enum { INSTANCE, DEVICE, BUFFER, MEMORY, VIEW, MODULE, SETLAYOUT, LAYOUT, PIPELINE, CACHE, DESCRIPTORS, COMMANDS, FENCE };
+enum { INSTANCE, DEVICE, BUFFER, MEMORY, VIEW, MODULE, SETLAYOUT, LAYOUT, PIPELINE, CACHE, DESCRIPTORS, COMMANDS, FENCE, QUERIES };
 
 static Control *control;
 static PFN_vkGetInstanceProcAddr real;
@@ -91,6 +93,9 @@ DESTROYS(vkDestroyCommandPool, COMMANDS, VkCommandPool)
 MAKES(vkCreateFence, FENCE, VkFenceCreateInfo, VkFence)
 DESTROYS(vkDestroyFence, FENCE, VkFence)
 
+MAKES(vkCreateQueryPool, QUERIES, VkQueryPoolCreateInfo, VkQueryPool)
+DESTROYS(vkDestroyQueryPool, QUERIES, VkQueryPool)
+
 // Functions that make no counted object and may fail.
 #define MAYFAIL(name, allocates, parameters, arguments) \
 	DECLARE(name) \
@@ -106,6 +111,7 @@ MAYFAIL(vkAllocateCommandBuffers, 1, (VkDevice d, const VkCommandBufferAllocateI
 MAYFAIL(vkBeginCommandBuffer, 1, (VkCommandBuffer b, const VkCommandBufferBeginInfo *i), (b, i))
 MAYFAIL(vkEndCommandBuffer, 1, (VkCommandBuffer b), (b))
 MAYFAIL(vkResetFences, 1, (VkDevice d, uint32_t n, const VkFence *f), (d, n, f))
+MAYFAIL(vkGetQueryPoolResults, 1, (VkDevice d, VkQueryPool q, uint32_t f, uint32_t n, size_t s, void *p, VkDeviceSize t, VkQueryResultFlags g), (d, q, f, n, s, p, t, g))
 MAYFAIL(vkGetPipelineCacheData, 1, (VkDevice d, VkPipelineCache c, size_t *n, void *p), (d, c, n, p))
 MAYFAIL(vkEnumeratePhysicalDevices, 1, (VkInstance i, uint32_t *n, VkPhysicalDevice *p), (i, n, p))
 
@@ -121,6 +127,18 @@ DECLARE(vkDestroyInstance)
 static void my_vkDestroyInstance(VkInstance i, const VkAllocationCallbacks *a) {
 	count(INSTANCE, -1);
 	REAL(vkDestroyInstance)(i, a);
+}
+
+DECLARE(vkGetPhysicalDeviceQueueFamilyProperties)
+static void my_vkGetPhysicalDeviceQueueFamilyProperties(VkPhysicalDevice p, uint32_t *n, VkQueueFamilyProperties *out) {
+	REAL(vkGetPhysicalDeviceQueueFamilyProperties)(p, n, out);
+	for (uint32_t i = 0; out && control->clockless && i < *n; i++) out[i].timestampValidBits = 0;
+}
+
+DECLARE(vkGetPhysicalDeviceProperties)
+static void my_vkGetPhysicalDeviceProperties(VkPhysicalDevice p, VkPhysicalDeviceProperties *out) {
+	REAL(vkGetPhysicalDeviceProperties)(p, out);
+	if (control->range) out->limits.maxStorageBufferRange = control->range;
 }
 
 DECLARE(vkCreateDevice)
@@ -223,7 +241,10 @@ static const struct { const char *name; PFN_vkVoidFunction mine, *real; } functi
 	F(vkCreateComputePipelines) F(vkDestroyPipeline) F(vkCreatePipelineCache) F(vkDestroyPipelineCache) F(vkGetPipelineCacheData)
 	F(vkCreateDescriptorPool) F(vkDestroyDescriptorPool) F(vkAllocateDescriptorSets)
 	F(vkCreateCommandPool) F(vkDestroyCommandPool) F(vkAllocateCommandBuffers) F(vkBeginCommandBuffer) F(vkEndCommandBuffer)
-	F(vkCmdBindPipeline) F(vkCmdDispatch) F(vkCreateFence) F(vkDestroyFence) F(vkResetFences) F(vkQueueSubmit) F(vkWaitForFences)
+	F(vkCmdBindPipeline) F(vkCmdDispatch) F(vkCreateFence) F(vkDestroyFence) F(vkResetFences)
+	F(vkCreateQueryPool) F(vkDestroyQueryPool) F(vkGetQueryPoolResults)
+	F(vkGetPhysicalDeviceQueueFamilyProperties) F(vkGetPhysicalDeviceProperties)
+ F(vkQueueSubmit) F(vkWaitForFences)
 };
 
 __attribute__((visibility("default"))) PFN_vkVoidFunction vkGetInstanceProcAddr(VkInstance instance, const char *name) {
