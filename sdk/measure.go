@@ -21,6 +21,7 @@ type MeasureConfig struct {
 	Batch   int      // images a pass, at least 1
 	Runs    int      // timed passes; 0 for 10
 	Step    bool     // time a training step (forward, backward, update) instead of inference
+	Profile bool     // then time each kernel, in passes of their own
 }
 
 // Measurement is the time of one pass or training step, after its outputs were checked.
@@ -41,6 +42,8 @@ type Measurement struct {
 	RSSMB        float64 `json:"rss_mb"`   // peak resident memory of the process; 0 where the system does not tell
 	DeviceMB     float64 `json:"device_mb"`
 	MaxError     float64 `json:"max_error"` // of the checked output, relative to the reference's largest value
+
+	Profile *Profile `json:"profile,omitempty"` // where MeasureConfig.Profile asks for it
 }
 
 // checkTolerance bounds the difference between a device and the float64 reference, relative to the largest value. With
@@ -109,7 +112,10 @@ func (bb *Backbone) Measure(ctx context.Context, c MeasureConfig) (*Measurement,
 	m.MS, m.CPUMS = median(wall), median(cpu)
 	m.ImagesPerSec = 1000 * float64(c.Batch) / m.MS
 	m.RSSMB, m.DeviceMB = float64(peakRSS())/1e6, float64(v.Backend().MemoryInUse())/1e6
-	return m, nil
+	if c.Profile {
+		m.Profile, err = bb.profile(ctx, v, c)
+	}
+	return m, err
 }
 
 // Bounds of what Measure takes.

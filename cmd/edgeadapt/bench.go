@@ -15,6 +15,7 @@ type benchFlags struct {
 	measure sdk.MeasureConfig
 	all     bool
 	json    bool
+	trace   string        // file
 	tune    time.Duration // budget, 0 for no tuning
 }
 
@@ -27,11 +28,16 @@ func (a *app) bench() *cobra.Command {
 they differ. Then it times passes over a batch: the median of wall and of processor time.
 
 With --all it measures every Vulkan device and every instruction set of the processor, each in a process of its own and
-one after the other, and prints one table.`,
+one after the other, and prints one table.
+
+With --profile it then times each kernel, in passes whose kernels wait for each other, by the device's own clock where it
+has one, and prints what operators took, at what rate, and how near that is to the best that any kernel reached there.
+--trace writes that pass as a Chrome trace, for chrome://tracing or ui.perfetto.dev.`,
 		Example: `  edgeadapt bench --batch 8
   edgeadapt bench --device vulkan:0 --adapter parts.safetensors --json
   edgeadapt bench --step --batch 32 --size 112
-  edgeadapt bench --all --threads 1`,
+  edgeadapt bench --all --threads 1
+  edgeadapt bench --profile --trace pass.json`,
 		Args: exactly(),
 	}
 	f.session.register(c)
@@ -40,11 +46,17 @@ one after the other, and prints one table.`,
 	c.Flags().IntVar(&f.measure.Size, "size", 0, "side of the input in pixels (default: the adapter's, or the backbone's)")
 	c.Flags().IntVar(&f.measure.Runs, "runs", 10, "passes to time")
 	c.Flags().BoolVar(&f.measure.Step, "step", false, "time a training step instead of a prediction")
+	c.Flags().BoolVar(&f.measure.Profile, "profile", false, "then time each kernel: GOPS, bytes, share of the roofline")
+	c.Flags().StringVar(&f.trace, "trace", "", "write the profiled pass to this file as a Chrome trace")
 	c.Flags().BoolVar(&f.all, "all", false, "measure all devices and kernels, in one table")
 	c.Flags().DurationVar(&f.tune, "tune-kernels", 0, "time variants of a Vulkan device's kernels for so long, and keep the fastest for later commands")
 	c.Flags().Lookup("tune-kernels").NoOptDefVal = "30s"
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON: ms, cpu_ms, images_per_s, rss_mb and more")
 	return a.command(c, func(ctx context.Context, _ []string) error {
+		f.measure.Profile = f.measure.Profile || f.trace != ""
+		if f.measure.Profile && (f.all || f.tune != 0) {
+			return usagef("--profile and --trace are for one device: leave out --all and --tune-kernels")
+		}
 		if f.all {
 			return f.runAll(ctx, a, c)
 		}
@@ -58,6 +70,9 @@ func (f *benchFlags) run(ctx context.Context, a *app) error {
 	}
 	if n := f.measure.Runs; n < 1 || n > 100000 {
 		return usagef("--runs %d, expected 1 to 100000", n)
+	}
+	if err := checkWritable(f.trace); err != nil {
+		return err
 	}
 	s, err := f.session.open(ctx, a)
 	if err != nil {
@@ -75,10 +90,20 @@ func (f *benchFlags) run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if f.trace != "" {
+		if err := writeTrace(m, f.trace); err != nil {
+			return err
+		}
+	}
+	return f.print(a, m)
+}
+
+// print shows a measurement, and its profile where it has one.
+func (f *benchFlags) print(a *app, m *sdk.Measurement) error {
 	if f.json {
 		return a.printJSON(m)
 	}
-	return table(a.stdout, [][]string{
+	rows := [][]string{
 		{"device", m.Device + ", " + m.Driver},
 		{"backbone", m.Backbone + ", " + m.Scheme + ", " + m.Activations + " activations"},
 		{"measured", fmt.Sprintf("%s of %d image(s) at %d pixels, %d runs", m.Mode, m.Batch, m.Size, m.Runs)},
@@ -87,7 +112,11 @@ func (f *benchFlags) run(ctx context.Context, a *app) error {
 		{"CPU time", fmt.Sprintf("%.2f ms", m.CPUMS)},
 		{"throughput", fmt.Sprintf("%.1f images/s", m.ImagesPerSec)},
 		{"memory", fmt.Sprintf("%.0f MB peak, %.0f MB on the device", m.RSSMB, m.DeviceMB)},
-	})
+	}
+	if err := table(a.stdout, rows); err != nil || m.Profile == nil {
+		return err
+	}
+	return printProfile(a, m.Profile)
 }
 
 // tuneKernels finds faster variants of kernels and prints them.

@@ -45,6 +45,7 @@ func TestUsageErrors(t *testing.T) {
 		{"tensor and image", "exclude", []string{"features", "x.png", "--tensor", "a:b", "-o", out}},
 		{"tensor without name", "FILE:NAME", []string{"features", "--tensor", "file", "--backbone", backbone, "-o", out}},
 		{"scheme", "q4", []string{"quantize", fixtures + "/timm", "-o", out, "--scheme", "q4"}},
+		{"bench profile", "--all", []string{"bench", "--profile", "--all"}},
 		{"bench batch", "--batch", []string{"bench", "--batch", "0"}},
 		{"bench size", "patch 8", []string{"bench", "--backbone", backbone, "--size", "30"}},
 		{"threads", "--threads", []string{"bench", "--threads", "-1"}},

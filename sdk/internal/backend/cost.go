@@ -25,13 +25,32 @@ func Cost(p *Program, op Op) Work {
 	return w
 }
 
-// weightBytes is the size of op's frozen matrix at a byte a weight; those of more bytes are no slower per multiply-add.
-func weightBytes(op Op) int64 {
+// Traffic is Cost in full: a frozen matrix counts with the bytes that the device holds it in, and multiply-adds are those of
+// products alone.
+func Traffic(p *Program, op Op) Work {
+	w := Cost(p, op)
+	w.MACs = macs(p, op)
+	if held, ok := frozenOf(op).(interface{ Bytes() int64 }); ok {
+		w.Bytes += held.Bytes() - weightBytes(op)
+	}
+	return w
+}
+
+// frozenOf is op's frozen matrix, nil for none.
+func frozenOf(op Op) Weight {
 	switch o := op.(type) {
 	case *Linear:
-		return int64(o.W.Rows()) * int64(o.W.Cols())
+		return o.W
 	case *LinearBackward:
-		return int64(o.W.Rows()) * int64(o.W.Cols())
+		return o.W
+	}
+	return nil
+}
+
+// weightBytes is the size of op's frozen matrix at a byte a weight; those of more bytes are no slower per multiply-add.
+func weightBytes(op Op) int64 {
+	if w := frozenOf(op); w != nil {
+		return int64(w.Rows()) * int64(w.Cols())
 	}
 	return 0
 }

@@ -41,6 +41,7 @@ var allowed = map[string][]string{
 	"sdk/internal/backend/backendtest": {"sdk/internal/...", "quant"},
 	"sdk/internal/nn":                  {"sdk/internal/backend", "sdk/internal/tensor", "sdk/internal/window", "sdk/adapter", "sdk/model", "quant"},
 	"sdk/internal/calibrate":           {"sdk/internal/nn", "sdk/internal/backend", "sdk/internal/tensor", "sdk/model", "quant"},
+	"sdk/internal/profile":             {"sdk/internal/backend", "quant"},
 	"sdk/internal/lint":                {},
 	"sdk/internal/jpeg":                {},
 	"sdk/data":                         {"sdk/internal/tensor", "sdk/internal/jpeg"},

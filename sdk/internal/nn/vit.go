@@ -192,13 +192,23 @@ func (v *ViT) With(acts Activations) (*ViT, error) {
 	if err := acts.check(v.be, v.host.Scheme()); err != nil {
 		return nil, err
 	}
-	w := &ViT{be: v.be, host: v.host, cfg: v.cfg, acts: acts, patch: v.patch, patchBias: v.patchBias, prefix: v.prefix, stemNorm: v.stemNorm,
-		blocks: slices.Clone(v.blocks), norm: v.norm, head: v.head, headBias: v.headBias, classes: v.classes,
-		positions: map[[2]int]backend.Buffer{}, resources: resources{be: v.be}}
+	w := v.share(v.be)
+	w.acts = acts
 	for i := range w.blocks {
 		acts.apply(&w.blocks[i], v.host.Scheme())
 	}
 	return w, nil
+}
+
+// Through returns the same network with passes that be compiles: v's device, seen through something that watches it. It shares
+// v's memory, and is closed before v.
+func (v *ViT) Through(be backend.Backend) *ViT { return v.share(be) }
+
+// share is a network over v's memory.
+func (v *ViT) share(be backend.Backend) *ViT {
+	return &ViT{be: be, host: v.host, cfg: v.cfg, acts: v.acts, patch: v.patch, patchBias: v.patchBias, prefix: v.prefix, stemNorm: v.stemNorm,
+		blocks: slices.Clone(v.blocks), norm: v.norm, head: v.head, headBias: v.headBias, classes: v.classes,
+		positions: map[[2]int]backend.Buffer{}, resources: resources{be: be}}
 }
 
 // Config is the architecture.

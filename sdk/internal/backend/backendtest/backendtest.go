@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) backend.Backend, tol Tolerance, o
 		{"adamw", testAdamW},
 		{"block", testBlock},
 		{"golden", testGolden},
+		{"timed", testTimed},
 		{"lifecycle", testLifecycle},
 	} {
 		if len(only) == 0 || slices.Contains(only, c.name) {

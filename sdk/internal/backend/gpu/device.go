@@ -256,6 +256,9 @@ func (d *device) NewWeight(name string, m quant.Matrix) (backend.Weight, error) 
 	return &weight{d: d, buf: buf, rows: m.Rows, cols: m.Cols, scheme: m.Scheme}, nil
 }
 
+// Bytes is what the matrix takes on the device.
+func (w *weight) Bytes() int64 { return int64(w.buf.Size()) }
+
 func (w *weight) Rows() int { return w.rows }
 func (w *weight) Cols() int { return w.cols }
 

@@ -25,6 +25,7 @@ type recording struct {
 	rounded map[backend.Value]bool // those that exist as int8 only
 	planned []dispatch
 	time    time.Duration // estimated, of the operator whose dispatches come next
+	at      int           // that operator's place in the Program
 }
 
 // dispatch is one that is planned; its kernel is compiled when all are known.
@@ -34,6 +35,7 @@ type dispatch struct {
 	push     []byte
 	groups   int
 	time     time.Duration
+	op       int // whose it is
 }
 
 // op records one operator: one case each, one file a word.
@@ -291,7 +293,7 @@ func (r *recording) groups(v variant, n int, push []byte, bindings []vulkan.Rang
 	if f := r.e.d.fault; f != nil {
 		n = f(v.Kernel, n)
 	}
-	r.planned = append(r.planned, dispatch{v, bindings, push, n, r.time})
+	r.planned = append(r.planned, dispatch{v, bindings, push, n, r.time, r.at})
 	r.time = 0 // of an operator's dispatches the first stands for all
 	return nil
 }
@@ -307,6 +309,7 @@ func (r *recording) finish() (*vulkan.Recording, error) {
 			r.e.used = append(r.e.used, p.Kernel)
 		}
 		r.e.cost[p.Name] += p.time
+		r.e.spans = append(r.e.spans, backend.Span{Op: p.op, Kernel: p.Kernel.String()})
 		x := min(p.groups, maxGroups)
 		r.rec.Estimate(p.time)
 		r.rec.Dispatch(kernels[i], p.bindings, p.push, uint32(x), uint32(ceil(p.groups, x)), 1)

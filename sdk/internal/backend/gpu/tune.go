@@ -139,7 +139,7 @@ func (d *device) challenge(ctx context.Context, p *backend.Program, best *candid
 
 // candidate compiles p with forced variants and runs it once on made-up inputs, for its outputs.
 func (d *device) candidate(ctx context.Context, p *backend.Program, forced map[string]*shaders.Kernel) (*candidate, [][]float32, error) {
-	e, err := d.probe(forced).compileOnce(p)
+	e, err := d.probe(forced).compileOnce(p, false)
 	if err != nil {
 		return nil, nil, err
 	}

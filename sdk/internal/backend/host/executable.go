@@ -22,6 +22,7 @@ type Executable[T ref.Float] struct {
 	halves [][]uint16 // by Value
 	ints   [][]int32  // by Value
 	steps  []func() error
+	byRef  []bool // by step: whether package ref runs it
 	shared []*[]T // by region
 	memory
 
@@ -31,6 +32,14 @@ type Executable[T ref.Float] struct {
 
 // Compile implements backend.Backend.
 func (b *Backend[T]) Compile(p *backend.Program) (backend.Executable, error) {
+	e, err := b.compile(p)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func (b *Backend[T]) compile(p *backend.Program) (*Executable[T], error) {
 	if err := b.open(); err != nil {
 		return nil, errors.WithMessage(err, "compile")
 	}
@@ -58,11 +67,11 @@ func (e *Executable[T]) prepare() error {
 		}
 	}
 	for _, op := range e.p.Ops() {
-		step, err := e.step(op)
+		step, byRef, err := e.step(op)
 		if err != nil {
 			return errors.WithMessage(err, op.Name())
 		}
-		e.steps = append(e.steps, step)
+		e.steps, e.byRef = append(e.steps, step), append(e.byRef, byRef)
 	}
 	return nil
 }
@@ -97,16 +106,17 @@ func (e *Executable[T]) place(v backend.Value, l backend.Layout, arenas [][]T) e
 }
 
 // step is the code of one operator: the device's kernel, or ref.
-func (e *Executable[T]) step(op backend.Op) (func() error, error) {
+func (e *Executable[T]) step(op backend.Op) (run func() error, byRef bool, err error) {
 	if err := e.checkWeight(op); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if e.be.opt.Kernel != nil {
 		if run := e.be.opt.Kernel(e, op); run != nil {
-			return run, nil
+			return run, false, nil
 		}
 	}
-	return e.reference(op)
+	run, err = e.reference(op)
+	return run, true, err
 }
 
 // checkWeight refuses a closed weight, and another device's.

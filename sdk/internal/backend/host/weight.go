@@ -19,6 +19,9 @@ type weight[T ref.Float] struct {
 	memory
 }
 
+// Bytes is what the matrix takes in memory.
+func (w *weight[T]) Bytes() int64 { return w.bytes.Load() }
+
 // NewWeight implements backend.Backend.
 func (b *Backend[T]) NewWeight(name string, m quant.Matrix) (backend.Weight, error) {
 	if err := b.open(); err != nil {
