@@ -42,6 +42,30 @@ func TestSuiteWithoutInt4(t *testing.T) {
 	backendtest.Run(t, func(t *testing.T) backend.Backend { return mustOpen(t, 2, &set) }, tolerance)
 }
 
+// TestAttentionMemory: what attention takes grows with the tokens, not with their square.
+func TestAttentionMemory(t *testing.T) {
+	d := mustOpen(t, 1, simd.All()[0])
+	defer d.Close()
+	size := func(tokens int) int64 {
+		r := backend.NewRecorder()
+		o, _ := r.Attention(r.Input("qkv", tokens, 3*64), backend.Heads{Batch: 1, Tokens: tokens, Count: 1})
+		r.Output(o, "o")
+		p, err := r.Finish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := d.Compile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		return e.Bytes()
+	}
+	if one, four := size(1024), size(4096); four > 4*one {
+		t.Errorf("1024 tokens take %d bytes, 4096 take %d: more than four times as many", one, four)
+	}
+}
+
 func TestNew(t *testing.T) {
 	t.Run("chosen set", func(t *testing.T) {
 		forEachSet(t, func(t *testing.T, set *simd.Set) {

@@ -217,6 +217,16 @@ func quantizeAVX512VNNI(q []uint8, scale []float32, x []float32, block int)
 //go:noescape
 func gemmInt4AVX2(m int, octets int, run int, runs int, a []uint8, as int, scale []float32, ss int, w []uint8, groups []uint16, columns []float32, bias []float32, c []float32, cs int)
 
+// gemmInt4AVXVNNI is Set.GemmInt4.
+//
+//go:noescape
+func gemmInt4AVXVNNI(m int, octets int, run int, runs int, a []uint8, as int, scale []float32, ss int, w []uint8, groups []uint16, columns []float32, bias []float32, c []float32, cs int)
+
+// gemmInt4AVX512VNNI is Set.GemmInt4.
+//
+//go:noescape
+func gemmInt4AVX512VNNI(m int, octets int, run int, runs int, a []uint8, as int, scale []float32, ss int, w []uint8, groups []uint16, columns []float32, bias []float32, c []float32, cs int)
+
 // widenInt4AVX2 is Set.WidenInt4.
 //
 //go:noescape

@@ -14,38 +14,69 @@ const (
 	octet      = 8
 	int4Widen  = 4 // octets between two widenings
 	octetBytes = 64
+
+	int4Rows    = 6
+	int4Columns = 16
 )
 
 // gemmInt4 writes the microkernel of int4 weights: one tile of m <= 6 rows and 16 columns. The 12 sums in int16 leave
 // four registers; those of a run in int32 lie on the stack.
 func (v isa) gemmInt4() {
-	TEXT("gemmInt4"+v.name, NOSPLIT, "func(m, octets, run, runs int, a []uint8, as int, scale []float32, ss int, w []uint8, groups []uint16, columns, bias, c []float32, cs int)")
-	Pragma("noescape")
-	Doc("gemmInt4" + v.name + " is Set.GemmInt4.")
-	k := int4Kernel{isa: v, sums: AllocLocal(v.mr * v.nv * v.bytes())}
-	m := Load(Param("m"), GP64())
-	k.octets = Load(Param("octets"), GP64())
-	k.a = rowPointers{low: Load(Param("a").Base(), GP64()), stride: Load(Param("as"), GP64())}
-	k.a.spread(v.mr)
-	k.scale, k.w, k.groups = base("scale"), base("w"), base("groups")
-	k.runs = Load(Param("runs"), GP64())
-	for rows := v.mr; rows > 1; rows-- {
-		CMPQ(m, Imm(uint64(rows)))
-		JEQ(LabelRef(fmt.Sprintf("rows%d", rows)))
-	}
-	for rows := 1; rows <= v.mr; rows++ {
-		Label(fmt.Sprintf("rows%d", rows))
+	k := newInt4Kernel(v)
+	k.sums = AllocLocal(v.mr * v.nv * v.bytes())
+	k.eachTile(func(rows int) {
+		k.scratch = int4Scratch{groups: registers(v.nv, virtual(v)()), scale: v.reg(), factor: v.reg()}
 		k.tile(rows)
-		v.end()
-	}
+	})
 }
 
 type int4Kernel struct {
 	isa
-	sums                     Mem // of a run, in int32
-	octets, scale, w, groups reg.Register
-	runs                     reg.Register // left under this scale
-	a                        rowPointers
+	sums                        Mem // of a run, in int32
+	m, octets, scale, w, groups reg.Register
+	runs                        reg.Register // left under this scale
+	a                           rowPointers
+	scratch                     int4Scratch
+	acc                         [][]reg.Register // of a run, where they are in registers
+}
+
+// int4Scratch are registers for the float part of a tile.
+type int4Scratch struct {
+	groups        []reg.Register
+	scale, factor reg.Register
+}
+
+// newInt4Kernel begins the function and loads its parameters.
+func newInt4Kernel(v isa) int4Kernel {
+	TEXT("gemmInt4"+v.name, NOSPLIT, "func(m, octets, run, runs int, a []uint8, as int, scale []float32, ss int, w []uint8, groups []uint16, columns, bias, c []float32, cs int)")
+	Pragma("noescape")
+	Doc("gemmInt4" + v.name + " is Set.GemmInt4.")
+	k := int4Kernel{isa: v, m: Load(Param("m"), GP64()), octets: Load(Param("octets"), GP64())}
+	k.a = rowPointers{low: Load(Param("a").Base(), GP64()), stride: Load(Param("as"), GP64())}
+	k.a.spread(int4Rows)
+	k.scale, k.w, k.groups = base("scale"), base("w"), base("groups")
+	k.runs = Load(Param("runs"), GP64())
+	return k
+}
+
+// eachTile writes the code for each number of rows.
+func (k int4Kernel) eachTile(tile func(rows int)) {
+	for rows := int4Rows; rows > 1; rows-- {
+		CMPQ(k.m, Imm(uint64(rows)))
+		JEQ(LabelRef(fmt.Sprintf("rows%d", rows)))
+	}
+	for rows := 1; rows <= int4Rows; rows++ {
+		Label(fmt.Sprintf("rows%d", rows))
+		tile(rows)
+		k.end()
+	}
+}
+
+func registers(n int, alloc func() reg.Register) (all []reg.Register) {
+	for range n {
+		all = append(all, alloc())
+	}
+	return all
 }
 
 // sum is the place of a sum in int32.
@@ -53,7 +84,6 @@ func (k int4Kernel) sum(i, j int) Mem { return k.sums.Offset((i*k.nv + j) * k.by
 
 func (k int4Kernel) tile(rows int) {
 	label := func(what string) string { return fmt.Sprintf("%s%d", what, rows) }
-	left := GP64()
 	Label(label("run"))
 	for i := range rows {
 		term := YMM()
@@ -62,11 +92,7 @@ func (k int4Kernel) tile(rows int) {
 			VMOVDQU(term, k.sum(i, j))
 		}
 	}
-	k.a.advance(rows, termBytes)
-	Load(Param("run"), left)
-	CMPQ(left, k.octets)
-	CMOVQGT(k.octets, left)
-	SUBQ(left, k.octets)
+	left := k.nextRun(rows)
 	Label(label("part"))
 	k.part(rows, left, label)
 	TESTQ(left, left)
@@ -75,6 +101,17 @@ func (k int4Kernel) tile(rows int) {
 	TESTQ(k.octets, k.octets)
 	JNZ(LabelRef(label("run")))
 	k.finish(rows)
+}
+
+// nextRun leaves the terms in front of a run behind and takes its octets from those that are left.
+func (k int4Kernel) nextRun(rows int) (octets reg.Register) {
+	n := GP64()
+	k.a.advance(rows, termBytes)
+	Load(Param("run"), n)
+	CMPQ(n, k.octets)
+	CMOVQGT(k.octets, n)
+	SUBQ(n, k.octets)
+	return n
 }
 
 // part adds the products of up to int4Widen of the left octets.
@@ -160,22 +197,19 @@ func (k int4Kernel) scaleRun(rows int, label func(string) string) {
 
 // addRun puts add's result in C, for each sum as float32 with its factor.
 func (k int4Kernel) addRun(rows int, add func(c Mem, factor, r reg.Register)) {
-	groups := make([]reg.Register, k.nv)
+	groups, scale, factor := k.scratch.groups, k.scratch.scale, k.scratch.factor
 	for j := range groups {
-		groups[j] = YMM()
 		VCVTPH2PS(Mem{Base: k.groups, Disp: 2 * k.lanes * j}, groups[j])
 	}
 	at, ss := GP64(), k.stride("ss")
 	MOVQ(k.scale, at)
 	k.eachRow(rows, func(i int, c reg.Register) {
-		scale := YMM()
 		VBROADCASTSS(Mem{Base: at}, scale)
 		if i+1 < rows {
 			ADDQ(ss, at)
 		}
 		for j := range k.nv {
-			r, factor, place := YMM(), YMM(), Mem{Base: c, Disp: j * k.bytes()}
-			VCVTDQ2PS(k.sum(i, j), r)
+			r, place := k.float(i, j), Mem{Base: c, Disp: j * k.bytes()}
 			VMULPS(scale, groups[j], factor)
 			add(place, factor, r)
 			VMOVUPS(r, place)
@@ -183,12 +217,23 @@ func (k int4Kernel) addRun(rows int, add func(c Mem, factor, r reg.Register)) {
 	})
 }
 
+// float is a sum as float32. A sum on the stack gets a register of its own.
+func (k int4Kernel) float(i, j int) reg.Register {
+	if k.acc != nil {
+		VCVTDQ2PS(k.acc[i][j], k.acc[i][j])
+		return k.acc[i][j]
+	}
+	r := k.reg()
+	VCVTDQ2PS(k.sum(i, j), r)
+	return r
+}
+
 // finish applies the scales of the columns and the bias.
 func (k int4Kernel) finish(rows int) {
 	columns, bias := base("columns"), base("bias")
 	k.eachRow(rows, func(_ int, c reg.Register) {
 		for j := range k.nv {
-			r, place := YMM(), Mem{Base: c, Disp: j * k.bytes()}
+			r, place := k.scratch.factor, Mem{Base: c, Disp: j * k.bytes()}
 			VMOVUPS(place, r)
 			VMULPS(Mem{Base: columns, Disp: j * k.bytes()}, r, r)
 			VADDPS(Mem{Base: bias, Disp: j * k.bytes()}, r, r)
@@ -211,11 +256,11 @@ func (k int4Kernel) eachRow(rows int, f func(i int, c reg.Register)) {
 
 var nibbles *Mem
 
-// lowNibbles is a register of bytes 15.
+// lowNibbles is the widest register of bytes 15.
 func lowNibbles() Mem {
 	if nibbles == nil {
 		m := GLOBL("nibbles", RODATA|NOPTR)
-		for i := range 8 {
+		for i := range 16 {
 			DATA(4*i, U32(0x0f0f0f0f))
 		}
 		nibbles = &m

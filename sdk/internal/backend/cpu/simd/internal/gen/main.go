@@ -42,6 +42,11 @@ func main() {
 		s.quantize()
 	}
 	isas[0].gemmInt4()
+	for _, s := range int8Sets {
+		if s.dot != nil {
+			s.gemmInt4()
+		}
+	}
 	isas[0].widenInt4()
 	int8Sets[0].quantizeTerms()
 	transpose()
