@@ -28,15 +28,15 @@ func (c codeCache) open() (wazero.CompilationCache, error) {
 	return wazero.NewCompilationCacheWithDir(c.dir)
 }
 
-// seal writes the sum, unless it is there. Where it cannot, the next process compiles again.
-func (c codeCache) seal() {
+// seal writes the sum, unless it is there, and tells whether the code is new. Where it cannot, the next process compiles again.
+func (c codeCache) seal() (fresh bool) {
 	path, sum := filepath.Join(c.dir, sumFile), c.sum()
 	if have, err := os.ReadFile(path); sum == "" || err == nil && string(have) == sum {
-		return
+		return false
 	}
 	f, err := os.CreateTemp(c.dir, ".sum.*.tmp") // renamed: another process sees all of it or none
 	if err != nil {
-		return
+		return true
 	}
 	_, err = f.WriteString(sum)
 	if e := f.Close(); err == nil {
@@ -48,6 +48,7 @@ func (c codeCache) seal() {
 	if err != nil {
 		os.Remove(f.Name())
 	}
+	return true
 }
 
 // sum is the SHA-256 of the names and contents of the code in the folder, "" where it cannot be read or there is none.

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -39,6 +40,8 @@ type Limits struct {
 	// CacheDir is a folder of this user alone where compiled code is kept between processes; empty: nowhere. Damaged or
 	// unreadable entries are compiled again; without the right to write, code is kept in memory only.
 	CacheDir string
+	// CacheBytes bounds what CacheDir holds: code used longest ago is removed when new code is written. 0: DefaultCacheBytes.
+	CacheBytes int64
 }
 
 // features are those of WebAssembly that modules may use: version 2 but for reference types, with which a table grows
@@ -171,7 +174,7 @@ func (e *Engine) acquire(ctx context.Context, module []byte, memory int64) (*pro
 	p.users++
 	e.idle = slices.DeleteFunc(e.idle, func(q *program) bool { return q == p })
 	e.mu.Unlock()
-	p.compile.Do(func() { p.err = p.build(context.WithoutCancel(ctx), module, e.limits.CacheDir) })
+	p.compile.Do(func() { p.err = p.build(context.WithoutCancel(ctx), module, e.limits) })
 	if p.err != nil {
 		err := p.err
 		e.release(p)
@@ -199,18 +202,22 @@ func (e *Engine) release(p *program) {
 	drop.free()
 }
 
-// build compiles the module, or takes its code from a folder in dir, which may be empty. What goes wrong with the folder
+// build compiles the module, or takes its code from the cache's folder, where there is one. What goes wrong with the folder
 // is not the module's fault: then it is compiled in memory.
-func (p *program) build(ctx context.Context, module []byte, dir string) error {
+func (p *program) build(ctx context.Context, module []byte, l Limits) error {
 	module, err := clean(module)
 	if err != nil {
 		return failed("%v", err)
 	}
-	if dir != "" {
-		kept := codeCache{filepath.Join(dir, hex.EncodeToString(p.key.digest[:]))}
+	if l.CacheDir != "" {
+		kept := codeCache{filepath.Join(l.CacheDir, hex.EncodeToString(p.key.digest[:]))}
 		if cache, err := kept.open(); err == nil {
 			if err := p.compileWith(ctx, module, cache); err == nil {
-				kept.seal()
+				if kept.seal() {
+					prune(l.CacheDir, kept, cmp.Or(l.CacheBytes, DefaultCacheBytes))
+				} else {
+					kept.touch()
+				}
 				return nil
 			}
 			p.free()
