@@ -55,6 +55,14 @@ type version[T any] struct {
 type stamp struct {
 	size     int64
 	modified time.Time
+	which    identity
+}
+
+// identity tells a file from another that took its name, its size and its time of modification; zero where the system does not
+// tell.
+type identity struct {
+	device, number uint64
+	seconds, nanos int64 // of its last change
 }
 
 // Watch loads every adapter file in dir and then follows the folder until ctx ends or Close is called. Files that cannot
@@ -186,7 +194,7 @@ func (w *Watcher[T]) update(ctx context.Context, name, path string) {
 	if err != nil {
 		return // gone again: the next look tells
 	}
-	now := stamp{info.Size(), info.ModTime()}
+	now := stamp{info.Size(), info.ModTime(), identify(info)}
 	old, known := (*w.current.Load())[name]
 	bad, refused := w.refused[name]
 	if known && old.file == now || refused && bad == now {
