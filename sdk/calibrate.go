@@ -55,5 +55,8 @@ func Calibrate(ctx context.Context, src *model.Source, scheme model.Scheme, item
 		c.Threads = runtime.GOMAXPROCS(0)
 	}
 	b, err := calibrate.Run(ctx, be, src, scheme, images, c.Threads, c.Progress)
-	return b, skipped, errors.WithMessage(err, "calibrate")
+	if err != nil {
+		return nil, skipped, errors.WithMessage(err, "calibrate")
+	}
+	return b.WithCalibration(model.CalibrationRecord{Images: len(images), Seed: c.Seed}), skipped, nil
 }

@@ -42,21 +42,22 @@ func (a *app) inspect() *cobra.Command {
 
 // inspection is what a file is. Only the fields of its kind are set.
 type inspection struct {
-	File        string            `json:"file"`
-	Kind        string            `json:"kind"` // backbone, adapter, checkpoint, safetensors or pytorch
-	Fingerprint string            `json:"fingerprint,omitempty"`
-	Scheme      string            `json:"scheme,omitempty"`
-	Backbone    *model.Config     `json:"backbone,omitempty"` // of a backbone or checkpoint
-	Adapter     *adapter.Config   `json:"adapter,omitempty"`
-	MadeFor     *adapter.Ref      `json:"made_for,omitempty"` // the adapter's backbone
-	Parameters  int               `json:"parameters,omitempty"`
-	Plugin      *pluginInfo       `json:"plugin,omitempty"`
-	Signer      string            `json:"signer,omitempty"` // public key; 'adapters verify' checks the signature
-	Record      json.RawMessage   `json:"record,omitempty"` // of the adapter's training
-	Note        string            `json:"note,omitempty"`   // why a safetensors file is no checkpoint
-	Metadata    map[string]string `json:"metadata,omitempty"`
-	Tensors     []sdk.TensorInfo  `json:"tensors,omitempty"`
-	Bytes       int64             `json:"bytes,omitempty"` // of all tensors
+	File        string                   `json:"file"`
+	Kind        string                   `json:"kind"` // backbone, adapter, checkpoint, safetensors or pytorch
+	Fingerprint string                   `json:"fingerprint,omitempty"`
+	Scheme      string                   `json:"scheme,omitempty"`
+	Backbone    *model.Config            `json:"backbone,omitempty"` // of a backbone or checkpoint
+	Adapter     *adapter.Config          `json:"adapter,omitempty"`
+	Calibration *model.CalibrationRecord `json:"calibration,omitempty"` // of a backbone's int4 weights
+	MadeFor     *adapter.Ref             `json:"made_for,omitempty"`    // the adapter's backbone
+	Parameters  int                      `json:"parameters,omitempty"`
+	Plugin      *pluginInfo              `json:"plugin,omitempty"`
+	Signer      string                   `json:"signer,omitempty"` // public key; 'adapters verify' checks the signature
+	Record      json.RawMessage          `json:"record,omitempty"` // of the adapter's training
+	Note        string                   `json:"note,omitempty"`   // why a safetensors file is no checkpoint
+	Metadata    map[string]string        `json:"metadata,omitempty"`
+	Tensors     []sdk.TensorInfo         `json:"tensors,omitempty"`
+	Bytes       int64                    `json:"bytes,omitempty"` // of all tensors
 }
 
 // pluginInfo is the plug-in of an adapter; limits that it does not state are left out.
@@ -127,6 +128,7 @@ func (r *inspection) backbone() error {
 	defer b.Close()
 	c := b.Config()
 	r.Kind, r.Backbone, r.Scheme, r.Fingerprint, r.Metadata = "backbone", &c, string(b.Scheme()), b.Fingerprint(), nil
+	r.Calibration = b.Calibration()
 	return nil
 }
 
@@ -166,7 +168,7 @@ func (r *inspection) print(a *app, tensors bool) error {
 	if r.Adapter != nil {
 		rows = append(rows, r.adapterRows()...)
 	}
-	for _, row := range [][]string{{"scheme", schemeText(r.Scheme)}, {"fingerprint", r.Fingerprint}, {"note", r.Note}} {
+	for _, row := range [][]string{{"scheme", schemeText(r.Scheme)}, {"calibrated", calibrationText(r.Calibration)}, {"fingerprint", r.Fingerprint}, {"note", r.Note}} {
 		if row[1] != "" {
 			rows = append(rows, row)
 		}
@@ -183,6 +185,14 @@ func (r *inspection) print(a *app, tensors bool) error {
 		rows = append(rows, []string{t.Name, t.DType, fmt.Sprint(t.Shape)})
 	}
 	return table(a.stdout, rows)
+}
+
+// calibrationText says how weights were calibrated, empty where they were not.
+func calibrationText(c *model.CalibrationRecord) string {
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprintf("with %d pictures, seed %d", c.Images, c.Seed)
 }
 
 // schemeText adds what an int4 scheme's name stands for.

@@ -14,6 +14,8 @@ type Backbone struct {
 	linear map[string]quant.Matrix // by the weight's canonical name; Scale is that of the scheme alone
 	float  map[string]param        // everything else
 	file   *checkpoint.File        // nil unless opened from a file
+
+	calibration *CalibrationRecord // nil for none
 }
 
 // param is a tensor that is not quantised: exactly one of half and data holds it.

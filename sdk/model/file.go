@@ -20,6 +20,7 @@ const (
 	metaConfig      = "config"
 	metaScheme      = "scheme"
 	metaFingerprint = "fingerprint"
+	metaCalibration = "calibration"
 
 	kindBackbone  = "backbone"
 	formatVersion = "1"
@@ -62,8 +63,16 @@ func (b *Backbone) encode() (map[string]string, []checkpoint.Entry, error) {
 	if b.scheme.Group() > 0 {
 		version = int4Version
 	}
-	return map[string]string{metaKind: kindBackbone, metaVersion: version, metaConfig: string(config),
-		metaScheme: string(b.scheme), metaFingerprint: b.config.Fingerprint}, entries, nil
+	meta := map[string]string{metaKind: kindBackbone, metaVersion: version, metaConfig: string(config),
+		metaScheme: string(b.scheme), metaFingerprint: b.config.Fingerprint}
+	if b.calibration != nil {
+		record, err := json.Marshal(b.calibration)
+		if err != nil {
+			return nil, nil, errors.Wrap(err, "encode calibration")
+		}
+		meta[metaCalibration] = string(record)
+	}
+	return meta, entries, nil
 }
 
 func matrixEntries(name string, m quant.Matrix) []checkpoint.Entry {
@@ -136,6 +145,9 @@ func decode(f *checkpoint.File) (*Backbone, error) {
 	var err error
 	if b.scheme, err = quant.ParseScheme(meta[metaScheme]); err != nil {
 		return nil, fmt.Errorf("%v: %w", err, ErrCorrupt)
+	}
+	if err := b.loadCalibration(meta[metaCalibration]); err != nil {
+		return nil, err
 	}
 	if err := b.load(f); err != nil {
 		return nil, err
