@@ -68,8 +68,8 @@ func (bb *Backbone) Measure(ctx context.Context, c MeasureConfig) (*Measurement,
 	}
 	defer leaveAdapter()
 	c = c.complete(bb)
-	if p := bb.host.Config().Patch; c.Size < p || c.Size%p != 0 || c.Size > MaxMeasuredSize || c.Batch > MaxMeasuredBatch {
-		return nil, errors.WithMessagef(ErrShape, "%d images of %d pixels, expected up to %d, and a multiple of the patch %d up to %d", c.Batch, c.Size, MaxMeasuredBatch, p, MaxMeasuredSize)
+	if err := bb.checkMeasured(c); err != nil {
+		return nil, err
 	}
 	mc := bb.host.Config()
 	v := bb.net.Load().vit
@@ -123,6 +123,14 @@ const (
 	MaxMeasuredSize  = 2048 // pixels a side
 	MaxMeasuredBatch = 4096 // images
 )
+
+// checkMeasured refuses sizes that no pass has.
+func (bb *Backbone) checkMeasured(c MeasureConfig) error {
+	if p := bb.host.Config().Patch; c.Size < p || c.Size%p != 0 || c.Size > MaxMeasuredSize || c.Batch > MaxMeasuredBatch {
+		return errors.WithMessagef(ErrShape, "%d images of %d pixels, expected up to %d, and a multiple of the patch %d up to %d", c.Batch, c.Size, MaxMeasuredBatch, p, MaxMeasuredSize)
+	}
+	return nil
+}
 
 func (c MeasureConfig) complete(bb *Backbone) MeasureConfig {
 	c.Batch = max(c.Batch, 1)

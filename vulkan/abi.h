@@ -24,6 +24,7 @@ enum {
 	TYPE_PROPERTIES2 = 1000059001,
 	TYPE_ID = 1000071004,
 	TYPE_SUBGROUP = 1000094000,
+	TYPE_MAINTENANCE3 = 1000168000,
 	TYPE_MESSENGER = 1000128004,
 	TYPE_DRIVER = 1000196000,
 	TYPE_VALIDATION_FEATURES = 1000247000,
@@ -39,6 +40,7 @@ enum { STAGE_COMPUTE = 0x20, QUEUE_COMPUTE = 2 };
 typedef struct { CHAIN; } Chain;
 typedef struct { CHAIN; uint8_t device_uuid[16], driver_uuid[16], luid[8]; uint32_t node_mask, luid_valid; } IDProperties;
 typedef struct { CHAIN; uint32_t size, stages, operations, quad; } SubgroupProperties;
+typedef struct { CHAIN; uint32_t set_descriptors; uint64_t allocation_bytes; } Maintenance3Properties;
 typedef struct { CHAIN; int32_t id; char name[256], info[256]; uint8_t conformance[4]; } DriverProperties;
 typedef struct { CHAIN; uint32_t flags[30]; } DotProperties; // [4]: 4x8 bits packed, signed
 typedef struct { CHAIN; uint32_t supported; } DotFeatures;

@@ -52,6 +52,12 @@ type Limits struct {
 	Bindings             int // storage buffers, and texel buffers, of one kernel
 	Allocations          int
 	NonCoherentAtom      int
+	AllocationBytes      int // of one piece of device memory
+}
+
+// BufferBytes is the size of the largest buffer that a kernel can bind whole.
+func (l Limits) BufferBytes() int {
+	return min(l.StorageRange, l.AllocationBytes-2*padBytes) &^ (padBytes - 1)
 }
 
 // physicalDevice is a device before it is opened.
@@ -95,6 +101,7 @@ func inspect(h vk.PhysicalDevice) (p physicalDevice, ok bool) {
 		DriverVersion: driverVersion(&ext, props.DriverVersion), APIVersion: vk.Version(props.ApiVersion).String(),
 		Memory: memory, SubgroupSize: int(ext.subgroup_size), Limits: limitsOf(&props),
 	}
+	p.info.Limits.AllocationBytes = int(min(uint64(ext.allocation_bytes), maxBufferBytes))
 	gpu := gpuOf(props.VendorID, &ext, p.info.Kind)
 	p.info.Family = gpu.Family()
 	p.info.Features, p.info.Supported = gpu.Features()

@@ -60,6 +60,9 @@ func (a *allocator) take(size, align int, allowed uint32, m Memory) (allocation,
 	if int64(size) > p.memoryHeaps[typ] { // asking the driver would be invalid use
 		return allocation{}, errors.WithMessagef(ErrOutOfMemory, "%d bytes of a heap of %d", size, p.memoryHeaps[typ])
 	}
+	if most := p.info.Limits.AllocationBytes; size > most {
+		return allocation{}, errors.WithMessagef(ErrOutOfMemory, "%d bytes in one piece, the device allows %d", size, most)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, b := range a.blocks {
@@ -91,7 +94,7 @@ func (a *allocator) grow(size, typ int) (*block, error) {
 	if len(a.blocks) >= a.d.physical.info.Limits.Allocations {
 		return nil, errors.WithMessagef(ErrOutOfMemory, "%d allocations", len(a.blocks))
 	}
-	wanted := blockBytes(size, reserved)
+	wanted := max(size, min(blockBytes(size, reserved), a.d.physical.info.Limits.AllocationBytes))
 	b, err := a.newBlock(wanted, typ)
 	if least := roundUp(size, 1<<16); errors.Is(err, ErrOutOfMemory) && least < wanted {
 		b, err = a.newBlock(least, typ)

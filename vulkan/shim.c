@@ -101,11 +101,13 @@ void ea_get_properties(void *physical, ea_properties *out) {
 	DotProperties dots = {.type = TYPE_DOT_PROPERTIES};
 	DriverProperties drivers = {.type = TYPE_DRIVER, .next = dot ? &dots : NULL};
 	SubgroupProperties subgroup = {.type = TYPE_SUBGROUP, .next = driver ? (void *)&drivers : (void *)drivers.next};
-	IDProperties id = {.type = TYPE_ID, .next = &subgroup};
+	Maintenance3Properties memory = {.type = TYPE_MAINTENANCE3, .next = &subgroup};
+	IDProperties id = {.type = TYPE_ID, .next = &memory};
 	Properties2 all = {.type = TYPE_PROPERTIES2, .next = &id};
 	vkGetPhysicalDeviceProperties2(physical, &all);
 	memset(out, 0, sizeof *out);
 	memcpy(out->uuid, id.device_uuid, sizeof out->uuid);
+	out->allocation_bytes = memory.allocation_bytes;
 	out->subgroup_size = subgroup.size;
 	out->subgroup_stages = subgroup.stages;
 	out->subgroup_operations = subgroup.operations;

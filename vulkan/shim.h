@@ -21,6 +21,7 @@ typedef struct {
 	uint32_t subgroup_size, subgroup_stages, subgroup_operations;
 	char driver_name[256], driver_info[256]; // empty where the driver does not tell
 	uint32_t dot_supported, dot_accelerated;
+	uint64_t allocation_bytes; // the largest piece of memory
 } ea_properties;
 
 typedef struct {

@@ -19,16 +19,27 @@ import (
 
 func (a *app) inspect() *cobra.Command {
 	asJSON, tensors := false, false
+	plan := &planFlags{}
 	c := &cobra.Command{
 		Use:   "inspect FILE",
 		Short: "Say what a backbone, an adapter, a checkpoint or another file of tensors is",
+		Long: `Inspect reads a file completely and says what it is. With --plan it says what memory a pass of a backbone takes on a device, or a
+training step with --step: every tensor with its place and its lifetime, from the first operator that touches it to the last.`,
 		Example: `  edgeadapt inspect parts.safetensors
-  edgeadapt inspect vit.safetensors --tensors`,
+  edgeadapt inspect vit.safetensors --tensors
+  edgeadapt inspect vit.safetensors --plan --batch 8`,
 		Args: exactly("FILE"),
 	}
 	c.Flags().BoolVar(&tensors, "tensors", false, "list every tensor")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return a.command(c, func(_ context.Context, args []string) error {
+	plan.register(c)
+	return a.command(c, func(ctx context.Context, args []string) error {
+		if err := plan.check(c); err != nil {
+			return err
+		}
+		if plan.wanted {
+			return plan.run(ctx, a, args[0], asJSON)
+		}
 		r, err := inspect(args[0])
 		if err != nil {
 			return err

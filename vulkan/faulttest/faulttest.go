@@ -128,7 +128,7 @@ const (
 	fieldAfter, fieldResult, fieldDrop     = 64, 68, 72
 	fieldHits, fieldSeen, fieldLost, wrong = 76, 80, 84, 88
 	fieldLive                              = 96
-	fieldClockless, fieldRange             = 160, 164
+	fieldClockless, fieldRange, fieldPiece = 160, 164, 168
 )
 
 func (c *Control) set(field int, v int32) { binary.NativeEndian.PutUint32(c.page[field:], uint32(v)) }
@@ -138,7 +138,7 @@ func (c *Control) get(field int) int { return int(int32(binary.NativeEndian.Uint
 // Calm ends all faults.
 func (c *Control) Calm() {
 	clear(c.page[:64])
-	for _, field := range []int{fieldHits, fieldSeen, fieldLost, fieldClockless, fieldRange} {
+	for _, field := range []int{fieldHits, fieldSeen, fieldLost, fieldClockless, fieldRange, fieldPiece} {
 		c.set(field, 0)
 	}
 	c.set(fieldDrop, -1)
@@ -178,10 +178,12 @@ func (c *Control) Clockless() {
 	c.set(fieldClockless, 1)
 }
 
-// Range is the largest binding that devices that are looked at from now on take, in bytes.
-func (c *Control) Range(bytes int) {
+// Limits are the largest binding and the largest piece of memory, in bytes, that devices that are looked at from now on take;
+// 0 for what they really do. The test's program is aborted at a larger piece.
+func (c *Control) Limits(binding, piece int) {
 	c.Calm()
-	c.set(fieldRange, int32(bytes))
+	c.set(fieldRange, int32(binding))
+	c.set(fieldPiece, int32(piece))
 }
 
 // Hits is how many faults there were since they were ordered.

@@ -23,6 +23,7 @@ typedef struct {
 	int32_t live[16];      // objects by kind
 	int32_t clockless;     // queues have no clock
 	uint32_t range;        // the largest binding that the device says it takes, 0 for the real one
+	uint32_t piece;        // the largest piece of memory, likewise
 } Control;
 
 enum { INSTANCE, DEVICE, BUFFER, MEMORY, VIEW, MODULE, SETLAYOUT, LAYOUT, PIPELINE, CACHE, DESCRIPTORS, COMMANDS, FENCE, QUERIES };
@@ -74,7 +75,14 @@ static void count(int kind, int n) { __atomic_add_fetch(&control->live[kind], n,
 
 MAKES(vkCreateBuffer, BUFFER, VkBufferCreateInfo, VkBuffer)
 DESTROYS(vkDestroyBuffer, BUFFER, VkBuffer)
-MAKES(vkAllocateMemory, MEMORY, VkMemoryAllocateInfo, VkDeviceMemory)
+DECLARE(vkAllocateMemory)
+static VkResult my_vkAllocateMemory(VkDevice d, const VkMemoryAllocateInfo *i, const VkAllocationCallbacks *a, VkDeviceMemory *out) {
+	if (fails("vkAllocateMemory", 1)) return control->result;
+	if (control->piece && i->allocationSize > control->piece) abort(); // invalid use
+	VkResult r = REAL(vkAllocateMemory)(d, i, a, out);
+	if (r == VK_SUCCESS) count(MEMORY, 1);
+	return r;
+}
 DESTROYS(vkFreeMemory, MEMORY, VkDeviceMemory)
 MAKES(vkCreateBufferView, VIEW, VkBufferViewCreateInfo, VkBufferView)
 DESTROYS(vkDestroyBufferView, VIEW, VkBufferView)
@@ -139,6 +147,14 @@ DECLARE(vkGetPhysicalDeviceProperties)
 static void my_vkGetPhysicalDeviceProperties(VkPhysicalDevice p, VkPhysicalDeviceProperties *out) {
 	REAL(vkGetPhysicalDeviceProperties)(p, out);
 	if (control->range) out->limits.maxStorageBufferRange = control->range;
+}
+
+DECLARE(vkGetPhysicalDeviceProperties2)
+static void my_vkGetPhysicalDeviceProperties2(VkPhysicalDevice p, VkPhysicalDeviceProperties2 *out) {
+	REAL(vkGetPhysicalDeviceProperties2)(p, out);
+	for (VkBaseOutStructure *s = (VkBaseOutStructure *)out; s; s = s->pNext)
+		if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES && control->piece)
+			((VkPhysicalDeviceMaintenance3Properties *)s)->maxMemoryAllocationSize = control->piece;
 }
 
 DECLARE(vkCreateDevice)
@@ -243,7 +259,7 @@ static const struct { const char *name; PFN_vkVoidFunction mine, *real; } functi
 	F(vkCreateCommandPool) F(vkDestroyCommandPool) F(vkAllocateCommandBuffers) F(vkBeginCommandBuffer) F(vkEndCommandBuffer)
 	F(vkCmdBindPipeline) F(vkCmdDispatch) F(vkCreateFence) F(vkDestroyFence) F(vkResetFences)
 	F(vkCreateQueryPool) F(vkDestroyQueryPool) F(vkGetQueryPoolResults)
-	F(vkGetPhysicalDeviceQueueFamilyProperties) F(vkGetPhysicalDeviceProperties)
+	F(vkGetPhysicalDeviceQueueFamilyProperties) F(vkGetPhysicalDeviceProperties) F(vkGetPhysicalDeviceProperties2)
  F(vkQueueSubmit) F(vkWaitForFences)
 };
 

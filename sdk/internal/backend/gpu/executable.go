@@ -4,7 +4,6 @@ package gpu
 
 import (
 	"context"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -79,7 +78,7 @@ func (d *device) compileOnce(p *backend.Program, timed bool) (*executable, error
 }
 
 func (e *executable) prepare() error {
-	layout, err := backend.Plan(e.p, backend.ParamAlign, min(e.d.dev.Info().Limits.StorageRange, math.MaxInt32)/4)
+	layout, _, err := e.d.Place(e.p)
 	if err != nil {
 		return err
 	}
@@ -117,6 +116,13 @@ func (e *executable) prepare() error {
 	}
 	e.rec, err = r.finish()
 	return err
+}
+
+// Place implements backend.Placer: no piece is longer than what a kernel can bind.
+func (d *device) Place(p *backend.Program) (l backend.Layout, limit int64, err error) {
+	bytes := d.dev.Info().Limits.BufferBytes()
+	l, err = backend.Plan(p, backend.ParamAlign, bytes/4)
+	return l, int64(bytes), err
 }
 
 // watch has runs checked by a canary. Timed ones have none: they would time it too.

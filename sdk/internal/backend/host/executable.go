@@ -53,7 +53,7 @@ func (b *Backend[T]) compile(p *backend.Program) (*Executable[T], error) {
 }
 
 func (e *Executable[T]) prepare() error {
-	layout, err := backend.Plan(e.p, arenaAlign, math.MaxInt/8)
+	layout, _, err := e.be.Place(e.p)
 	if err != nil {
 		return err
 	}
@@ -74,6 +74,12 @@ func (e *Executable[T]) prepare() error {
 		e.steps, e.byRef = append(e.steps, step), append(e.byRef, byRef)
 	}
 	return nil
+}
+
+// Place implements backend.Placer.
+func (b *Backend[T]) Place(p *backend.Program) (l backend.Layout, limit int64, err error) {
+	l, err = backend.Plan(p, arenaAlign, math.MaxInt/8)
+	return l, 0, err
 }
 
 // place gives v its memory.
