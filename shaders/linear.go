@@ -5,6 +5,7 @@ import "strings"
 // Why the forms of the frozen layers are what they are.
 const (
 	whyTexel  = "software drivers: wide tiles, no storage-buffer loads in the loop"
+	whyBig    = "8x8 outputs a thread: 0.8 multiply-adds an instruction on AMD, NVIDIA and Adreno, 4x4 have 0.6"
 	whyDirect = "4x4 outputs a thread spill on no GPU, Pi 5 included"
 	whyTile   = "64x64 outputs a group: 9 cycles of RDNA 2 for 1000 multiply-adds"
 	whyEvery  = "every Vulkan 1.1 device"
@@ -20,8 +21,13 @@ func linearRows() (rows []Row) {
 	for _, e := range epilogues {
 		for _, scheme := range []string{"q8c", "f16", "f32"} {
 			name, define := "linear"+e.word+"_"+scheme, strings.TrimSpace(e.define+" "+strings.ToUpper(scheme))
+			big := Spec{64, 8, 2}
+			if scheme == "q8c" {
+				big = Spec{64, 8, 1} // widening takes registers: 8x8 spill on Adreno
+			}
 			rows = append(rows,
 				Row{name, "linear.comp", "TEXEL " + define, Spec{8, 16, 2}, TexelFetch, whyTexel},
+				Row{name, "linear.comp", define, big, BigTiles, whyBig},
 				Row{name, "linear.comp", define, Spec{64, 4, 1}, 0, whyDirect})
 		}
 		rows = append(rows, int8Rows("linear"+e.word+"_q8ca8", e.define)...)

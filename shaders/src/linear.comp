@@ -17,7 +17,7 @@ layout(constant_id = 2) const uint QUADS = 1;
 layout(constant_id = 9) const bool WIDE = false; // K is a multiple of KPL, N and R of 4
 const uint ROWSTEP = 1;
 
-#include "load.glsl"
+#include "tiles.glsl"
 #include "weights.glsl"
 
 VEC4S(0, x);
@@ -25,28 +25,29 @@ VEC4S(0, x);
 
 void main() {
     uint panels = (N + 63u) / 64u, groups = (K + KPL - 1u) / KPL, tiles = panels * 16u / QUADS;
+    if (groupIndex() >= tiles * ((M + ROWS - 1u) / ROWS)) return;
     uint id = flatIndex(), quad = id % tiles * QUADS, m0 = id / tiles * ROWS;
-    if (m0 >= M) return;
     vec4 acc[ROWS][QUADS];
-    [[unroll]] for (uint i = 0; i < ROWS; i++) [[unroll]] for (uint q = 0; q < QUADS; q++) acc[i][q] = vec4(0.0);
-    uint slot = quad / 16u * groups * 64u + quad % 16u;
-    for (uint g = 0; g < groups; g++, slot += 64u) {
+    EACHROW EACHQUAD acc[i][q] = vec4(0.0);
+    uint from[ROWS], slot = quad / 16u * groups * 64u + quad % 16u, g = 0;
+    FROM(from, ROWS, m0, M, K / UNIT)
+    do {
         uvec4 word[QUADS][4];
-        [[unroll]] for (uint q = 0; q < QUADS; q++) [[unroll]] for (uint c = 0; c < 4; c++) word[q][c] = WORD(slot + q + 16u * c);
+        EACHQUAD EACHCOLUMN word[q][c] = WORD(slot + g * 64u + q + 16u * c);
         [[unroll]] for (uint s = 0; s < STEPS; s++) {
             uint k = g * KPL + 4u * s;
             vec4 b[QUADS][4]; // one step at a time: few registers
-            [[unroll]] for (uint q = 0; q < QUADS; q++) [[unroll]] for (uint c = 0; c < 4; c++) b[q][c] = widen(word[q][c], s);
-            [[unroll]] for (uint i = 0; i < ROWS; i++) {
-                vec4 a = LOAD4(x, min(m0 + i, M - 1u) * K + k, K - min(k, K));
-                [[unroll]] for (uint q = 0; q < QUADS; q++)
-                    [[unroll]] for (uint c = 0; c < 4; c++) acc[i][q][c] = dot4(a, b[q][c], acc[i][q][c]);
+            EACHQUAD EACHCOLUMN b[q][c] = widen(word[q][c], s);
+            EACHROW {
+                vec4 a = LOADAT(x, from[i] + k / UNIT, K - min(k, K));
+                EACHQUAD EACHCOLUMN acc[i][q][c] = dot4(a, b[q][c], acc[i][q][c]);
             }
         }
-    }
-    [[unroll]] for (uint q = 0; q < QUADS; q++) {
+        g++;
+    } while (g < groups);
+    EACHQUAD {
         vec4 scale = scales(panels, groups, quad + q), shift = shiftOf(quad + q);
-        [[unroll]] for (uint i = 0; i < ROWS; i++) acc[i][q] = fma(acc[i][q], scale, shift);
+        EACHROW acc[i][q] = fma(acc[i][q], scale, shift);
     }
     epilogue(m0, quad, acc);
 }

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/edgeadapt/edgeadapt/shaders"
 )
@@ -33,11 +36,11 @@ var edgeGPUs = []edgeGPU{
 	{"v3d-42", shaders.GPU{Vendor: 0x14e4, SubgroupSize: 16}, false, false},
 }
 
-// picked are the variants that a GPU gets.
-func (g edgeGPU) picked() ([]*shaders.Kernel, error) {
+// picked are the variants that a GPU gets: for sizes that are whole vectors, and, of kernels that tell these from others,
+// for any.
+func (g edgeGPU) picked() (jobs []edgeJob, err error) {
 	has, _ := g.gpu.Features()
 	seen := map[string]bool{}
-	var out []*shaders.Kernel
 	for _, k := range shaders.All() {
 		if seen[k.Name] {
 			continue
@@ -50,9 +53,17 @@ func (g edgeGPU) picked() ([]*shaders.Kernel, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, best)
+		jobs = append(jobs, edgeJobOf(g.name, best, true))
+		other, err := shaders.Pick(k.Name, has&^(shaders.TexelFetch|shaders.BigTiles))
+		if err == nil && g.whole && hasWide(other) {
+			jobs = append(jobs, edgeJobOf(g.name, other, false))
+		}
 	}
-	return out, nil
+	return jobs, nil
+}
+
+func hasWide(k *shaders.Kernel) bool {
+	return slices.ContainsFunc(k.Spec, func(s shaders.SpecConstant) bool { return s.ID == wideID })
 }
 
 const edgeColumns = "kernel\tgpu\tsizes\tregisters\tspills\tshared\tinstructions\tmac_per_instruction\tdriver\tdigest"
@@ -60,109 +71,157 @@ const edgeColumns = "kernel\tgpu\tsizes\tregisters\tspills\tshared\tinstructions
 // wideID is the specialisation constant for sizes that are whole vectors.
 const wideID = 9
 
-// edgeJob is one compilation; key identifies all that its result depends on, the driver apart.
+// edgeJob is one compilation.
 type edgeJob struct {
+	gpu   string
 	k     *shaders.Kernel
 	sizes string // "whole" vectors, or "any"
 	spec  []string
 }
 
-func edgeJobs(k *shaders.Kernel, whole bool) []edgeJob {
-	job := func(sizes string, wide uint32) edgeJob {
-		j := edgeJob{k: k, sizes: sizes}
-		for _, s := range k.Spec {
-			v := s.Value
-			if s.ID == wideID {
-				v = wide
-			}
-			j.spec = append(j.spec, fmt.Sprintf("%d=%d", s.ID, v))
-		}
-		return j
+func edgeJobOf(gpu string, k *shaders.Kernel, whole bool) edgeJob {
+	j := edgeJob{gpu: gpu, k: k, sizes: "any"}
+	wide := uint32(0)
+	if whole {
+		j.sizes, wide = "whole", 1
 	}
-	jobs := []edgeJob{job("whole", 1)}
 	for _, s := range k.Spec {
-		if s.ID == wideID && whole {
-			jobs = append(jobs, job("any", 0))
+		v := s.Value
+		if s.ID == wideID {
+			v = wide
 		}
+		j.spec = append(j.spec, fmt.Sprintf("%d=%d", s.ID, v))
 	}
-	return jobs
+	return j
 }
 
+// digest identifies all that a result depends on, GPU and driver apart.
 func (j edgeJob) digest() (string, error) {
 	code, err := j.k.Code()
 	return fmt.Sprintf("%x", sha256.Sum256(append(code, strings.Join(j.spec, ",")...)))[:12], err
 }
 
-// edge compiles what each of the named GPUs gets and writes edge.tsv. Rows whose module and constants are those of the last
-// time are kept: under emulation one may take minutes.
+// result names one compilation: kernels that are the same module with the same constants share it.
+type result struct{ gpu, digest string }
+
+// edge compiles what each of the named GPUs gets, all if there are none, and writes edge.tsv. Results of the last time are
+// kept: under emulation one may take minutes.
 func edge(dir string, names []string) error {
 	path := filepath.Join(dir, "internal", "stats", "edge.tsv")
-	old := map[string]string{}
+	t := edgeTable{path: path, known: map[result]string{}}
 	if text, err := os.ReadFile(path); err == nil {
-		for _, line := range strings.Split(string(text), "\n") {
-			if f := strings.Split(line, "\t"); len(f) == 10 {
-				old[f[0]+" "+f[1]+" "+f[2]+" "+f[9]] = line
-			}
-		}
+		t.read(string(text))
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "# by make shader-stats-edge; spills of NVIDIA's to other registers count too; 0 instructions: the driver gives no assembly\n%s\n", edgeColumns)
-	var complaints []string
+	var missing []edgeJob
 	for _, g := range edgeGPUs {
-		picked, err := g.picked()
+		jobs, err := g.picked()
 		if err != nil {
 			return err
 		}
-		for _, k := range picked {
-			for _, j := range edgeJobs(k, g.whole) {
-				digest, err := j.digest()
-				if err != nil {
-					return err
-				}
-				line := old[k.String()+" "+g.name+" "+j.sizes+" "+digest]
-				if line == "" && len(names) > 0 && !contains(names, g.name) {
-					continue
-				}
-				if line == "" {
-					line = j.line(dir, g.name, digest)
-				}
-				fmt.Fprintln(&b, line)
-				if f := strings.Split(line, "\t"); g.held && f[4] != "0" {
-					complaints = append(complaints, fmt.Sprintf("%s on %s, %s sizes: spills %s", f[0], f[1], f[2], f[4]))
-				}
+		for _, j := range jobs {
+			digest, err := j.digest()
+			if err != nil {
+				return err
+			}
+			t.jobs = append(t.jobs, j)
+			at := result{g.name, digest}
+			t.at = append(t.at, at)
+			if _, ok := t.known[at]; !ok && (len(names) == 0 || slices.Contains(names, g.name)) {
+				t.known[at] = ""
+				missing = append(missing, j)
 			}
 		}
-		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil { // what there is, in case this ends early
-			return err
-		}
-		fmt.Fprintf(os.Stderr, "shader-stats-edge: %s done\n", g.name)
 	}
-	if len(complaints) > 0 {
+	if err := t.compile(dir, missing); err != nil {
+		return err
+	}
+	if complaints := t.complaints(); len(complaints) > 0 {
 		return fmt.Errorf("%d compilations:\n  %s", len(complaints), strings.Join(complaints, "\n  "))
 	}
 	return nil
 }
 
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
+// edgeTable is edge.tsv. Safe for concurrent use.
+type edgeTable struct {
+	path string
+	jobs []edgeJob
+	at   []result // of each job
+
+	mu    sync.Mutex
+	known map[result]string // empty while it is compiled
 }
 
-// line compiles one variant. What does not compile counts as spilling "failed".
-func (j edgeJob) line(dir, gpu, digest string) string {
-	head := j.k.String() + "\t" + gpu + "\t" + j.sizes
-	r, err := j.run(dir, gpu)
+func (t *edgeTable) read(text string) {
+	for _, line := range strings.Split(text, "\n") {
+		if f := strings.Split(line, "\t"); len(f) == strings.Count(edgeColumns, "\t")+1 && f[0] != "kernel" {
+			t.known[result{f[1], f[9]}] = strings.Join(f[3:9], "\t")
+		}
+	}
+}
+
+// compile fills in what is missing, as many at a time as there are processors, and writes the table after each: it may be
+// ended at any time.
+func (t *edgeTable) compile(dir string, missing []edgeJob) error {
+	var wg sync.WaitGroup
+	queue, errs := make(chan edgeJob), make([]error, runtime.NumCPU())
+	for i := range errs {
+		wg.Go(func() {
+			for j := range queue {
+				digest, err := j.digest()
+				if err == nil {
+					err = t.add(result{j.gpu, digest}, j.figures(dir))
+				}
+				errs[i] = errors.Join(errs[i], err)
+			}
+		})
+	}
+	for i, j := range missing {
+		queue <- j
+		fmt.Fprintf(os.Stderr, "shader-stats-edge: %d of %d: %s on %s\n", i+1, len(missing), j.k, j.gpu)
+	}
+	close(queue)
+	wg.Wait()
+	return errors.Join(append(errs, t.add(result{}, ""))...)
+}
+
+func (t *edgeTable) add(at result, figures string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known[at] = figures
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# by make shader-stats-edge; spills of NVIDIA's to other registers count too; 0 instructions: the driver gives no assembly\n%s\n", edgeColumns)
+	for i, j := range t.jobs {
+		if f := t.known[t.at[i]]; f != "" {
+			fmt.Fprintf(&b, "%s\t%s\t%s\t%s\t%s\n", j.k, j.gpu, j.sizes, f, t.at[i].digest)
+		}
+	}
+	return os.WriteFile(t.path, b.Bytes(), 0o644)
+}
+
+// complaints are the spills on GPUs where there may be none.
+func (t *edgeTable) complaints() (out []string) {
+	held := map[string]bool{}
+	for _, g := range edgeGPUs {
+		held[g.name] = g.held
+	}
+	for i, j := range t.jobs {
+		if f := strings.Split(t.known[t.at[i]], "\t"); len(f) > 1 && held[j.gpu] && f[1] != "0" {
+			out = append(out, fmt.Sprintf("%s on %s, %s sizes: spills %s", j.k, j.gpu, j.sizes, f[1]))
+		}
+	}
+	return out
+}
+
+// figures compiles one variant. What does not compile counts as spilling "failed".
+func (j edgeJob) figures(dir string) string {
+	r, err := j.run(dir, j.gpu)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return fmt.Sprintf("%s\t0\tfailed\t0\t0\t0\t-\t%s", head, digest)
+		return "0\tfailed\t0\t0\t0\t-"
 	}
 	code := r.Code
 	if r.MainLoop >= 0 && r.MainLoop < len(r.Loops) {
 		code = r.Loops[r.MainLoop]
 	}
-	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%.2f\t%s\t%s", head, r.Registers, r.Spilled, r.Shared, r.Code.Instr, code.PerInstr, r.Driver, digest)
+	return fmt.Sprintf("%d\t%d\t%d\t%d\t%.2f\t%s", r.Registers, r.Spilled, r.Shared, r.Code.Instr, code.PerInstr, r.Driver)
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/edgeadapt/edgeadapt/shaders"
@@ -14,12 +17,12 @@ func TestEdgePicks(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", g.name, err)
 		}
-		for _, k := range picked {
-			if k.Needs&shaders.TexelFetch != 0 {
-				t.Errorf("%s gets %s", g.name, k)
+		for _, j := range picked {
+			if j.k.Needs&shaders.TexelFetch != 0 || j.sizes == "any" && (!g.whole || j.k.Needs&shaders.BigTiles != 0) {
+				t.Errorf("%s gets %s for %s sizes", g.name, j.k, j.sizes)
 			}
 		}
-		flash := slices.ContainsFunc(picked, func(k *shaders.Kernel) bool { return k.String() == "attention/BIG" })
+		flash := slices.ContainsFunc(picked, func(j edgeJob) bool { return j.k.String() == "attention/BIG" })
 		if many := g.gpu.Family() != "mali" && g.gpu.Family() != "v3d"; flash != many {
 			t.Errorf("%s, %s, gets attention/BIG: %v", g.name, g.gpu.Family(), flash)
 		}
@@ -32,13 +35,36 @@ func TestEdgeJobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jobs := edgeJobs(k, true)
-	if len(jobs) != 2 || len(edgeJobs(k, false)) != 1 {
-		t.Fatalf("%d jobs", len(jobs))
-	}
-	a, err := jobs[0].digest()
-	b, err2 := jobs[1].digest()
+	a, err := edgeJobOf("vangogh", k, true).digest()
+	b, err2 := edgeJobOf("vangogh", k, false).digest()
 	if err != nil || err2 != nil || a == b {
 		t.Errorf("%s and %s, %v, %v", a, b, err, err2)
+	}
+}
+
+// TestEdgeTable: what was compiled is not compiled again, and what is no longer asked for is left out.
+func TestEdgeTable(t *testing.T) {
+	g := edgeGPU{name: "vangogh", gpu: shaders.GPU{Vendor: 0x1002}, held: true}
+	jobs, err := g.picked()
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := jobs[0].digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := edgeTable{path: filepath.Join(t.TempDir(), "edge.tsv"), known: map[result]string{}, jobs: jobs[:1], at: []result{{g.name, digest}}}
+	table.read("kernel\tgpu\tsizes\tregisters\tspills\tshared\tinstructions\tmac_per_instruction\tdriver\tdigest\n" +
+		"old\tvangogh\twhole\t8\t0\t0\t23\t0.00\tradv\t" + digest + "\ngone\tvangogh\twhole\t8\t7\t0\t23\t0.00\tradv\t0123")
+	if len(table.known) != 2 || table.complaints() != nil {
+		t.Errorf("read %v, complaints %q", table.known, table.complaints())
+	}
+	if err := table.add(table.at[0], "8\t3\t0\t23\t0.50\tradv"); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(table.path)
+	want := jobs[0].k.String() + "\tvangogh\twhole\t8\t3\t0\t23\t0.50\tradv\t" + digest + "\n"
+	if lines := strings.SplitAfterN(string(text), "\n", 3); err != nil || lines[2] != want || len(table.complaints()) != 1 {
+		t.Errorf("wrote %q, %v, complaints %q", text, err, table.complaints())
 	}
 }

@@ -12,10 +12,10 @@ func (r *recording) adaptDown(o *backend.AdaptDown) error {
 	m, d := r.matrix(o.X)
 	n := r.rows(o.Down)
 	if o.Dropout == 0 {
-		return r.tiled("adaptdown", d%4 == 0, m, n, push(m, n, d), r.values(o.X, o.Down, o.Bias, o.H))
+		return r.tiled("adaptdown", n%4 == 0 && d%4 == 0, m, n, push(m, n, d), r.values(o.X, o.Down, o.Bias, o.H))
 	}
 	below := uint32(math.Ceil(float64(o.Dropout) * 0x1p32))
-	return r.tiled("adaptdown_dropout", d%4 == 0, m, n, push(m, n, d, o.Stream, below, float32(1/(1-float64(o.Dropout)))),
+	return r.tiled("adaptdown_dropout", n%4 == 0 && d%4 == 0, m, n, push(m, n, d, o.Stream, below, float32(1/(1-float64(o.Dropout)))),
 		r.values(o.X, o.Down, o.Bias, o.Key, o.H))
 }
 

@@ -4,13 +4,14 @@ package gpu
 
 import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
+	"github.com/edgeadapt/edgeadapt/shaders"
 	"github.com/edgeadapt/edgeadapt/vulkan"
 )
 
 func (r *recording) affine(o *backend.Affine) error {
 	m, k := r.matrix(o.X)
 	n := r.rows(o.W)
-	return r.tiled("affine", k%4 == 0, m, n, push(m, n, k), r.values(o.X, o.W, o.Bias, o.Y))
+	return r.tiled("affine", n%4 == 0 && k%4 == 0, m, n, push(m, n, k), r.values(o.X, o.W, o.Bias, o.Y))
 }
 
 func (r *recording) matMul(o *backend.MatMul) error {
@@ -26,13 +27,20 @@ func (r *recording) matMul(o *backend.MatMul) error {
 	return r.tiled(name, n%4 == 0 && k%4 == 0, m, k, push(m, n, k, float32(1)), r.values(o.A, o.B, o.C))
 }
 
-// tiled dispatches a product with m rows and n columns, of which a thread computes four.
+// leastBig is the least number of columns of a product with big tiles: those of a thread, of which the last overlap.
+const leastBig = 8
+
+// tiled dispatches a product with m rows and n columns.
 func (r *recording) tiled(name string, wide bool, m, n int, push []byte, bindings []vulkan.Range) error {
-	v, err := r.variant(name, wide)
+	without := shaders.Feature(0)
+	if n < leastBig {
+		without = shaders.BigTiles
+	}
+	v, err := r.variantWithout(name, wide, without)
 	if err != nil {
 		return err
 	}
-	return r.over(v, v.tiles(m, ceil(n, 4)), push, bindings)
+	return r.over(v, v.tiles(m, v.quads(n)), push, bindings)
 }
 
 func (r *recording) weightGrad(o *backend.WeightGrad) error {

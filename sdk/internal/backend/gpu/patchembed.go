@@ -21,6 +21,6 @@ func (r *recording) patchEmbed(o *backend.PatchEmbed) error {
 	if err != nil {
 		return err
 	}
-	return r.tiled("patchembed_tokens", k%4 == 0, m, d, push(m, d, k, m/s[0], prefix),
+	return r.tiled("patchembed_tokens", d%4 == 0 && k%4 == 0, m, d, push(m, d, k, m/s[0], prefix),
 		append([]vulkan.Range{patches}, r.values(o.Weight, o.Bias, first, o.Pos, o.X)...))
 }

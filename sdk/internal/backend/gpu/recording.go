@@ -217,7 +217,7 @@ type variant struct {
 const wideID = 9
 
 // variant picks a kernel for operands that all are, or are not, rows of whole vectors of four elements (of whole words
-// of a weight, where there is one). Variants that fetch texels serve only these.
+// of a weight, where there is one). Variants that fetch texels serve only these, and big tiles only gain by them.
 func (r *recording) variant(name string, wide bool) (variant, error) {
 	return r.variantWithout(name, wide, 0)
 }
@@ -225,7 +225,7 @@ func (r *recording) variant(name string, wide bool) (variant, error) {
 // variantWithout leaves out variants that need any of some features.
 func (r *recording) variantWithout(name string, wide bool, without shaders.Feature) (variant, error) {
 	if !wide {
-		without |= shaders.TexelFetch
+		without |= shaders.TexelFetch | shaders.BigTiles
 	}
 	k, err := r.e.d.pick(name, without)
 	if err != nil {
@@ -258,6 +258,12 @@ func (v variant) value(id uint32, otherwise int) int {
 
 // tiles is the number of threads that cover m rows, each row by n threads.
 func (v variant) tiles(m, n int) int { return n * ceil(m, int(v.spec[1])) }
+
+// columnQuads is how many vectors of four columns a thread of a float product computes.
+const columnQuads = 2
+
+// quads is the number of threads that cover a row of n columns.
+func (v variant) quads(n int) int { return ceil(n, 4*v.value(columnQuads, 1)) }
 
 // threads dispatches a kernel whose variants share one tile over n threads.
 func (r *recording) threads(name string, n int, push []byte, bindings []vulkan.Range) error {
