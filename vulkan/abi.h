@@ -33,7 +33,7 @@ enum {
 };
 
 enum { DESCRIPTOR_UNIFORM_TEXEL_BUFFER = 4, DESCRIPTOR_STORAGE_BUFFER = 7 };
-enum { STAGE_COMPUTE = 0x20, QUEUE_COMPUTE = 2 };
+enum { STAGE_COMPUTE = 0x20, QUEUE_COMPUTE = 2, PIPELINE_DISPATCH_BASE = 0x10 };
 
 #define CHAIN int32_t type; const void *next
 

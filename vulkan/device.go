@@ -101,6 +101,9 @@ func (d *Device) unified() bool {
 	return !d.options.forceStaging && (kind == "integrated" || kind == "software")
 }
 
+// SegmentTime bounds the estimated time of a submission.
+func (d *Device) SegmentTime() time.Duration { return d.segmentTime() }
+
 func (d *Device) segmentTime() time.Duration {
 	if d.options.SegmentTime > 0 {
 		return d.options.SegmentTime

@@ -26,6 +26,7 @@ type Kernel struct {
 	setLayout vk.DescriptorSetLayout
 	layout    vk.PipelineLayout
 	pipeline  vk.Pipeline
+	based     bool // whether a dispatch may begin at another workgroup than the first
 }
 
 // String names the kernel, its variant and its specialisation: "linear/DOT4[64 64 16]".
@@ -41,8 +42,9 @@ func (k *Kernel) Description() *shaders.Kernel { return k.desc }
 
 // kernelKey tells pipelines apart. Specialisation values are kept as text, since a key must be comparable.
 type kernelKey struct {
-	desc *shaders.Kernel
-	spec string
+	desc  *shaders.Kernel
+	spec  string
+	based bool
 }
 
 // kernelEntry is made once, by the first caller; the others wait for it without holding up other kernels.
@@ -60,13 +62,17 @@ func (d *Device) NewKernel(desc *shaders.Kernel, spec []uint32) (*Kernel, error)
 	if err != nil {
 		return nil, errors.WithMessage(ErrUsage, err.Error())
 	}
+	return d.newKernel(desc, values, false)
+}
+
+func (d *Device) newKernel(desc *shaders.Kernel, values []uint32, based bool) (*Kernel, error) {
 	if err := d.usable(); err != nil {
 		return nil, err
 	}
-	key := kernelKey{desc, fmt.Sprint(values)}
+	key := kernelKey{desc, fmt.Sprint(values), based}
 	entry := d.kernelEntry(key)
 	entry.once.Do(func() {
-		if entry.kernel, entry.err = d.compile(desc, values); entry.err != nil {
+		if entry.kernel, entry.err = d.compile(desc, values, based); entry.err != nil {
 			d.dropKernel(key) // memory may be free the next time
 		}
 	})
@@ -90,7 +96,7 @@ func (d *Device) dropKernel(key kernelKey) {
 	delete(d.kernels, key)
 }
 
-func (d *Device) compile(desc *shaders.Kernel, values []uint32) (*Kernel, error) {
+func (d *Device) compile(desc *shaders.Kernel, values []uint32, based bool) (*Kernel, error) {
 	// Keeps Close from destroying the device meanwhile.
 	d.runs.RLock()
 	defer d.runs.RUnlock()
@@ -104,7 +110,7 @@ func (d *Device) compile(desc *shaders.Kernel, values []uint32) (*Kernel, error)
 	if err != nil {
 		return nil, err
 	}
-	k := &Kernel{d: d, desc: desc, spec: values}
+	k := &Kernel{d: d, desc: desc, spec: values, based: based}
 	if err := k.createLayouts(); err != nil {
 		return nil, err
 	}
@@ -164,9 +170,13 @@ func (k *Kernel) createPipeline(code []byte) error {
 	for i, c := range k.desc.Spec {
 		ids[i], values[i] = C.uint32_t(c.ID), C.uint32_t(k.spec[i])
 	}
+	based := C.int(0)
+	if k.based {
+		based = 1
+	}
 	var pipeline C.uint64_t
 	result := C.ea_create_pipeline(unsafe.Pointer(k.d.handle), bits(k.d.cache.handle), bits(k.layout),
-		unsafe.Pointer(&code[0]), C.size_t(len(code)), &ids[0], &values[0], C.uint32_t(n), &pipeline)
+		unsafe.Pointer(&code[0]), C.size_t(len(code)), &ids[0], &values[0], C.uint32_t(n), based, &pipeline)
 	if err := check("vkCreateComputePipelines", Result(result)); err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type command struct {
 	bindings []Range
 	push     []byte
 	grid     [3]uint32
+	from     [3]uint32     // its first workgroup: another than 0 in the later parts of a divided dispatch
 	time     time.Duration // estimated
 }
 
@@ -36,6 +37,7 @@ type Recorder struct {
 	estimate time.Duration // of the next command
 	canary   *canary       // nil: none
 	timed    bool
+	divides  bool // the next dispatch, if its estimate is too long
 	err      error
 }
 
@@ -57,7 +59,53 @@ func (r *Recorder) Dispatch(k *Kernel, bindings []Range, push []byte, x, y, z ui
 	for i, b := range bindings {
 		uses[i] = use{b.Buffer.id, b.Offset, b.Offset + b.Size, k.desc.Bindings[i].Access&shaders.Write != 0}
 	}
-	r.add(c, uses)
+	parts, err := r.divide(c)
+	if err != nil {
+		r.err = errors.WithMessagef(err, "dispatch %d", len(r.commands))
+		return
+	}
+	r.add(parts[0], uses)
+	for _, p := range parts[1:] { // what the first part waited for, all have waited for; among them there is nothing to wait for
+		r.commands, r.barriers = append(r.commands, p), append(r.barriers, r.timed)
+	}
+}
+
+// Divide lets the next dispatch become several, in submissions of their own, where its estimate is longer than a submission may
+// take. Its kernel must find its work by gl_WorkGroupID.x + gl_WorkGroupID.y * gl_NumWorkGroups.x, or by the invocation's like of that,
+// and use neither otherwise: the parts then do together exactly what the whole does. Len tells how many commands it became.
+func (r *Recorder) Divide() { r.divides = true }
+
+// Len is the number of commands.
+func (r *Recorder) Len() int { return len(r.commands) }
+
+// divide cuts a dispatch into parts of whole workgroups: along x where it has one row of them, else along y, so that gl_NumWorkGroups.x
+// stays what the kernel counts with.
+func (r *Recorder) divide(c command) ([]command, error) {
+	limit, divides := r.d.segmentTime(), r.divides
+	r.divides = false
+	axis := 0
+	if c.grid[1] > 1 {
+		axis = 1
+	}
+	groups := int64(c.grid[axis])
+	n := min(int64((r.estimate+limit-1)/limit), groups)
+	if !divides || n < 2 || c.grid[2] > 1 {
+		return []command{c}, nil
+	}
+	k, err := r.d.newKernel(c.kernel.desc, c.kernel.spec, true)
+	if err != nil {
+		return nil, err
+	}
+	r.estimate /= time.Duration(n)
+	parts := make([]command, n)
+	for i := range parts {
+		from, to := groups*int64(i)/n, groups*int64(i+1)/n
+		p := c
+		p.kernel, p.time = k, r.estimate
+		p.from[axis], p.grid[axis] = uint32(from), uint32(to-from)
+		parts[i] = p
+	}
+	return parts, nil
 }
 
 // Copy records a copy of src to dst, of equal size and not overlapping.
@@ -171,6 +219,9 @@ func (r *Recorder) plan() []string {
 			lines[i] = fmt.Sprintf("%scopy %d bytes", mark, c.bindings[0].Size)
 		} else {
 			lines[i] = fmt.Sprintf("%s%s %dx%dx%d", mark, c.kernel, c.grid[0], c.grid[1], c.grid[2])
+			if c.from != [3]uint32{} {
+				lines[i] += fmt.Sprintf(" from %dx%dx%d", c.from[0], c.from[1], c.from[2])
+			}
 		}
 	}
 	return lines

@@ -240,7 +240,13 @@ func (rec *Recording) dispatch(cb vk.CommandBuffer, c command) error {
 	if len(c.push) > 0 {
 		vk.CmdPushConstants(cb, k.layout, vk.ShaderStageFlags(vk.ShaderStageComputeBit), 0, uint32(len(c.push)), unsafe.Pointer(&c.push[0]))
 	}
-	vk.CmdDispatch(cb, c.grid[0], c.grid[1], c.grid[2])
+	if c.from == [3]uint32{} {
+		vk.CmdDispatch(cb, c.grid[0], c.grid[1], c.grid[2])
+		return nil
+	}
+	from := [3]C.uint32_t{C.uint32_t(c.from[0]), C.uint32_t(c.from[1]), C.uint32_t(c.from[2])}
+	count := [3]C.uint32_t{C.uint32_t(c.grid[0]), C.uint32_t(c.grid[1]), C.uint32_t(c.grid[2])}
+	C.ea_dispatch_base(unsafe.Pointer(cb), &from[0], &count[0])
 	return nil
 }
 

@@ -29,6 +29,7 @@ static Function (*get)(void *instance, const char *name);
 	X(int32_t, vkCreateDescriptorPool, (void *, const DescriptorPool *, const void *, uint64_t *)) \
 	X(int32_t, vkAllocateDescriptorSets, (void *, const AllocateSets *, uint64_t *)) \
 	X(void, vkUpdateDescriptorSets, (void *, uint32_t, const WriteSet *, uint32_t, const void *)) \
+	X(void, vkCmdDispatchBase, (void *, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t)) \
 	X(void, vkCmdPipelineBarrier, (void *, uint32_t, uint32_t, uint32_t, uint32_t, const MemoryBarrier *, uint32_t, const void *, uint32_t, const void *)) \
 	X(void, vkCmdCopyBuffer, (void *, uint64_t, uint64_t, uint32_t, const CopyRegion *)) \
 	X(int32_t, vkQueueSubmit, (void *, uint32_t, const SubmitInfo *, uint64_t)) \
@@ -163,7 +164,7 @@ int32_t ea_create_layouts(void *device, const int32_t *types, uint32_t n, uint32
 }
 
 int32_t ea_create_pipeline(void *device, uint64_t cache, uint64_t layout, const void *code, size_t code_bytes,
-	const uint32_t *spec_ids, const uint32_t *spec_values, uint32_t specs, uint64_t *pipeline) {
+	const uint32_t *spec_ids, const uint32_t *spec_values, uint32_t specs, int based, uint64_t *pipeline) {
 	uint64_t module;
 	ShaderModule module_info = {TYPE_SHADER_MODULE, NULL, 0, code_bytes, code};
 	int32_t result = vkCreateShaderModule(device, &module_info, NULL, &module);
@@ -171,7 +172,7 @@ int32_t ea_create_pipeline(void *device, uint64_t cache, uint64_t layout, const 
 	SpecEntry entries[EA_MAX_SPEC];
 	for (uint32_t i = 0; i < specs; i++) entries[i] = (SpecEntry){spec_ids[i], 4 * i, 4};
 	SpecInfo spec = {specs, entries, 4 * (size_t)specs, spec_values};
-	ComputePipeline info = {TYPE_COMPUTE_PIPELINE, NULL, 0, {TYPE_SHADER_STAGE, NULL, 0, STAGE_COMPUTE, module, "main", &spec}, layout, 0, -1};
+	ComputePipeline info = {TYPE_COMPUTE_PIPELINE, NULL, based ? PIPELINE_DISPATCH_BASE : 0, {TYPE_SHADER_STAGE, NULL, 0, STAGE_COMPUTE, module, "main", &spec}, layout, 0, -1};
 	result = vkCreateComputePipelines(device, cache, 1, &info, NULL, pipeline);
 	vkDestroyShaderModule(device, module, NULL);
 	return result;
@@ -200,6 +201,10 @@ void ea_write_set(void *device, uint64_t set, const ea_descriptor *descriptors, 
 		writes[i] = (WriteSet){TYPE_WRITE_SET, NULL, set, i, 0, 1, d->type, NULL, &ranges[i], &d->view};
 	}
 	vkUpdateDescriptorSets(device, n, writes, 0, NULL);
+}
+
+void ea_dispatch_base(void *commands, const uint32_t from[3], const uint32_t count[3]) {
+	vkCmdDispatchBase(commands, from[0], from[1], from[2], count[0], count[1], count[2]);
 }
 
 void ea_barrier(void *commands, uint32_t src_stages, uint32_t dst_stages, uint32_t src_access, uint32_t dst_access) {

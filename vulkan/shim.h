@@ -50,11 +50,13 @@ int32_t ea_create_device(void *physical, uint32_t family, int robust, int dot, v
 
 int32_t ea_create_layouts(void *device, const int32_t *types, uint32_t n, uint32_t push_bytes, uint64_t *set_layout, uint64_t *layout);
 int32_t ea_create_pipeline(void *device, uint64_t cache, uint64_t layout, const void *code, size_t code_bytes,
-	const uint32_t *spec_ids, const uint32_t *spec_values, uint32_t specs, uint64_t *pipeline);
+	const uint32_t *spec_ids, const uint32_t *spec_values, uint32_t specs, int based, uint64_t *pipeline);
 int32_t ea_create_descriptor_pool(void *device, uint32_t sets, uint32_t storage, uint32_t texels, uint64_t *pool);
 int32_t ea_allocate_set(void *device, uint64_t pool, uint64_t layout, uint64_t *set);
 void ea_write_set(void *device, uint64_t set, const ea_descriptor *descriptors, uint32_t n);
 
+// Runs workgroups [from, from + count) with a pipeline that was made with based.
+void ea_dispatch_base(void *commands, const uint32_t from[3], const uint32_t count[3]);
 void ea_barrier(void *commands, uint32_t src_stages, uint32_t dst_stages, uint32_t src_access, uint32_t dst_access);
 void ea_copy(void *commands, uint64_t src, uint64_t dst, uint64_t src_offset, uint64_t dst_offset, uint64_t size);
 int32_t ea_submit(void *queue, void *commands, uint64_t fence);

@@ -104,6 +104,7 @@ func (e *executable) prepare() error {
 	for i, op := range e.p.Ops() {
 		work := backend.Cost(e.p, op)
 		r.at, r.time = i, e.d.pace.of(work)
+		r.whole = r.time
 		e.plain += e.d.pace.plain(work)
 		if err := r.op(op); err != nil {
 			return errors.WithMessage(err, op.Name())

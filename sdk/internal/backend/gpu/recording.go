@@ -26,6 +26,7 @@ type recording struct {
 	planned []dispatch
 	time    time.Duration // estimated, of the operator whose dispatches come next
 	at      int           // that operator's place in the Program
+	whole   time.Duration // time, as long as that operator's dispatches are planned
 }
 
 // dispatch is one that is planned; its kernel is compiled when all are known.
@@ -35,7 +36,8 @@ type dispatch struct {
 	push     []byte
 	groups   int
 	time     time.Duration
-	op       int // whose it is
+	op       int           // whose it is
+	whole    time.Duration // that operator's estimated time
 }
 
 // op records one operator: one case each, one file a word.
@@ -299,7 +301,7 @@ func (r *recording) groups(v variant, n int, push []byte, bindings []vulkan.Rang
 	if f := r.e.d.fault; f != nil {
 		n = f(v.Kernel, n)
 	}
-	r.planned = append(r.planned, dispatch{v, bindings, push, n, r.time, r.at})
+	r.planned = append(r.planned, dispatch{v, bindings, push, n, r.time, r.at, r.whole})
 	r.time = 0 // of an operator's dispatches the first stands for all
 	return nil
 }
@@ -315,12 +317,28 @@ func (r *recording) finish() (*vulkan.Recording, error) {
 			r.e.used = append(r.e.used, p.Kernel)
 		}
 		r.e.cost[p.Name] += p.time
-		r.e.spans = append(r.e.spans, backend.Span{Op: p.op, Kernel: p.Kernel.String()})
 		x := min(p.groups, maxGroups)
-		r.rec.Estimate(p.time)
+		first := r.rec.Len()
+		r.estimate(p)
 		r.rec.Dispatch(kernels[i], p.bindings, p.push, uint32(x), uint32(ceil(p.groups, x)), 1)
+		for range r.rec.Len() - first {
+			r.e.spans = append(r.e.spans, backend.Span{Op: p.op, Kernel: p.Kernel.String()})
+		}
 	}
 	return r.rec.Finish()
+}
+
+// estimate tells the recorder how long a dispatch takes, and lets it be divided if that is too long for a submission. Which
+// dispatch of a slow operator takes its time is not known, so that each counts for all. Software drivers have no watchdog and
+// are left alone, tests apart: a divided dispatch needs a pipeline of its own.
+func (r *recording) estimate(p dispatch) {
+	d := r.e.d
+	if d.info.Kind == "software" && d.opt.SegmentTime == 0 || p.whole <= d.dev.SegmentTime() {
+		r.rec.Estimate(p.time)
+		return
+	}
+	r.rec.Estimate(p.whole)
+	r.rec.Divide()
 }
 
 // compile makes the kernels of dispatches. Drivers take up to a second for one, and compile on the calling thread.
