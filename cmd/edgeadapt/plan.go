@@ -65,7 +65,7 @@ func printPlan(a *app, p *sdk.MemoryPlan) error {
 	rows := [][]string{
 		{"device", p.Device},
 		{"planned", fmt.Sprintf("%s of %d image(s) at %d pixels, %s activations", p.Mode, p.Batch, p.Size, p.Activations)},
-		{"weights", fmt.Sprintf("%s on the device, copied matrix by matrix out of the file's mapping (%s), whose pages the system may drop",
+		{"weights", fmt.Sprintf("%s on the device, copied matrix by matrix out of the file (%s), which is mapped, or streamed where the system has no mappings",
 			bytesText(p.WeightBytes), bytesText(p.FileBytes))},
 		{"beside them", bytesText(p.ExtraBytes) + " of positions, adapters and what trains them"},
 	}
