@@ -21,14 +21,14 @@ func linearRows() (rows []Row) {
 	for _, e := range epilogues {
 		for _, scheme := range []string{"q8c", "f16", "f32"} {
 			name, define := "linear"+e.word+"_"+scheme, strings.TrimSpace(e.define+" "+strings.ToUpper(scheme))
-			big := Spec{64, 8, 2}
+			big, small := Spec{64, 8, 2, 0}, Spec{64, 4, 1, 1} // the last: words a step at a time, or 4x4 spill on V3D
 			if scheme == "q8c" {
-				big = Spec{64, 8, 1} // widening takes registers: 8x8 spill on Adreno
+				big[3] = 1 // and 8x8 on Adreno
 			}
 			rows = append(rows,
 				Row{name, "linear.comp", "TEXEL " + define, Spec{8, 16, 2}, TexelFetch, whyTexel},
 				Row{name, "linear.comp", define, big, BigTiles, whyBig},
-				Row{name, "linear.comp", define, Spec{64, 4, 1}, 0, whyDirect})
+				Row{name, "linear.comp", define, small, 0, whyDirect})
 		}
 		rows = append(rows, int8Rows("linear"+e.word+"_q8ca8", e.define)...)
 		if strings.HasPrefix(e.define, "GELU") {
@@ -38,13 +38,17 @@ func linearRows() (rows []Row) {
 	for _, e := range []epilogue{{"", ""}, {"_gelu", "GELU"}} {
 		for _, scheme := range []string{"q8c", "f16", "f32"} {
 			name, define := "linear_bwd_x"+e.word+"_"+scheme, strings.TrimSpace(e.define+" "+strings.ToUpper(scheme))
-			tile := Spec{8, 16}
-			if scheme == "q8c" {
-				tile = Spec{8, 8}
+			texel := Spec{8, 16, 1}
+			switch scheme {
+			case "q8c":
+				texel = Spec{8, 8, 4}
+			case "f16":
+				texel = Spec{8, 16, 2}
 			}
 			rows = append(rows,
-				Row{name, "linear_bwd_x.comp", "TEXEL " + define, tile, TexelFetch, whyTexel},
-				Row{name, "linear_bwd_x.comp", define, Spec{64, 4}, 0, whyEvery})
+				Row{name, "linear_bwd_x.comp", "TEXEL " + define, texel, TexelFetch, whyTexel},
+				Row{name, "linear_bwd_x.comp", define, Spec{64, 8, 2}, BigTiles, whyBig},
+				Row{name, "linear_bwd_x.comp", define, Spec{64, 4, 1}, 0, whyDirect})
 		}
 		rows = append(rows, int8BackwardRows("linear_bwd_x"+e.word+"_q8ca8", e.define)...)
 	}

@@ -14,6 +14,7 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 layout(constant_id = 1) const uint ROWS = 4;
 layout(constant_id = 2) const uint QUADS = 1;
+layout(constant_id = 3) const bool QUARTERS = false; // words are loaded a step at a time: fewer registers
 layout(constant_id = 9) const bool WIDE = false; // K is a multiple of KPL, N and R of 4
 const uint ROWSTEP = 1;
 
@@ -32,15 +33,25 @@ void main() {
     uint from[ROWS], slot = quad / 16u * groups * 64u + quad % 16u, g = 0;
     FROM(from, ROWS, m0, M, K / UNIT)
     do {
-        uvec4 word[QUADS][4];
-        EACHQUAD EACHCOLUMN word[q][c] = WORD(slot + g * 64u + q + 16u * c);
-        [[unroll]] for (uint s = 0; s < STEPS; s++) {
+        if (QUARTERS) [[dont_unroll]] for (uint s = 0; s < STEPS; s++) {
             uint k = g * KPL + 4u * s;
-            vec4 b[QUADS][4]; // one step at a time: few registers
-            EACHQUAD EACHCOLUMN b[q][c] = widen(word[q][c], s);
-            EACHROW {
-                vec4 a = LOADAT(x, from[i] + k / UNIT, K - min(k, K));
-                EACHQUAD EACHCOLUMN acc[i][q][c] = dot4(a, b[q][c], acc[i][q][c]);
+            vec4 a[ROWS];
+            EACHROW a[i] = LOADAT(x, from[i] + k / UNIT, K - min(k, K));
+            EACHQUAD EACHCOLUMN {
+                vec4 b = WIDENED(slot + g * 64u + q + 16u * c, s);
+                EACHROW acc[i][q][c] = dot4(a[i], b, acc[i][q][c]);
+            }
+        } else {
+            uvec4 word[QUADS][4];
+            EACHQUAD EACHCOLUMN word[q][c] = WORD(slot + g * 64u + q + 16u * c);
+            [[unroll]] for (uint s = 0; s < STEPS; s++) {
+                uint k = g * KPL + 4u * s;
+                vec4 b[QUADS][4]; // one step at a time: few registers
+                EACHQUAD EACHCOLUMN b[q][c] = widen(word[q][c], s);
+                EACHROW {
+                    vec4 a = LOADAT(x, from[i] + k / UNIT, K - min(k, K));
+                    EACHQUAD EACHCOLUMN acc[i][q][c] = dot4(a, b[q][c], acc[i][q][c]);
+                }
             }
         }
         g++;

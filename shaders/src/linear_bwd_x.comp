@@ -3,8 +3,8 @@
 //   dx = ((dy * scale) W) * dgelu
 //
 // dy float32 [M, N]; W [N, K] in panels with its scales (include/weights.glsl); dx, dgelu [M, K]; with GELU dgelu is
-// what the layer below stored for its GELU. One thread computes ROWS x KPL outputs: the KPL numbers that one 128-bit
-// word of W holds, so nothing is transposed. Sums are float32 in increasing n.
+// what the layer below stored for its GELU. One thread computes ROWS x 4 QUADS outputs: those of whole 128-bit words of W
+// or of a part of one, so nothing is transposed. Sums are float32 in increasing n.
 // Reference: sdk/internal/ref/linear.go.
 #version 450
 #extension GL_EXT_control_flow_attributes : require
@@ -13,9 +13,10 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 layout(constant_id = 1) const uint ROWS = 4;
+layout(constant_id = 2) const uint QUADS = 1; // a multiple of STEPS, or at most that and a divisor of it
 layout(constant_id = 9) const bool WIDE = false; // N and K are multiples of 4
 
-#include "load.glsl"
+#include "tiles.glsl"
 #include "weights.glsl"
 
 VEC4S(0, dy);
@@ -28,31 +29,38 @@ layout(std430, set = 0, binding = 2) writeonly buffer DX { vec4 dx[]; };
 layout(push_constant) uniform Push { uint M, N, K; };
 
 void main() {
-    uint panels = (N + 63u) / 64u, groups = (K + KPL - 1u) / KPL;
-    uint id = flatIndex(), g = id % groups, m0 = id / groups * ROWS;
-    if (m0 >= M) return;
-    vec4 acc[ROWS][STEPS];
-    [[unroll]] for (uint i = 0; i < ROWS; i++) [[unroll]] for (uint s = 0; s < STEPS; s++) acc[i][s] = vec4(0.0);
-    for (uint n = 0; n < N; n += 4u) {
+    uint panels = (N + 63u) / 64u, groups = (K + KPL - 1u) / KPL, tiles = (groups * STEPS + QUADS - 1u) / QUADS;
+    if (groupIndex() >= tiles * ((M + ROWS - 1u) / ROWS)) return;
+    uint id = flatIndex(), quad = id % tiles * QUADS, m0 = id / tiles * ROWS;
+    vec4 acc[ROWS][QUADS];
+    EACHROW EACHQUAD acc[i][q] = vec4(0.0);
+    uint from[ROWS], n = 0;
+    FROM(from, ROWS, m0, M, N / UNIT)
+    do {
         vec4 scale = scales(panels, groups, n / 4u), d[ROWS];
-        [[unroll]] for (uint i = 0; i < ROWS; i++) d[i] = LOAD4(dy, min(m0 + i, M - 1u) * N + n, N - n) * scale;
-        uint slot = (n / 64u * groups + g) * 64u + n % 64u / 4u;
-        uvec4 word[4];
-        [[unroll]] for (uint c = 0; c < 4; c++) word[c] = WORD(slot + 16u * c);
-        [[unroll]] for (uint s = 0; s < STEPS; s++) {
-            vec4 b[4]; // one step at a time: few registers
-            [[unroll]] for (uint c = 0; c < 4; c++) b[c] = widen(word[c], s);
-            [[unroll]] for (uint i = 0; i < ROWS; i++)
-                [[unroll]] for (uint c = 0; c < 4; c++) acc[i][s] = fma(vec4(d[i][c]), b[c], acc[i][s]);
+        EACHROW d[i] = LOADAT(dy, from[i] + n / UNIT, N - n) * scale;
+        uint slot = n / 64u * groups * 64u + n % 64u / 4u;
+        [[unroll]] for (uint first = 0; first < QUADS; first += STEPS) {
+            uint g = min((quad + first) / STEPS, groups - 1u);
+            uvec4 word[4];
+            if (QUADS >= STEPS) EACHCOLUMN word[c] = WORD(slot + g * 64u + 16u * c);
+            [[unroll]] for (uint s = 0; s < min(STEPS, QUADS); s++) {
+                EACHCOLUMN { // one at a time: few registers
+                    vec4 b = QUADS >= STEPS ? widen(word[c], s) : WIDENED(slot + g * 64u + 16u * c, quad % STEPS + s);
+                    EACHROW acc[i][first + s] = fma(vec4(d[i][c]), b, acc[i][first + s]);
+                }
+            }
         }
-    }
-    [[unroll]] for (uint i = 0; i < ROWS; i++) [[unroll]] for (uint s = 0; s < STEPS; s++) {
-        uint m = m0 + i, k = g * KPL + 4u * s, at = m * K + k;
+        n += 4u;
+    } while (n < N);
+    EACHROW EACHQUAD {
+        uint m = m0 + i, k = (quad + q) * 4u, at = m * K + k;
         if (m < M && k < K) {
+            vec4 v = acc[i][q];
 #if defined(GELU)
-            acc[i][s] *= LOAD4(dgelu, at, K - k);
+            v *= LOAD4(dgelu, at, K - k);
 #endif
-            STORE4(dx, at, K - k, acc[i][s])
+            STORE4(dx, at, K - k, v)
         }
     }
 }

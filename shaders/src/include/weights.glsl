@@ -8,10 +8,11 @@
 
 #if defined(Q8C)
 const uint KPL = 16;
-vec4 widen(uvec4 word, uint step) {
-    int x = int(word[step]);
+vec4 widen1(uint part) {
+    int x = int(part);
     return vec4(ivec4(x << 24, x << 16, x << 8, x) >> 24);
 }
+vec4 widen(uvec4 word, uint step) { return widen1(word[step]); }
 #elif defined(F16)
 const uint KPL = 8;
 vec4 widen(uvec4 word, uint step) { return vec4(unpackHalf2x16(word[2u * step]), unpackHalf2x16(word[2u * step + 1u])); }
@@ -33,3 +34,12 @@ layout(std430, set = 0, binding = 1) readonly buffer W { uvec4 w[]; };
 
 // Scale of columns 4 quad .. 4 quad + 3.
 vec4 scales(uint panels, uint groups, uint quad) { return uintBitsToFloat(WORD(panels * groups * 64u + quad)); }
+
+// Column quad step of word i by itself: no more is loaded than that.
+#if defined(TEXEL) || !(defined(Q8C) || defined(F16))
+#define WIDENED(i, step) widen(WORD(i), step)
+#elif defined(Q8C)
+#define WIDENED(i, step) widen1(w[i][step])
+#else
+#define WIDENED(i, step) vec4(unpackHalf2x16(w[i][2u * (step)]), unpackHalf2x16(w[i][2u * (step) + 1u]))
+#endif

@@ -73,7 +73,7 @@ func (r *recording) linearBackward(o *backend.LinearBackward) error {
 	if err != nil {
 		return err
 	}
-	return r.over(v, v.tiles(m, ceil(w.cols, w.perWord())), push(m, n, w.cols), append(append(r.values(o.DY), w.whole()), own...))
+	return r.over(v, v.tiles(m, v.quads(ceil(w.cols, w.perWord())*w.perWord())), push(m, n, w.cols), append(append(r.values(o.DY), w.whole()), own...))
 }
 
 // weight refuses another device's weight.
