@@ -13,6 +13,9 @@ func Plan(e backend.Executable) []string { return e.(*executable).rec.Plan() }
 
 // Poison fills everything that a run may not rely on with NaN: temporaries and partial sums.
 func Poison(e backend.Executable) error {
+	if t, ok := e.(timed); ok {
+		e = t.executable
+	}
 	own := e.(*executable)
 	for _, b := range append(own.arenas, own.partials...) {
 		nan := make([]float32, b.Size()/4)

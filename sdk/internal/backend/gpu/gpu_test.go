@@ -89,6 +89,24 @@ func (b poisoned) Compile(p *backend.Program) (backend.Executable, error) {
 	return poisonedRun{e}, nil
 }
 
+// CompileTimed implements backend.Profiler.
+func (b poisoned) CompileTimed(p *backend.Program) (backend.Timed, error) {
+	e, err := b.Backend.(backend.Profiler).CompileTimed(p)
+	if err != nil {
+		return nil, err
+	}
+	return poisonedTimed{e}, nil
+}
+
+type poisonedTimed struct{ backend.Timed }
+
+func (e poisonedTimed) Run(ctx context.Context) error {
+	if err := gpu.Poison(e.Timed); err != nil {
+		return err
+	}
+	return e.Timed.Run(ctx)
+}
+
 type poisonedRun struct{ backend.Executable }
 
 func (e poisonedRun) Run(ctx context.Context) error {
