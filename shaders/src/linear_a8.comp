@@ -29,6 +29,7 @@ const uint ROWSTEP = 1;
 
 #define EACHROW [[unroll]] for (uint i = 0; i < ROWS; i++)
 #define EACHQUAD [[unroll]] for (uint q = 0; q < QUADS; q++)
+#define EACHPART [[unroll]] for (uint p = 0; p < PARTS; p++)
 #define EACHCOLUMN [[unroll]] for (uint c = 0; c < 4; c++)
 
 // Scales of rows m0 + 4 j .. m0 + 4 j + 3.
@@ -55,11 +56,8 @@ void main() {
                 uvec4 from = XWORD(min(m0 + i, M - 1u) * groups + g);
                 STEP a[SPAN];
                 [[unroll]] for (uint s = 0; s < SPAN; s++) a[s] = step4(from, s0 + s);
-                EACHQUAD EACHCOLUMN {
-                    SUM sum = acc[i][q][c];
-                    [[unroll]] for (uint s = 0; s < SPAN; s++) sum = product(a[s], b[q][c][s], sum);
-                    acc[i][q][c] = sum;
-                }
+                [[unroll]] for (uint s = 0; s < SPAN; s++) EACHPART EACHQUAD EACHCOLUMN
+                    acc[i][q][c] = product(a[s], b[q][c][s], p, acc[i][q][c]);
             }
         }
         if (BLOCK != 0u && ((g + 1u) % BLOCK == 0u || g + 1u == groups)) {

@@ -52,7 +52,7 @@ void main() {
             EACHROW a[i] = tileX[(thread / 16u + i * ROWSTEP) * STRIDE + g];
             EACHCOLUMN {
                 uvec4 b = tileW[(column + 16u * c) * STRIDE + g];
-                EACHROW [[unroll]] for (uint s = 0; s < 4; s++) acc[i][c] = product(a[i][s], b[s], acc[i][c]);
+                EACHROW [[unroll]] for (uint s = 0; s < 4; s++) acc[i][c] = product(a[i][s], b[s], 0u, acc[i][c]);
             }
             if (BLOCK != 0u && (BLOCK < DEPTH ? (g + 1u) % BLOCK == 0u : g + 1u == DEPTH && ((g0 + DEPTH) % BLOCK == 0u || g0 + DEPTH >= groups))) {
                 EACHROW {

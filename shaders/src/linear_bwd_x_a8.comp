@@ -60,7 +60,8 @@ void main() {
                 columns4(rows, b);
                 EACHROW {
                     STEP a = step4(from[i], z);
-                    [[unroll]] for (uint e = 0; e < 4; e++) acc[i][q][e] = product(a, b[e], acc[i][q][e]);
+                    [[unroll]] for (uint p = 0; p < PARTS; p++) [[unroll]] for (uint e = 0; e < 4; e++)
+                        acc[i][q][e] = product(a, b[e], p, acc[i][q][e]);
                 }
             }
         }

@@ -69,7 +69,7 @@ void main() {
             EACHCOLUMN {
                 uint at = ((column + 16u * c) * STRIDE + n) * 4u;
                 uvec4 b = uvec4(tileW[at], tileW[at + 1u], tileW[at + 2u], tileW[at + 3u]);
-                EACHROW [[unroll]] for (uint s = 0; s < 4; s++) acc[i][c] = product(a[i][s], b[s], acc[i][c]);
+                EACHROW [[unroll]] for (uint s = 0; s < 4; s++) acc[i][c] = product(a[i][s], b[s], 0u, acc[i][c]);
             }
         }
         barrier();

@@ -2,6 +2,9 @@
 //
 // With DOT they are packed dot products of four, summed in int32. Without it they are float32 multiply-adds of widened
 // numbers: the same integers, since 127 127 K stays below 2^24 for EXACT words of 16.
+//
+// product adds one of PARTS parts of a . b over four numbers to s. Callers take a part of all columns before the next one:
+// what stands together then does not wait for one another.
 
 #if defined(TEXEL)
 layout(set = 0, binding = 0) uniform usamplerBuffer x;
@@ -20,8 +23,8 @@ int sdot(int a, int b, spirv_literal int format);
 #define SUM int
 #define SUMS ivec4
 #define STEP uint
-// s + a . b over four numbers.
-int product(uint a, uint b, int s) { return s + sdot(int(a), int(b), 0); }
+const uint PARTS = 1;
+int product(uint a, uint b, uint part, int s) { return s + sdot(int(a), int(b), 0); }
 STEP step4(uvec4 word, uint s) { return word[s]; }
 
 // The four columns of four rows: a transposition of 4 x 4 bytes.
@@ -35,7 +38,8 @@ void columns4(uvec4 row, out STEP b[4]) {
 #define SUM float
 #define SUMS vec4
 #define STEP vec4
-float product(vec4 a, vec4 b, float s) { return dot4(a, b, s); }
+const uint PARTS = 4;
+float product(vec4 a, vec4 b, uint part, float s) { return fma(a[part], b[part], s); }
 STEP step4(uvec4 word, uint s) { return widen(word, s); }
 
 void columns4(uvec4 row, out STEP b[4]) {

@@ -106,6 +106,28 @@ func BenchmarkLinear(b *testing.B) {
 	}
 }
 
+// BenchmarkInt8: the layers of a ViT-S on one picture of 224 pixels, their inputs rounded on the way.
+func BenchmarkInt8(b *testing.B) {
+	const m = 197
+	for _, l := range []struct {
+		name        string
+		n, k, block int
+	}{{"qkv", 1152, 384, 384}, {"proj", 384, 384, 64}, {"fc1", 1536, 384, 384}, {"fc2", 384, 1536, 64}} {
+		for _, block := range []int{l.block, 0} {
+			operator(b, fmt.Sprintf("%s/block=%d", l.name, block), m*l.n*l.k, func(c bench) {
+				f := c.frozen(quant.Q8C, l.n, l.k)
+				f.Block = block
+				c.Linear(c.param(m, l.k), f)
+			})
+		}
+		operator(b, l.name+"/gradient", m*l.n*l.k, func(c bench) {
+			f := c.frozen(quant.Q8C, l.n, l.k)
+			f.GradBlock = 64
+			c.LinearBackward(c.param(m, l.n), f, backend.None)
+		})
+	}
+}
+
 func BenchmarkLinearBackward(b *testing.B) {
 	for _, m := range []int{65, 2080} {
 		for _, l := range []struct{ n, k int }{{1152, 384}, {384, 1536}} {
@@ -119,7 +141,7 @@ func BenchmarkLinearBackward(b *testing.B) {
 // BenchmarkAttention counts 2 T D multiply-adds a token, and 7 T D for the gradient.
 func BenchmarkAttention(b *testing.B) {
 	const heads, dim = 6, 384
-	for _, c := range []struct{ batch, tokens int }{{32, 65}, {1, 257}, {1, 1370}} {
+	for _, c := range []struct{ batch, tokens int }{{32, 65}, {1, 197}, {1, 257}, {1, 1370}} {
 		h := backend.Heads{Batch: c.batch, Tokens: c.tokens, Count: heads}
 		m := c.batch * c.tokens
 		operator(b, fmt.Sprintf("forward/batch=%d/tokens=%d", c.batch, c.tokens), 2*m*c.tokens*dim, func(c bench) {
