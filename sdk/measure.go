@@ -57,28 +57,12 @@ const (
 // Measure checks the outputs of bb on its device against the float64 reference, on one image of noise, and then times
 // passes. It returns ErrCheck, and no time, where they differ.
 func (bb *Backbone) Measure(ctx context.Context, c MeasureConfig) (*Measurement, error) {
-	leave, err := bb.enter(ctx)
+	c, v, leave, err := bb.enterMeasured(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	_, leaveAdapter, err := c.Adapter.enter(bb)
-	if err != nil {
-		return nil, err
-	}
-	defer leaveAdapter()
-	c = c.complete(bb)
-	if err := bb.checkMeasured(c); err != nil {
-		return nil, err
-	}
 	mc := bb.host.Config()
-	v := bb.net.Load().vit
-	if c.Step {
-		if v, err = bb.trained(ctx); err != nil {
-			return nil, err
-		}
-		defer v.Close()
-	}
 	info := v.Backend().Info()
 	m := &Measurement{Device: info.ID, Driver: info.Driver, Backbone: mc.Name, Scheme: string(bb.host.Scheme()),
 		Activations: v.Activations().String(), Mode: "forward",
@@ -123,6 +107,43 @@ const (
 	MaxMeasuredSize  = 2048 // pixels a side
 	MaxMeasuredBatch = 4096 // images
 )
+
+// enterMeasured completes c, refuses sizes that no pass has, and gives the network that c asks for. bb and c's adapter stay
+// open until leave is called.
+func (bb *Backbone) enterMeasured(ctx context.Context, c MeasureConfig) (_ MeasureConfig, v *nn.ViT, leave func(), err error) {
+	var leavers []func()
+	leave = func() {
+		for _, f := range slices.Backward(leavers) {
+			f()
+		}
+	}
+	defer func() {
+		if err != nil {
+			leave()
+		}
+	}()
+	done, err := bb.enter(ctx)
+	if err != nil {
+		return c, nil, nil, err
+	}
+	leavers = append(leavers, done)
+	if _, done, err = c.Adapter.enter(bb); err != nil {
+		return c, nil, nil, err
+	}
+	leavers = append(leavers, done)
+	c = c.complete(bb)
+	if err := bb.checkMeasured(c); err != nil {
+		return c, nil, nil, err
+	}
+	v = bb.net.Load().vit
+	if c.Step {
+		if v, err = bb.trained(ctx); err != nil {
+			return c, nil, nil, err
+		}
+		leavers = append(leavers, func() { v.Close() })
+	}
+	return c, v, leave, nil
+}
 
 // checkMeasured refuses sizes that no pass has.
 func (bb *Backbone) checkMeasured(c MeasureConfig) error {

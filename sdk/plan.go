@@ -13,7 +13,7 @@ type MemoryPlan struct {
 	Device      string `json:"device"`
 	Mode        string `json:"mode"` // "forward" or "step"
 	Size        int    `json:"size"`
-	Batch       int    `json:"batch"`
+	Batch       int    `json:"batch"` // images asked for; a device may take them in several passes of the sizes below
 	Activations string `json:"activations"`
 
 	WeightBytes int64         `json:"weight_bytes"` // of the backbone on the device, with its float tensors
@@ -51,27 +51,11 @@ type PlannedValue struct {
 // Plan says what memory a pass that c describes takes on bb's device. It compiles the pass, and runs it once where it is a
 // prediction.
 func (bb *Backbone) Plan(ctx context.Context, c MeasureConfig) (*MemoryPlan, error) {
-	leave, err := bb.enter(ctx)
+	c, v, leave, err := bb.enterMeasured(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	_, leaveAdapter, err := c.Adapter.enter(bb)
-	if err != nil {
-		return nil, err
-	}
-	defer leaveAdapter()
-	c = c.complete(bb)
-	if err := bb.checkMeasured(c); err != nil {
-		return nil, err
-	}
-	v := bb.net.Load().vit
-	if c.Step {
-		if v, err = bb.trained(ctx); err != nil {
-			return nil, err
-		}
-		defer v.Close()
-	}
 	be := v.Backend()
 	placer, ok := be.(backend.Placer)
 	if !ok {

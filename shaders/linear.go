@@ -6,7 +6,7 @@ import "strings"
 const (
 	whyTexel  = "software drivers: wide tiles, no storage-buffer loads in the loop"
 	whyBig    = "8x8 outputs a thread: 0.8 multiply-adds an instruction on AMD, NVIDIA and Adreno, 4x4 have 0.6"
-	whyDirect = "4x4 outputs a thread spill on no GPU, Pi 5 included"
+	whyDirect = "4x4 outputs a thread: few registers, for Mali, V3D and sizes that are not whole vectors"
 	whyTile   = "64x64 outputs a group: 9 cycles of RDNA 2 for 1000 multiply-adds"
 	whyEvery  = "every Vulkan 1.1 device"
 	whyDot    = "packed dot products without shared memory, for mobile GPUs"

@@ -61,18 +61,28 @@ func TestSpans(t *testing.T) {
 	d := vulkantest.Device(t)
 	const n = 1 << 18
 	rec, spans, clocked, wall := timed(t, d, n)
-	if !clocked {
-		t.Skipf("the queues of %s have no clock", d.Info().Name)
-	}
 	checkSpans(t, spans, wall)
+	if !clocked { // as TestSpansWithoutClock has it
+		checkUnclocked(t, rec)
+		return
+	}
 	if want := []string{"axpy[64] 1x1x1", "barrier axpy[64] 4096x1x1", "barrier copy 1048576 bytes"}; !slices.Equal(rec.Plan(), want) {
 		t.Errorf("plan %q, expected %q", rec.Plan(), want)
 	}
 	if rec.Segments() != 2 {
 		t.Errorf("%d submissions; a clocked recording is cut like any other, here into 2", rec.Segments())
 	}
-	if spans[1].Took <= spans[0].Took { // 262,144 elements, and 64
-		t.Errorf("%v: the long command took no longer than the short one", spans)
+	// 262,144 elements, and 64: the least of several runs, as any may be held up.
+	least := [2]time.Duration{spans[0].Took, spans[1].Took}
+	for range 20 {
+		run(t, rec)
+		spans, _ = rec.Spans()
+		for i := range least {
+			least[i] = min(least[i], spans[i].Took)
+		}
+	}
+	if least[1] <= least[0] {
+		t.Errorf("%v: the long command took no longer than the short one", least)
 	}
 }
 
@@ -112,10 +122,19 @@ func TestSpansWithoutClock(t *testing.T) {
 	}
 	c.Clockless()
 	rec, spans, clocked, wall := timed(t, vulkantest.Device(t), 1<<18)
-	if clocked || rec.Segments() != 3 {
-		t.Errorf("clocked: %v, %d submissions", clocked, rec.Segments())
+	if clocked {
+		t.Error("the queue has a clock after all")
 	}
+	checkUnclocked(t, rec)
 	checkSpans(t, spans, wall)
+}
+
+// checkUnclocked: each of three commands is a submission.
+func checkUnclocked(t *testing.T, rec *vulkan.Recording) {
+	t.Helper()
+	if rec.Segments() != 3 {
+		t.Errorf("%d submissions, expected one a command", rec.Segments())
+	}
 }
 
 // TestTimingFails: queries that cannot be made, or read, are an error, and nothing is left of them.

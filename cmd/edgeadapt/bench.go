@@ -91,7 +91,7 @@ func (f *benchFlags) run(ctx context.Context, a *app) error {
 		return err
 	}
 	if f.trace != "" {
-		if err := writeTrace(m, f.trace); err != nil {
+		if err := writeFile(f.trace, m.WriteTrace); err != nil {
 			return err
 		}
 	}

@@ -2,10 +2,8 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/edgeadapt/edgeadapt/sdk"
-	"github.com/pkg/errors"
 )
 
 // printProfile shows where the time of a pass went: a line an operator, and lines for its kernels where it has several.
@@ -39,18 +37,4 @@ func printProfile(a *app, p *sdk.Profile) error {
 		}
 	}
 	return table(a.stdout, lines)
-}
-
-// writeTrace writes the profile as a Chrome trace.
-func writeTrace(m *sdk.Measurement, path string) (err error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return errors.Wrap(err, "trace")
-	}
-	defer func() {
-		if e := f.Close(); err == nil {
-			err = errors.Wrap(e, "trace")
-		}
-	}()
-	return m.WriteTrace(f)
 }

@@ -30,6 +30,11 @@ func reference(t *testing.T) backend.Backend {
 // forEachBackend runs f on every backend of this machine; Vulkan skips with the reason where there is none.
 func forEachBackend(t *testing.T, f func(t *testing.T, be backend.Backend, tol tolerance)) {
 	t.Run("ref", func(t *testing.T) { f(t, reference(t), refTolerance) })
+	forEachDevice(t, f)
+}
+
+// forEachDevice is forEachBackend without the reference.
+func forEachDevice(t *testing.T, f func(t *testing.T, be backend.Backend, tol tolerance)) {
 	t.Run("cpu", func(t *testing.T) {
 		be, err := cpu.New(cpu.Options{})
 		if err != nil {

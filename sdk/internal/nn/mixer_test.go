@@ -366,10 +366,7 @@ func TestMixerManyTasks(t *testing.T) {
 // TestMixerShortPasses: the CPU takes few large images at a time, and other devices all of them.
 func TestMixerShortPasses(t *testing.T) {
 	const images, pixels = 5, 144
-	forEachBackend(t, func(t *testing.T, be backend.Backend, _ tolerance) {
-		if be.Info().Kind == "reference" {
-			t.Skip("the float64 arithmetic takes seconds for images of this size, and has nothing to choose")
-		}
+	forEachDevice(t, func(t *testing.T, be backend.Backend, _ tolerance) {
 		v, err := nn.NewViT(be, importBackbone(t, quant.Q8C, "vit", "timm"), nn.FloatActivations)
 		if err != nil {
 			t.Fatal(err)

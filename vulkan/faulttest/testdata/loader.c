@@ -260,7 +260,7 @@ static const struct { const char *name; PFN_vkVoidFunction mine, *real; } functi
 	F(vkCmdBindPipeline) F(vkCmdDispatch) F(vkCreateFence) F(vkDestroyFence) F(vkResetFences)
 	F(vkCreateQueryPool) F(vkDestroyQueryPool) F(vkGetQueryPoolResults)
 	F(vkGetPhysicalDeviceQueueFamilyProperties) F(vkGetPhysicalDeviceProperties) F(vkGetPhysicalDeviceProperties2)
- F(vkQueueSubmit) F(vkWaitForFences)
+	F(vkQueueSubmit) F(vkWaitForFences)
 };
 
 __attribute__((visibility("default"))) PFN_vkVoidFunction vkGetInstanceProcAddr(VkInstance instance, const char *name) {

@@ -46,18 +46,8 @@ func layerBits(t *testing.T, d *device) (y []float32, divisions int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	weight, err := d.NewWeight("w", w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer weight.Close()
-	bias, err := d.NewBuffer("bias", n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer bias.Close()
 	r := backend.NewRecorder()
-	f := backend.Frozen{W: weight, Bias: bias}
+	f := frozenHere(t, d, w)
 	x := r.Input("x", m, k)
 	v := r.Output(r.LinearBackward(r.Linear(x, f), f, backend.None), "y")
 	p, err := r.Finish()

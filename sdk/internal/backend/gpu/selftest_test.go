@@ -33,6 +33,22 @@ func openHere(t *testing.T, o Options) *device {
 	return be.(*device)
 }
 
+// frozenHere is w with a bias of zeros on d, until the test ends.
+func frozenHere(t *testing.T, d *device, w quant.Matrix) backend.Frozen {
+	t.Helper()
+	weight, err := d.NewWeight("w", w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { weight.Close() })
+	bias, err := d.NewBuffer("bias", w.Rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { bias.Close() })
+	return backend.Frozen{W: weight, Bias: bias}
+}
+
 // TestCasesCoverTheTable: every variant that the device supports is run by a case, save those that no Program uses, and
 // cases run the kernels that they name.
 func TestCasesCoverTheTable(t *testing.T) {

@@ -24,18 +24,8 @@ func tuneLayer(t *testing.T, d *device, budget time.Duration) []backend.TunedKer
 	if err != nil {
 		t.Fatal(err)
 	}
-	weight, err := d.NewWeight("w", w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer weight.Close()
-	bias, err := d.NewBuffer("bias", n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer bias.Close()
 	r := backend.NewRecorder()
-	f := backend.Frozen{W: weight, Bias: bias}
+	f := frozenHere(t, d, w)
 	r.Output(r.LinearResidual(r.Linear(r.Input("x", m, n), f), f, r.Input("y", m, n)), "y")
 	p, err := r.Finish()
 	if err != nil {

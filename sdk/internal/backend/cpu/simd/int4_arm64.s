@@ -6,7 +6,7 @@
 // The products of int4 weights, nibbles of 0 to 15, with a tile of 6 x 16; see Set.GemmInt4. The sum of a run starts with
 // the term in front of its activations, so that what makes a nibble unsigned is gone at its end.
 //
-// For eight terms of the sums of a tile, vector instructions and loads of the inner loop: gemmInt4NEON 216 and 36,
+// For eight terms of the sums of a tile, vector instructions and loads of the inner loop: gemmInt4NEON 192 and 36,
 // gemmInt4DotProd 59 and 10, gemmInt4I8MM 43 and 10.
 
 #define OPERANDS4 \
