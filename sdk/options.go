@@ -107,8 +107,8 @@ func (o options) storageType() backend.DType {
 	return backend.F32
 }
 
-// WithBatching says how requests of many goroutines share passes: a pass takes up to maxBatch images, at most and by
-// default 32, and an image waits up to maxDelay for others to share its pass with. By default none waits while the device
+// WithBatching says how requests of many goroutines share passes: up to maxBatch images, at most and by default
+// 32, go through together (on the CPU in several short passes), and an image waits up to maxDelay for others to share its pass with. By default none waits while the device
 // is idle; what comes while a pass runs goes into the next one together, with those who come back from it within a fiftieth of
 // its time.
 func WithBatching(maxDelay time.Duration, maxBatch int) Option {

@@ -25,14 +25,15 @@ type MemoryPlan struct {
 // PlannedPass is one compiled list of operators.
 type PlannedPass struct {
 	Operators  int            `json:"operators"`
-	Bytes      int64          `json:"bytes"`         // all that it holds: arenas, inputs, scratch
-	Arenas     []int64        `json:"arenas"`        // bytes of each
-	Inputs     int64          `json:"input_bytes"`   // written by the host; twice that on a device with memory of its own
-	Scratch    int64          `json:"scratch_bytes"` // the kernels' own, and whatever else is in none of the above
-	Peak       int64          `json:"peak_bytes"`    // the most that is alive at one operator: no plan needs less
-	PeakAt     string         `json:"peak_at"`       // that operator
-	PieceLimit int64          `json:"piece_limit"`   // the largest piece of memory that the device binds, 0 for no limit
-	Values     []PlannedValue `json:"values"`        // in the order of their first operator
+	Images     int            `json:"images,omitempty"` // that it takes; 0 for a training step, which takes tokens
+	Bytes      int64          `json:"bytes"`            // all that it holds: arenas, inputs, scratch
+	Arenas     []int64        `json:"arenas"`           // bytes of each
+	Inputs     int64          `json:"input_bytes"`      // written by the host; twice that on a device with memory of its own
+	Scratch    int64          `json:"scratch_bytes"`    // the kernels' own, and whatever else is in none of the above
+	Peak       int64          `json:"peak_bytes"`       // the most that is alive at one operator: no plan needs less
+	PeakAt     string         `json:"peak_at"`          // that operator
+	PieceLimit int64          `json:"piece_limit"`      // the largest piece of memory that the device binds, 0 for no limit
+	Values     []PlannedValue `json:"values"`           // in the order of their first operator
 }
 
 // PlannedValue is a tensor of a pass.
@@ -118,6 +119,9 @@ func plannedPass(p *backend.Program, l backend.Layout, limit, bytes int64) Plann
 		case info.Kind == backend.Input:
 			kind = "input"
 			out.Inputs += at.Bytes
+			if len(info.Shape) == 4 { // [images, 3, height, width]
+				out.Images = info.Shape[0]
+			}
 		case info.Output:
 			kind = "output"
 		}

@@ -46,8 +46,8 @@ func (bb *Backbone) Predict(ctx context.Context, img any, a *Adapter, opts ...Pr
 	return rs[0], nil
 }
 
-// PredictBatch classifies many images, each with its own adapter or none, in as few passes as their sizes allow: one pass
-// serves images of any mix of adapters. A result's bits do not depend on what else is in the batch, or on what other
+// PredictBatch classifies many images, each with its own adapter or none, in as few passes as their sizes allow, on the CPU in
+// short ones: a pass serves images of any mix of adapters. A result's bits do not depend on what else is in the batch, or on what other
 // goroutines ask for meanwhile, which may share its passes. The first error ends the call, and so does the end of ctx: images
 // that wait are withdrawn, a pass that serves others too is waited for. It returns ErrBusy, before it reads an image, where
 // too many wait already (see WithQueue).

@@ -85,6 +85,9 @@ func TestWholeWay(t *testing.T) {
 	must(t, append([]string{"bench", "--runs", "1", "--step", "--profile", "--json"}, at...)...).object(t, "ms", "profile")
 	m = must(t, "inspect", backbone, "--plan", "--device", "cpu", "--batch", "2", "--json").object(t, "weight_bytes", "passes")
 	pass := m["passes"].([]any)[0].(map[string]any)
+	if pass["images"] != 2.0 {
+		t.Errorf("plan: a pass of %v images, expected 2", pass["images"])
+	}
 	arena := pass["arenas"].([]any)[0].(float64)
 	if total := arena + pass["input_bytes"].(float64) + pass["scratch_bytes"].(float64); total != pass["bytes"] || pass["peak_bytes"].(float64) > arena || arena == 0 {
 		t.Errorf("plan: arena %v, all %v, peak %v of %v", arena, total, pass["peak_bytes"], pass["bytes"])

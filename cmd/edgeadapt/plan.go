@@ -74,6 +74,10 @@ func printPlan(a *app, p *sdk.MemoryPlan) error {
 		if len(p.Passes) > 1 {
 			name = fmt.Sprintf("pass %d", i+1)
 		}
+		images := ""
+		if pass.Images > 0 {
+			images = fmt.Sprintf(" for %d image(s)", pass.Images)
+		}
 		var arenas []string
 		for _, n := range pass.Arenas {
 			arenas = append(arenas, bytesText(n))
@@ -82,7 +86,7 @@ func printPlan(a *app, p *sdk.MemoryPlan) error {
 		if pass.PieceLimit > 0 {
 			pieces = "; pieces of up to " + bytesText(pass.PieceLimit)
 		}
-		rows = append(rows, []string{name, fmt.Sprintf("%s: arenas %s, inputs %s, scratch and copies %s", bytesText(pass.Bytes), strings.Join(arenas, " + "),
+		rows = append(rows, []string{name, fmt.Sprintf("%s%s: arenas %s, inputs %s, scratch and copies %s", bytesText(pass.Bytes), images, strings.Join(arenas, " + "),
 			bytesText(pass.Inputs), bytesText(pass.Scratch))},
 			[]string{"", fmt.Sprintf("%d operators; at most %s alive at once, in %s%s", pass.Operators, bytesText(pass.Peak), pass.PeakAt, pieces)})
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Mixer runs images of many tasks through one backbone, a batch in one pass. It keeps the tasks resident within a budget
+// Mixer runs images of many tasks through one backbone, a batch in one pass or, on the CPU, in short ones. It keeps the tasks resident within a budget
 // and the compiled passes, which know no task: the tasks of a batch are data. One goroutine at a time.
 type Mixer struct {
 	v      *ViT
