@@ -19,10 +19,10 @@ func linearRows() (rows []Row) {
 		{"", ""}, {"_residual", "RESIDUAL"}, {"_gelu", "GELU"}, {"_gelu_train", "GELU_TRAIN"}, {"_residual_adapter", "ADAPTER"},
 	}
 	for _, e := range epilogues {
-		for _, scheme := range []string{"q8c", "f16", "f32"} {
+		for _, scheme := range []string{"q8c", "q4g", "f16", "f32"} {
 			name, define := "linear"+e.word+"_"+scheme, strings.TrimSpace(e.define+" "+strings.ToUpper(scheme))
 			big, small := Spec{64, 8, 2, 0}, Spec{64, 4, 1, 1} // the last: words a step at a time, or 4x4 spill on V3D
-			if scheme == "q8c" {
+			if scheme == "q8c" || scheme == "q4g" {
 				big[3] = 1 // and 8x8 on Adreno
 			}
 			rows = append(rows,
@@ -30,18 +30,22 @@ func linearRows() (rows []Row) {
 				Row{name, "linear.comp", define, big, BigTiles, whyBig},
 				Row{name, "linear.comp", define, small, 0, whyDirect})
 		}
-		rows = append(rows, int8Rows("linear"+e.word+"_q8ca8", e.define)...)
-		if strings.HasPrefix(e.define, "GELU") {
-			rows = append(rows, int8Rows("linear"+e.word+"_round_q8ca8", e.define+" ROUND")...)
+		for _, scheme := range []string{"q8c", "q4g"} {
+			rows = append(rows, int8Rows("linear"+e.word, scheme, e.define)...)
+			if strings.HasPrefix(e.define, "GELU") {
+				rows = append(rows, int8Rows("linear"+e.word+"_round", scheme, e.define+" ROUND")...)
+			}
 		}
 	}
 	for _, e := range []epilogue{{"", ""}, {"_gelu", "GELU"}} {
-		for _, scheme := range []string{"q8c", "f16", "f32"} {
+		for _, scheme := range []string{"q8c", "q4g", "f16", "f32"} {
 			name, define := "linear_bwd_x"+e.word+"_"+scheme, strings.TrimSpace(e.define+" "+strings.ToUpper(scheme))
 			texel := Spec{8, 16, 1}
 			switch scheme {
 			case "q8c":
 				texel = Spec{8, 8, 4}
+			case "q4g":
+				texel = Spec{8, 4, 8}
 			case "f16":
 				texel = Spec{8, 16, 2}
 			}
@@ -55,9 +59,9 @@ func linearRows() (rows []Row) {
 	return rows
 }
 
-// int8Rows are the forms of a layer over int8 activations.
-func int8Rows(name, define string) []Row {
-	define = strings.TrimSpace(define + " Q8C")
+// int8Rows are the forms of a layer over int8 activations and weights of int8 or int4.
+func int8Rows(word, scheme, define string) []Row {
+	name, define := word+"_"+scheme+"a8", strings.TrimSpace(define+" "+strings.ToUpper(scheme))
 	return []Row{
 		{name, "linear_a8.comp", "TEXEL " + define, Spec{8, 16, 2, 4}, TexelFetch, whyTexel},
 		{name, "linear_a8_tile.comp", "TILE DOT " + define, Spec{128, 8}, IntegerDotProduct | SharedMemory, whyTile},

@@ -4,7 +4,8 @@
 //
 // x float32 [M, K]; W in panels with its scales (include/weights.glsl). One thread computes ROWS x 4 QUADS outputs and
 // loads what it needs itself: no shared memory, no barrier, which is the best form on mobile GPUs and on drivers that run
-// on the CPU. Sums are float32 in increasing k, whatever the tile.
+// on the CPU. Sums are float32 in increasing k, whatever the tile. int4 weights get the scales of their groups as they are
+// widened, which is exact: apart, the sums of groups would take twice the registers.
 // Reference: sdk/internal/ref/linear.go.
 #version 450
 #extension GL_EXT_control_flow_attributes : require
@@ -25,20 +26,22 @@ VEC4S(0, x);
 #include "epilogue.glsl"
 
 void main() {
-    uint panels = (N + 63u) / 64u, groups = (K + KPL - 1u) / KPL, tiles = panels * 16u / QUADS;
+    uint panels = (N + 63u) / 64u, words = (K + KPL - 1u) / KPL, tiles = panels * 16u / QUADS;
     if (groupIndex() >= tiles * ((M + ROWS - 1u) / ROWS)) return;
     uint id = flatIndex(), quad = id % tiles * QUADS, m0 = id / tiles * ROWS;
     vec4 acc[ROWS][QUADS];
     EACHROW EACHQUAD acc[i][q] = vec4(0.0);
-    uint from[ROWS], slot = quad / 16u * groups * 64u + quad % 16u, g = 0;
+    uint from[ROWS], slot = quad / 16u * words * 64u + quad % 16u, g = 0;
     FROM(from, ROWS, m0, M, K / UNIT)
     do {
+        vec4 by[QUADS];
+        EACHQUAD by[q] = groupScales(panels, words, quad + q, g);
         if (QUARTERS) [[dont_unroll]] for (uint s = 0; s < STEPS; s++) {
             uint k = g * KPL + 4u * s;
             vec4 a[ROWS];
             EACHROW a[i] = LOADAT(x, from[i] + k / UNIT, K - min(k, K));
             EACHQUAD EACHCOLUMN {
-                vec4 b = WIDENED(slot + g * 64u + q + 16u * c, s);
+                vec4 b = by[q][c] * WIDENED(slot + g * 64u + q + 16u * c, s);
                 EACHROW acc[i][q][c] = dot4(a[i], b, acc[i][q][c]);
             }
         } else {
@@ -47,7 +50,7 @@ void main() {
             [[unroll]] for (uint s = 0; s < STEPS; s++) {
                 uint k = g * KPL + 4u * s;
                 vec4 b[QUADS][4]; // one step at a time: few registers
-                EACHQUAD EACHCOLUMN b[q][c] = widen(word[q][c], s);
+                EACHQUAD EACHCOLUMN b[q][c] = by[q][c] * widen(word[q][c], s);
                 EACHROW {
                     vec4 a = LOADAT(x, from[i] + k / UNIT, K - min(k, K));
                     EACHQUAD EACHCOLUMN acc[i][q][c] = dot4(a, b[q][c], acc[i][q][c]);
@@ -55,9 +58,9 @@ void main() {
             }
         }
         g++;
-    } while (g < groups);
+    } while (g < words);
     EACHQUAD {
-        vec4 scale = scales(panels, groups, quad + q), shift = shiftOf(quad + q);
+        vec4 scale = scales(panels, words, quad + q), shift = shiftOf(quad + q);
         EACHROW acc[i][q] = fma(acc[i][q], scale, shift);
     }
     epilogue(m0, quad, acc);

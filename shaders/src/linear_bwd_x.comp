@@ -29,7 +29,7 @@ layout(std430, set = 0, binding = 2) writeonly buffer DX { vec4 dx[]; };
 layout(push_constant) uniform Push { uint M, N, K; };
 
 void main() {
-    uint panels = (N + 63u) / 64u, groups = (K + KPL - 1u) / KPL, tiles = (groups * STEPS + QUADS - 1u) / QUADS;
+    uint panels = (N + 63u) / 64u, words = (K + KPL - 1u) / KPL, tiles = (words * STEPS + QUADS - 1u) / QUADS;
     if (groupIndex() >= tiles * ((M + ROWS - 1u) / ROWS)) return;
     uint id = flatIndex(), quad = id % tiles * QUADS, m0 = id / tiles * ROWS;
     vec4 acc[ROWS][QUADS];
@@ -37,17 +37,19 @@ void main() {
     uint from[ROWS], n = 0;
     FROM(from, ROWS, m0, M, N / UNIT)
     do {
-        vec4 scale = scales(panels, groups, n / 4u), d[ROWS];
+        vec4 scale = scales(panels, words, n / 4u), d[ROWS];
         EACHROW d[i] = LOADAT(dy, from[i] + n / UNIT, N - n) * scale;
-        uint slot = n / 64u * groups * 64u + n % 64u / 4u;
+        uint slot = n / 64u * words * 64u + n % 64u / 4u;
         [[unroll]] for (uint first = 0; first < QUADS; first += STEPS) {
-            uint g = min((quad + first) / STEPS, groups - 1u);
+            uint g = min((quad + first) / STEPS, words - 1u);
+            vec4 by = groupScales(panels, words, n / 4u, g), e[ROWS];
+            EACHROW e[i] = d[i] * by;
             uvec4 word[4];
             if (QUADS >= STEPS) EACHCOLUMN word[c] = WORD(slot + g * 64u + 16u * c);
             [[unroll]] for (uint s = 0; s < min(STEPS, QUADS); s++) {
                 EACHCOLUMN { // one at a time: few registers
                     vec4 b = QUADS >= STEPS ? widen(word[c], s) : WIDENED(slot + g * 64u + 16u * c, quad % STEPS + s);
-                    EACHROW acc[i][first + s] = fma(vec4(d[i][c]), b, acc[i][first + s]);
+                    EACHROW acc[i][first + s] = fma(vec4(e[i][c]), b, acc[i][first + s]);
                 }
             }
         }

@@ -18,8 +18,6 @@ var (
 	ErrFaulty = errors.New("device fails its self-test")
 	// ErrOutOfMemory says that the device or its budget has no room for the object.
 	ErrOutOfMemory = errors.New("out of device memory")
-	// ErrScheme is returned by NewWeight where the device has no kernels for the matrix's scheme.
-	ErrScheme = errors.New("the device does not support this scheme of weights")
 )
 
 // Backend is one device that runs Programs. Safe for concurrent use; the device itself runs one Executable at a time.

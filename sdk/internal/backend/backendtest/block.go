@@ -100,7 +100,7 @@ func (c tiny) backward(g *graph, b *tinyBlock, d backend.Value) backend.Value {
 
 func testBlock(t *testing.T, s suite) {
 	c := tiny{batch: 8, dim: 24, hidden: 96, bottleneck: 5, class: 3, heads: 2, dropout: 0.1, branchScale: 0.7}
-	for _, scheme := range s.schemes(t) {
+	for _, scheme := range quant.Schemes {
 		c.scheme = scheme
 		// Errors of some thirty operators add up, and the BatchNorm over eight images enlarges them.
 		s.checkWithin(t, string(scheme), 20, c.step)

@@ -3,6 +3,7 @@ package backendtest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/edgeadapt/edgeadapt/quant"
@@ -10,18 +11,22 @@ import (
 )
 
 // int8Case is a product of full-range int8: activations whose blocks all reach 127, so that their scales are 1 and rounding
-// changes nothing, and weights with scales of 1. Its results are sums of integers.
+// changes nothing, and weights with scales of 1; those of groups of int4 weights are 1 and 2. Its results are sums of integers.
 type int8Case struct {
+	scheme         quant.Scheme
 	m, n, k, block int
 	x, w           []int8
 }
 
-func newInt8Case(m, n, k, block int) int8Case {
+func newInt8Case(scheme quant.Scheme, m, n, k, block int) int8Case {
 	r := rand.New(rand.NewPCG(uint64(m*n), uint64(k)))
-	c := int8Case{m, n, k, block, make([]int8, m*k), make([]int8, n*k)}
-	for _, q := range [][]int8{c.x, c.w} {
-		for i := range q {
-			q[i] = int8(r.IntN(255) - 127)
+	c := int8Case{scheme, m, n, k, block, make([]int8, m*k), make([]int8, n*k)}
+	for i := range c.x {
+		c.x[i] = int8(r.IntN(255) - 127)
+	}
+	for i := range c.w {
+		if c.w[i] = int8(r.IntN(255) - 127); scheme != quant.Q8C {
+			c.w[i] >>= 4
 		}
 	}
 	for i := 0; i < m*k; i += k {
@@ -32,20 +37,43 @@ func newInt8Case(m, n, k, block int) int8Case {
 	return c
 }
 
-// sums is y = x Wᵀ: the exact sums of blocks, added in float32 as every device does.
+// groupScale is the scale of column k's group of row n.
+func (c int8Case) groupScale(n, k int) float32 {
+	if g := c.scheme.Group(); g > 0 {
+		return float32(1 + (n+k/g)%2)
+	}
+	return 1
+}
+
+// sums is y = x Wᵀ: the exact sums of runs, added in float32 as every device does.
 func (c int8Case) sums() []float32 {
 	y := make([]float32, c.m*c.n)
 	for i := range y {
 		x, w := c.x[i/c.n*c.k:][:c.k], c.w[i%c.n*c.k:][:c.k]
-		for from := 0; from < c.k; from += min(c.block, c.k) {
+		quant.Runs(c.k, c.block, c.scheme.Group(), func(from, to int) {
 			sum := int32(0)
-			for j := from; j < min(from+min(c.block, c.k), c.k); j++ {
+			for j := from; j < to; j++ {
 				sum += int32(x[j]) * int32(w[j])
 			}
-			y[i] += float32(sum)
-		}
+			y[i] += float32(sum) * c.groupScale(i%c.n, from)
+		})
 	}
 	return y
+}
+
+// matrix is the weight.
+func (c int8Case) matrix(rows, cols int, w []int8) quant.Matrix {
+	m := quant.Matrix{Scheme: c.scheme, Rows: rows, Cols: cols, Scale: slices.Repeat([]float32{1}, rows)}
+	if c.scheme == quant.Q8C {
+		m.Int8 = w
+		return m
+	}
+	m.Int4, m.GroupScale = make([]uint32, rows*m.Words()), make([]uint16, rows*m.Groups())
+	for i, q := range w {
+		m.Int4[i/cols*m.Words()+i%cols/8] |= uint32(q+8) << (i % cols % 8 * 4)
+		m.GroupScale[i/cols*m.Groups()+i%cols/c.scheme.Group()] = quant.ToF16(c.groupScale(i/cols, i%cols))
+	}
+	return m
 }
 
 // layer records the case on a graph: forward y = x Wᵀ, or the gradient dx = x W with W transposed beforehand.
@@ -62,11 +90,7 @@ func (c int8Case) layer(backward bool) func(g *graph) {
 				w[i%c.k*c.n+i/c.k] = q
 			}
 		}
-		ones := make([]float32, rows)
-		for i := range ones {
-			ones[i] = 1
-		}
-		weight, err := g.be.NewWeight("w", quant.Matrix{Scheme: quant.Q8C, Rows: rows, Cols: cols, Int8: w, Scale: ones})
+		weight, err := g.be.NewWeight("w", c.matrix(rows, cols, w))
 		g.must(err)
 		g.close = append(g.close, weight.Close)
 		f := backend.Frozen{W: weight, Bias: g.buffer("bias", make([]float32, rows)), Block: c.block, GradBlock: c.block}
@@ -90,15 +114,35 @@ func testInt8Sums(t *testing.T, s suite) {
 		{65, 256, 64, quant.ActivationBlock}, {63, 128, 384, quant.ActivationBlock}, {5, 68, 1152, quant.ActivationBlock},
 		{7, 65, 197, quant.ActivationBlock}, {9, 192, 1040, 16},
 	} {
-		full := newInt8Case(c.m, c.n, c.k, c.block)
-		for _, backward := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%dx%dx%d block %d backward %v", c.m, c.n, c.k, c.block, backward), func(t *testing.T) {
-				sameBits(t, "sums", run(t, s.be, 0, full.layer(backward)).tensors["y"].Data, full.sums())
-			})
+		for _, scheme := range quant.Schemes {
+			if !scheme.Integers() {
+				continue
+			}
+			full := newInt8Case(scheme, c.m, c.n, c.k, c.block)
+			for _, backward := range backwards(scheme) {
+				t.Run(fmt.Sprintf("%s %dx%dx%d block %d backward %v", scheme, c.m, c.n, c.k, c.block, backward), func(t *testing.T) {
+					sameBits(t, "sums", run(t, s.be, 0, full.layer(backward)).tensors["y"].Data, full.sums())
+				})
+			}
 		}
 	}
-	t.Run("rejects", func(t *testing.T) {
-		c := newInt8Case(5, 64, 192, quant.ActivationBlock)
+	for _, scheme := range []quant.Scheme{quant.Q8C, quant.Q4G} {
+		s.rejectsSums(t, scheme)
+	}
+}
+
+// backwards are the passes that take int8: int4 weights have no int8 gradients.
+func backwards(scheme quant.Scheme) []bool {
+	if scheme.Group() > 0 {
+		return []bool{false}
+	}
+	return []bool{false, true}
+}
+
+// rejectsSums is the negative control.
+func (s suite) rejectsSums(t *testing.T, scheme quant.Scheme) {
+	t.Run(string(scheme)+" rejects", func(t *testing.T) {
+		c := newInt8Case(scheme, 5, 64, 192, quant.ActivationBlock)
 		got := run(t, s.be, 0, c.layer(false)).tensors["y"].Data
 		for name, fault := range map[string]func(c *int8Case){
 			"two words swapped":      func(c *int8Case) { swapWords(c.x, c.k) },
@@ -145,7 +189,7 @@ func testInt8Values(t *testing.T, s suite) {
 	if !s.be.Info().Int8 {
 		t.Skip("the device takes no int8 activations")
 	}
-	block := func(m, dim, hidden, heads int, train, keep bool) func(g *graph) {
+	block := func(scheme quant.Scheme, m, dim, hidden, heads int, train, keep bool) func(g *graph) {
 		return func(g *graph) {
 			between := func(name string, v backend.Value) backend.Value {
 				if keep {
@@ -154,7 +198,7 @@ func testInt8Values(t *testing.T, s suite) {
 				return v
 			}
 			layer := func(name string, n, k, block int) backend.Frozen {
-				f := g.frozen(name, quant.Q8C, n, k)
+				f := g.frozen(name, scheme, n, k)
 				f.Block = block
 				return f
 			}
@@ -175,12 +219,14 @@ func testInt8Values(t *testing.T, s suite) {
 		m, dim, hidden, heads int
 		train                 bool
 	}{{5, 64, 128, 1, true}, {67, 128, 192, 2, false}, {7, 96, 384, 3, true}, {3, 72, 288, 2, true}, {2, 37, 68, 1, false}} {
-		t.Run(fmt.Sprintf("%d tokens of %d", c.m, c.dim), func(t *testing.T) {
-			rounded := run(t, s.be, 0, block(c.m, c.dim, c.hidden, c.heads, c.train, false))
-			floats := run(t, s.be, 0, block(c.m, c.dim, c.hidden, c.heads, c.train, true))
-			for _, name := range rounded.names {
-				sameBits(t, name, rounded.tensors[name].Data, floats.tensors[name].Data)
-			}
-		})
+		for _, scheme := range []quant.Scheme{quant.Q8C, quant.Q4G} {
+			t.Run(fmt.Sprintf("%s, %d tokens of %d", scheme, c.m, c.dim), func(t *testing.T) {
+				rounded := run(t, s.be, 0, block(scheme, c.m, c.dim, c.hidden, c.heads, c.train, false))
+				floats := run(t, s.be, 0, block(scheme, c.m, c.dim, c.hidden, c.heads, c.train, true))
+				for _, name := range rounded.names {
+					sameBits(t, name, rounded.tensors[name].Data, floats.tensors[name].Data)
+				}
+			})
+		}
 	}
 }

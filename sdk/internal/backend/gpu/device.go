@@ -238,9 +238,6 @@ type weight struct {
 
 // NewWeight implements backend.Backend.
 func (d *device) NewWeight(name string, m quant.Matrix) (backend.Weight, error) {
-	if m.Scheme.Group() > 0 {
-		return nil, errors.WithMessagef(backend.ErrScheme, "weight %s of scheme %s on Vulkan; the CPU has it", name, m.Scheme)
-	}
 	packed, err := m.Pack()
 	if err != nil {
 		return nil, errors.WithMessagef(tensor.ErrShape, "weight %s: %v", name, err)
@@ -269,9 +266,19 @@ func (w *weight) Close() error {
 
 func (w *weight) whole() vulkan.Range { return vulkan.Range{Buffer: w.buf, Size: w.buf.Size()} }
 
+// kernel is the scheme as kernels' names have it: sizes of groups share modules.
+func (w *weight) kernel() string {
+	if w.scheme.Group() > 0 {
+		return string(quant.Q4G)
+	}
+	return string(w.scheme)
+}
+
 // perWord is the number of weights in 128 bits.
 func (w *weight) perWord() int {
 	switch w.scheme {
+	case quant.Q4G, quant.Q4G32, quant.Q4G128:
+		return 32
 	case quant.Q8C:
 		return 16
 	case quant.F16:

@@ -78,7 +78,7 @@ func blockWords(k, block int) (uint32, error) {
 
 // int8Variant picks the form of a layer whose int8 operand has rows of k columns. wide is whether its float operands are
 // whole vectors; blocks that the tiles cannot cut do without them.
-func (r *recording) int8Variant(name string, k, block int, wide, tiles bool) (variant, error) {
+func (r *recording) int8Variant(name string, w *weight, k, block int, wide, tiles bool) (variant, error) {
 	words, err := blockWords(k, block)
 	if err != nil {
 		return variant{}, err
@@ -87,9 +87,10 @@ func (r *recording) int8Variant(name string, k, block int, wide, tiles bool) (va
 	if !tiles {
 		without |= shaders.SharedMemory
 	}
-	v, err := r.variantWithout(name+"_q8ca8", wide, without)
+	v, err := r.variantWithout(name+"_"+w.kernel()+"a8", wide, without)
 	v.set(blockID, words)
-	v.set(longID, flag(words == 0 && k > exactColumns))
+	v.set(groupID, w.groupWords())
+	v.set(longID, flag(words == 0 && k > exactColumns && w.groupWords() == 0))
 	return v, err
 }
 
@@ -105,24 +106,17 @@ func (r *recording) int8Tiles(v variant, m, n int, push []byte, bindings []vulka
 // tileColumns is how many columns of the int8 operand the kernels with tiles in shared memory take at a time.
 const tileColumns = 64
 
-func needsQ8C(w *weight, what string) error {
-	if w.scheme != quant.Q8C {
-		return errors.Errorf("int8 %s with a weight of scheme %s, expected %s", what, w.scheme, quant.Q8C)
-	}
-	return nil
-}
-
 // linearInt8 records a layer over int8 activations: those that x already is, or those that x is rounded to first.
 func (r *recording) linearInt8(o *backend.Linear, w *weight, name string, wide bool, constants []byte, own []vulkan.Range) error {
-	if err := needsQ8C(w, "activations"); err != nil {
-		return err
+	if !w.scheme.Integers() {
+		return errors.Errorf("int8 activations with a weight of scheme %s, expected integers", w.scheme)
 	}
 	m, k := r.matrix(o.X)
 	if r.rounded[o.Y] {
 		name += "_round"
 	}
 	cuts := o.Block >= k || tileColumns%o.Block == 0 || o.Block%tileColumns == 0
-	v, err := r.int8Variant(name, k, o.Block, wide, cuts)
+	v, err := r.int8Variant(name, w, k, o.Block, wide, cuts)
 	if err != nil {
 		return err
 	}
@@ -140,11 +134,11 @@ func (r *recording) linearInt8(o *backend.Linear, w *weight, name string, wide b
 
 // linearBackwardInt8 records the gradient from dy rounded to int8, with the scales of W's rows in it.
 func (r *recording) linearBackwardInt8(o *backend.LinearBackward, w *weight, name string, own []vulkan.Range) error {
-	if err := needsQ8C(w, "gradients"); err != nil {
-		return err
+	if w.scheme != quant.Q8C {
+		return errors.Errorf("int8 gradients with a weight of scheme %s, expected %s", w.scheme, quant.Q8C)
 	}
 	m, n := r.matrix(o.DY)
-	v, err := r.int8Variant(name, n, o.Block, w.cols%4 == 0, o.Block >= n || o.Block%tileColumns == 0)
+	v, err := r.int8Variant(name, w, n, o.Block, w.cols%4 == 0, o.Block >= n || o.Block%tileColumns == 0)
 	if err != nil {
 		return err
 	}

@@ -27,10 +27,11 @@ func (r *recording) linear(o *backend.Linear) error {
 	if o.Block > 0 {
 		return r.linearInt8(o, w, name, wide, constants, own)
 	}
-	v, err := r.variant(name+"_"+string(w.scheme), wide && k%w.perWord() == 0)
+	v, err := r.variant(name+"_"+w.kernel(), wide && k%w.perWord() == 0)
 	if err != nil {
 		return err
 	}
+	v.set(groupID, w.groupWords())
 	quads := ceil(w.rows, panelRows) * panelRows / 4
 	return r.over(v, v.tiles(m, quads/int(v.spec[2])), constants, append(append(r.values(o.X), w.whole()), own...))
 }
@@ -69,12 +70,19 @@ func (r *recording) linearBackward(o *backend.LinearBackward) error {
 	if o.Block > 0 {
 		return r.linearBackwardInt8(o, w, name, own)
 	}
-	v, err := r.variant(name+"_"+string(w.scheme), n%4 == 0 && w.cols%4 == 0)
+	v, err := r.variant(name+"_"+w.kernel(), n%4 == 0 && w.cols%4 == 0)
 	if err != nil {
 		return err
 	}
+	v.set(groupID, w.groupWords())
 	return r.over(v, v.tiles(m, v.quads(ceil(w.cols, w.perWord())*w.perWord())), push(m, n, w.cols), append(append(r.values(o.DY), w.whole()), own...))
 }
+
+// groupID is the specialisation constant that says how many words of an int4 weight share a scale.
+const groupID = 6
+
+// groupWords is its value, 0 where there are no groups.
+func (w *weight) groupWords() uint32 { return uint32(w.scheme.Group() / w.perWord()) }
 
 // weight refuses another device's weight.
 func (r *recording) weight(w backend.Weight) (*weight, error) {

@@ -13,10 +13,14 @@ const float = 1e-4
 // Cases are all there are. A test holds them to the table of shaders: every kernel of it is run by one of them.
 func Cases() []Case {
 	var cases []Case
-	for _, scheme := range []quant.Scheme{quant.Q8C, quant.F16, quant.F32} {
+	for _, scheme := range []quant.Scheme{quant.Q8C, quant.Q4G, quant.F16, quant.F32} {
 		cases = append(cases, linearCases(scheme)...)
 	}
-	cases = append(cases, int8Cases...)
+	for _, scheme := range []quant.Scheme{quant.Q8C, quant.Q4G} {
+		cases = append(cases, int8Cases(scheme)...)
+	}
+	cases = append(cases, int4Cases...)
+	cases = append(cases, otherInt8...)
 	cases = append(cases, products...)
 	cases = append(cases, normsAndAttention...)
 	cases = append(cases, images...)

@@ -150,19 +150,30 @@ func (g *graph) norm(d int) backend.Norm {
 }
 
 // frozen is a frozen layer [n, k] of small integers times powers of two, which every scheme holds exactly: each row has a
-// largest weight of 127 times its power, so that an int8 row's scale is that power.
+// largest weight of 127 times its power, so that an int8 row's scale is that power, and each group of int4 one of 7.
 func (g *graph) frozen(scheme quant.Scheme, n, k int) backend.Frozen {
-	w := ints("weights", n*k)
+	w, group := ints("weights", n*k), scheme.Group()
 	for i := range w {
-		w[i] *= 12
-		if i%k == 0 {
+		power := float32(int(1)<<(i/k%4)) / 4
+		switch {
+		case group == 0 && i%k == 0:
 			w[i] = 127
+		case group == 0:
+			w[i] *= 12
+		case i%k%group == 0:
+			w[i] = 7
 		}
-		w[i] *= float32(int(1)<<(i/k%4)) / 4
+		if group > 0 && i%k/group%2 == 1 {
+			power *= 2
+		}
+		w[i] *= power
 	}
 	f := backend.Frozen{Bias: g.hold(ints("bias", n), false, false)}
 	m, err := quant.Quantize(scheme, w, n, k)
 	if err == nil {
+		if group > 0 {
+			m.Scale = rowPowers(n)
+		}
 		f.W, err = g.be.NewWeight("selftest", m)
 	}
 	if err != nil {
@@ -171,6 +182,15 @@ func (g *graph) frozen(scheme quant.Scheme, n, k int) backend.Frozen {
 	}
 	g.close = append(g.close, f.W.Close)
 	return f
+}
+
+// rowPowers are factors of rows beside the scales of their groups.
+func rowPowers(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(int(1) << (i % 3))
+	}
+	return x
 }
 
 // ints makes n integers from -7 to 7, as floats; name is the seed.

@@ -34,7 +34,7 @@ type Case struct {
 type Size int
 
 const (
-	Wide Size = iota // rows of whole vectors, and a tail behind each tile
+	Wide Size = iota // rows of whole vectors and words, and a tail behind each tile
 	Odd              // nothing divides anything
 )
 
@@ -46,7 +46,7 @@ func (s Size) String() string { return [...]string{"wide", "odd"}[s] }
 // size are extents: m rows of n or k columns, r of a branch.
 type size struct{ m, n, k, r int }
 
-var sizes = map[Size]size{Wide: {65, 68, 144, 8}, Odd: {7, 37, 5, 7}}
+var sizes = map[Size]size{Wide: {65, 68, 160, 8}, Odd: {7, 37, 5, 7}}
 
 // Outcome is how a case went.
 type Outcome struct {
