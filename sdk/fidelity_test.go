@@ -57,9 +57,10 @@ func TestFidelity(t *testing.T) {
 		scheme     quant.Scheme
 		images     int // of the calibration, 0 for none
 		must, goal float64
+		rounded    float64 // what is expected with int8 activations, of features too
 	}{
-		{quant.Q8C, 0, 0.999, 0.999}, {quant.Q4G128, 0, 0, 0}, {quant.Q4G, 0, 0.970, 0.970}, {quant.Q4G32, 0, 0, 0},
-		{quant.Q4G128, 32, 0, 0}, {quant.Q4G, 32, 0.988, 0.992}, {quant.Q4G32, 32, 0.992, 0.992},
+		{quant.Q8C, 0, 0.999, 0.999, 0.999}, {quant.Q4G128, 0, 0, 0, 0}, {quant.Q4G, 0, 0.970, 0.970, 0}, {quant.Q4G32, 0, 0, 0, 0},
+		{quant.Q4G128, 32, 0, 0, 0}, {quant.Q4G, 32, 0.988, 0.992, 0}, {quant.Q4G32, 32, 0.992, 0.992, 0},
 	} {
 		b := quantized(t, src, c.scheme)
 		if c.images > 0 {
@@ -67,9 +68,13 @@ func TestFidelity(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got := f.cosine(b, nn.FloatActivations)
-		t.Logf("%-6s calibrated with %2d images, %5.1f MB: tokens %.5f, with int8 activations %.5f", c.scheme, c.images,
-			float64(b.Bytes())/1e6, got, f.cosine(b, nn.Int8Activations))
+		got, features := f.cosine(b, nn.FloatActivations)
+		rounded, roundedFeatures := f.cosine(b, nn.Int8Activations)
+		t.Logf("%-6s calibrated with %2d images, %5.1f MB: tokens %.5f, features %.5f; with int8 activations %.5f, %.5f", c.scheme, c.images,
+			float64(b.Bytes())/1e6, got, features, rounded, roundedFeatures)
+		if min(rounded, roundedFeatures) < c.rounded {
+			t.Errorf("%s with int8 activations: tokens %.5f, features %.5f, expected %.3f", c.scheme, rounded, roundedFeatures, c.rounded)
+		}
 		if got < c.must {
 			t.Errorf("%s calibrated with %d images: tokens %.5f, expected %.3f", c.scheme, c.images, got, c.must)
 		} else if got < c.goal {
@@ -86,16 +91,19 @@ type fidelity struct {
 	want   [][]float32
 }
 
-// cosine is the mean over all tokens of all images.
-func (f fidelity) cosine(b *model.Backbone, acts nn.Activations) (mean float64) {
+// cosine is the mean over all tokens of all images, and that over their class tokens, which are the features.
+func (f fidelity) cosine(b *model.Backbone, acts nn.Activations) (tokens, features float64) {
 	dim, count := b.Config().FeatureDim(), 0
 	for i, got := range f.tokens(b, acts) {
 		for at := 0; at < len(got); at += dim {
-			mean += cosine(got[at:at+dim], f.want[i][at:at+dim])
+			c := cosine(got[at:at+dim], f.want[i][at:at+dim])
+			if tokens += c; at == 0 {
+				features += c
+			}
 			count++
 		}
 	}
-	return mean / float64(count)
+	return tokens / float64(count), features / float64(len(f.images))
 }
 
 // tokens are those after the last norm, by image.

@@ -68,8 +68,8 @@ func WithDevice(name string) Option { return func(o *options) { o.device = name 
 func WithThreads(n int) Option { return func(o *options) { o.threads = n } }
 
 // WithActivations says how the inputs of the layers of a backbone with integer weights are multiplied: "int8", rounded as
-// they come, which is several times faster on a CPU; "float"; or "auto", the default: for predictions int8 where the device is
-// faster so, which is the CPU, and float for Tune. An adapter works with either.
+// they come, which is up to several times faster; "float"; or "auto", the default: int8 for predictions, where the weights are
+// integers, and float for Tune. An adapter works with either.
 func WithActivations(name string) Option { return func(o *options) { o.activations = name } }
 
 // WithValidation switches Vulkan's validation layers on; their messages go to the logger as errors.

@@ -153,7 +153,7 @@ func (o options) activationsOn(be backend.Backend, b *model.Backbone) (nn.Activa
 	case "int8":
 		return nn.Int8Activations, nil
 	case "auto":
-		if i := be.Info(); i.Int8 && i.Kind == "cpu" && b.Scheme().Integers() {
+		if i := be.Info(); i.Int8 && i.Kind != "reference" && b.Scheme().Integers() {
 			return nn.Int8Activations, nil
 		}
 		return nn.FloatActivations, nil

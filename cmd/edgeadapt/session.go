@@ -33,7 +33,7 @@ type sessionFlags struct {
 func (f *sessionFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.device, "device", "auto", "auto, cpu, vulkan:N or a UUID; see 'edgeadapt devices'")
 	c.Flags().StringVar(&f.backbone, "backbone", "", "backbone file (default: the built-in ViT-S/14)")
-	c.Flags().StringVar(&f.activations, "activations", "auto", "int8, float, or auto: int8 where that is faster, float to tune")
+	c.Flags().StringVar(&f.activations, "activations", "auto", "int8, float, or auto: int8 to predict with integer weights, float to tune")
 	c.Flags().IntVar(&f.threads, "threads", 0, "processor cores to use (default: all)")
 }
 
