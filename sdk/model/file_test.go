@@ -208,6 +208,7 @@ func FuzzReadBackbone(f *testing.F) {
 	f.Add(encoded(f, tinyBackbone(f, timmFolder(f), quant.F16), nil))
 	f.Add(encoded(f, tinyBackbone(f, hfFolder(f), quant.Q8C), nil))
 	f.Add(encoded(f, tinyBackbone(f, hfFolder(f), quant.Q4G), nil))
+	f.Add(encoded(f, tinyBackbone(f, hfFolder(f), quant.Q4G128).WithCalibration(CalibrationRecord{Images: 32, Seed: 1}), nil))
 	f.Add(encoded(f, tinyBackbone(f, hfFolder(f), quant.Q4G32), func(m map[string]string, _ *[]checkpoint.Entry) { m[metaScheme] = "q4g" }))
 	f.Add(encoded(f, tinyBackbone(f, hfFolder(f), quant.Q8C), func(m map[string]string, _ *[]checkpoint.Entry) { m[metaScheme] = "f32" }))
 	f.Add(encoded(f, tinyBackbone(f, tinyFolder(f, swinFile(f, swinLayouts[0], nil), swinJSON, ""), quant.Q8C), nil))

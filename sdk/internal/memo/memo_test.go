@@ -1,6 +1,7 @@
 package memo_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,4 +52,32 @@ func TestMemo(t *testing.T) {
 	if err := memo.Save("", about, found); err != nil || memo.Load("", about, &got) {
 		t.Errorf("without a path: %v", err)
 	}
+}
+
+// FuzzLoad: whatever a file holds, what is loaded is what can be saved again and loaded again.
+func FuzzLoad(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "memo.json")
+	about := subject{"gpu <1>", "2"}
+	if err := memo.Save(path, about, map[string]float64{"a": 0.1, "b & c": 2}); err != nil {
+		f.Fatal(err)
+	}
+	good, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`{"about":{"Device":"gpu <1>","Driver":"2"},"sha256":"","found":{}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		path := filepath.Join(t.TempDir(), "memo.json")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var got, again map[string]float64
+		if !memo.Load(path, about, &got) {
+			return
+		}
+		if err := memo.Save(path, about, got); err != nil || !memo.Load(path, about, &again) || !maps.Equal(got, again) {
+			t.Fatalf("%v, again %v, %v", got, again, err)
+		}
+	})
 }
