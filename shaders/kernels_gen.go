@@ -1155,8 +1155,22 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
+		Name: "mixed_norm", Variant: "SUBGROUP", File: "mixed_norm.subgroup.spv", Needs: SubgroupArithmetic,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 28,
+		Spec:      []SpecConstant{{0, 32}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "mixed_norm", Variant: "", File: "mixed_norm.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 28,
+		Spec:      []SpecConstant{{0, 32}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "mixed_norm_out", Variant: "SUBGROUP+OUT", File: "mixed_norm.subgroup.out.spv", Needs: SubgroupArithmetic,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {ReadWrite, StorageBuffer}},
 		PushBytes: 28,
 		Spec:      []SpecConstant{{0, 32}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -1180,6 +1194,13 @@ var kernels = []Kernel{
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 32,
 		Spec:      []SpecConstant{{0, 64}, {1, 1}, {9, 0}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "mixed_features", Variant: "SUBGROUP", File: "mixed_features.subgroup.spv", Needs: SubgroupArithmetic,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 20,
+		Spec:      []SpecConstant{{0, 32}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1232,8 +1253,22 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
+		Name: "mixed_norm_half", Variant: "SUBGROUP+HALF", File: "mixed_norm.subgroup.half.spv", Needs: SubgroupArithmetic,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 28,
+		Spec:      []SpecConstant{{0, 32}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "mixed_norm_half", Variant: "HALF", File: "mixed_norm.half.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 28,
+		Spec:      []SpecConstant{{0, 32}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "mixed_norm_out_half", Variant: "SUBGROUP+OUT+HALF", File: "mixed_norm.subgroup.out.half.spv", Needs: SubgroupArithmetic,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {ReadWrite, StorageBuffer}},
 		PushBytes: 28,
 		Spec:      []SpecConstant{{0, 32}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -1257,6 +1292,13 @@ var kernels = []Kernel{
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 32,
 		Spec:      []SpecConstant{{0, 64}, {1, 1}, {9, 0}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "mixed_features_half", Variant: "SUBGROUP+HALF", File: "mixed_features.subgroup.half.spv", Needs: SubgroupArithmetic,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 20,
+		Spec:      []SpecConstant{{0, 32}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1365,6 +1407,13 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
+		Name: "layernorm", Variant: "SUBGROUP", File: "layernorm.subgroup.spv", Needs: SubgroupArithmetic,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 12,
+		Spec:      []SpecConstant{{0, 32}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "layernorm", Variant: "", File: "layernorm.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 12,
@@ -1376,6 +1425,13 @@ var kernels = []Kernel{
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 12,
 		Spec:      []SpecConstant{{0, 8}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "layernorm_round", Variant: "SUBGROUP+ROUND", File: "layernorm.subgroup.round.spv", Needs: SubgroupArithmetic,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 12,
+		Spec:      []SpecConstant{{0, 32}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1421,6 +1477,13 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
+		Name: "layernorm_bwd_x", Variant: "SUBGROUP", File: "layernorm_bwd_x.subgroup.spv", Needs: SubgroupArithmetic,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 8,
+		Spec:      []SpecConstant{{0, 32}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "layernorm_bwd_x", Variant: "", File: "layernorm_bwd_x.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 8,
@@ -1432,6 +1495,13 @@ var kernels = []Kernel{
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, FloatTexels}, {ReadWrite, StorageBuffer}},
 		PushBytes: 8,
 		Spec:      []SpecConstant{{0, 8}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "layernorm_bwd_x_base", Variant: "SUBGROUP+BASE", File: "layernorm_bwd_x.subgroup.base.spv", Needs: SubgroupArithmetic,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {ReadWrite, StorageBuffer}},
+		PushBytes: 8,
+		Spec:      []SpecConstant{{0, 32}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1596,6 +1666,13 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
+		Name: "attention_softmax", Variant: "SUBGROUP", File: "attention_softmax.subgroup.spv", Needs: SubgroupArithmetic,
+		Bindings:  []Binding{{ReadWrite, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 32,
+		Spec:      []SpecConstant{{0, 16}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "attention_softmax", Variant: "", File: "attention_softmax.spv", Needs: 0,
 		Bindings:  []Binding{{ReadWrite, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 32,
@@ -1642,6 +1719,13 @@ var kernels = []Kernel{
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Read, StorageBuffer}},
 		PushBytes: 64,
 		Spec:      []SpecConstant{{0, 64}, {3, 0}, {9, 0}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "windowattention_softmax", Variant: "SUBGROUP+WINDOWS", File: "attention_softmax.subgroup.windows.spv", Needs: SubgroupArithmetic,
+		Bindings:  []Binding{{ReadWrite, StorageBuffer}, {Write, StorageBuffer}, {Read, StorageBuffer}},
+		PushBytes: 64,
+		Spec:      []SpecConstant{{0, 16}, {3, 0}, {4, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{

@@ -4,12 +4,13 @@ import "strings"
 
 // Why the forms of the frozen layers are what they are.
 const (
-	whyTexel  = "software drivers: wide tiles, no storage-buffer loads in the loop"
-	whyBig    = "8x8 outputs a thread: 0.8 multiply-adds an instruction on AMD, NVIDIA and Adreno, 4x4 have 0.6"
-	whyDirect = "4x4 outputs a thread: few registers, for Mali, V3D and sizes that are not whole vectors"
-	whyTile   = "64x64 outputs a group: 9 cycles of RDNA 2 for 1000 multiply-adds"
-	whyEvery  = "every Vulkan 1.1 device"
-	whyDot    = "packed dot products without shared memory, for mobile GPUs"
+	whyTexel    = "software drivers: wide tiles, no storage-buffer loads in the loop"
+	whyBig      = "8x8 outputs a thread: 0.8 multiply-adds an instruction on AMD, NVIDIA and Adreno, 4x4 have 0.6"
+	whyDirect   = "4x4 outputs a thread: few registers, for Mali, V3D and sizes that are not whole vectors"
+	whyTile     = "64x64 outputs a group: 9 cycles of RDNA 2 for 1000 multiply-adds"
+	whyEvery    = "every Vulkan 1.1 device"
+	whyDot      = "packed dot products without shared memory, for mobile GPUs"
+	whySubgroup = "subgroup operations for most barriers and shared memory of a row's sums"
 )
 
 // linearRows are the rows of the frozen layers: each epilogue with each form of the weights and of the activations.
