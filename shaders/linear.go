@@ -7,9 +7,12 @@ const (
 	whyTexel    = "software drivers: wide tiles, no storage-buffer loads in the loop"
 	whyBig      = "8x8 outputs a thread: 0.8 multiply-adds an instruction on AMD, NVIDIA and Adreno, 4x4 have 0.6"
 	whyDirect   = "4x4 outputs a thread: few registers, for Mali, V3D and sizes that are not whole vectors"
+	whyNarrow   = "2x4 outputs a thread: scales of groups, or an adapter's addresses, make 4x4 spill on V3D"
+	whyHalf     = "2x4 outputs a thread: with two sums each, 4x4 spill on V3D and Mali"
+	whyBigger   = "4x4 or 8x4 outputs a thread, of two sums each, where registers are many"
 	whyTile     = "64x64 outputs a group: 9 cycles of RDNA 2 for 1000 multiply-adds"
 	whyEvery    = "every Vulkan 1.1 device"
-	whyDot      = "packed dot products without shared memory, for mobile GPUs"
+	whyDot      = "packed dot products without shared memory; two sums an output: 2x4, or 4x4 a quarter of a word at a time, for Mali"
 	whySubgroup = "subgroup operations for most barriers and shared memory of a row's sums"
 )
 
@@ -26,10 +29,14 @@ func linearRows() (rows []Row) {
 			if scheme == "q8c" || scheme == "q4g" {
 				big[3] = 1 // and 8x8 on Adreno
 			}
+			why := whyDirect
+			if scheme == "q4g" || e.define == "ADAPTER" {
+				small[1], why = 2, whyNarrow
+			}
 			rows = append(rows,
 				Row{name, "linear.comp", "TEXEL " + define, Spec{8, 16, 2}, TexelFetch, whyTexel},
 				Row{name, "linear.comp", define, big, BigTiles, whyBig},
-				Row{name, "linear.comp", define, small, 0, whyDirect})
+				Row{name, "linear.comp", define, small, 0, why})
 		}
 		for _, scheme := range []string{"q8c", "q4g"} {
 			rows = append(rows, int8Rows("linear"+e.word, scheme, e.define)...)
@@ -66,8 +73,10 @@ func int8Rows(word, scheme, define string) []Row {
 	return []Row{
 		{name, "linear_a8.comp", "TEXEL " + define, Spec{8, 16, 2, 4}, TexelFetch, whyTexel},
 		{name, "linear_a8_tile.comp", "TILE DOT " + define, Spec{128, 8}, IntegerDotProduct | SharedMemory, whyTile},
-		{name, "linear_a8.comp", "DOT " + define, Spec{64, 4, 1, 1}, IntegerDotProduct, whyDot},
-		{name, "linear_a8.comp", define, Spec{64, 4, 1, 1}, 0, whyDirect},
+		{name, "linear_a8.comp", "DOT " + define, Spec{64, 4, 1, 1, 0}, IntegerDotProduct | BigTiles, whyBigger},
+		{name, "linear_a8.comp", "DOT " + define, Spec{64, 2, 1, 1, 0}, IntegerDotProduct, whyDot},
+		{name, "linear_a8.comp", define, Spec{64, 4, 1, 1, 0}, BigTiles, whyBigger},
+		{name, "linear_a8.comp", define, Spec{64, 2, 1, 1, 1}, 0, whyHalf},
 	}
 }
 
@@ -77,7 +86,9 @@ func int8BackwardRows(name, define string) []Row {
 	return []Row{
 		{name, "linear_bwd_x_a8.comp", "TEXEL " + define, Spec{8, 8, 4}, TexelFetch, whyTexel},
 		{name, "linear_bwd_x_a8_tile.comp", "TILE DOT " + define, Spec{128, 8}, IntegerDotProduct | SharedMemory, whyTile},
-		{name, "linear_bwd_x_a8.comp", "DOT " + define, Spec{64, 8, 1}, IntegerDotProduct, whyDot},
-		{name, "linear_bwd_x_a8.comp", define, Spec{64, 4, 1}, 0, whyDirect},
+		{name, "linear_bwd_x_a8.comp", "DOT " + define, Spec{64, 8, 1, 0}, IntegerDotProduct | BigTiles, whyBigger},
+		{name, "linear_bwd_x_a8.comp", "DOT " + define, Spec{64, 4, 1, 1}, IntegerDotProduct, whyDot},
+		{name, "linear_bwd_x_a8.comp", define, Spec{64, 4, 1, 0}, BigTiles, whyBigger},
+		{name, "linear_bwd_x_a8.comp", define, Spec{64, 2, 1, 1}, 0, whyHalf},
 	}
 }

@@ -13,9 +13,10 @@
 #extension GL_GOOGLE_include_directive : require
 
 layout(local_size_x_id = 0) in;
-layout(constant_id = 1) const uint ROWS = 4; // a multiple of 4
+layout(constant_id = 1) const uint ROWS = 4; // a multiple of 4, or 2
 layout(constant_id = 2) const uint QUADS = 1;
 layout(constant_id = 3) const uint SPAN = 1;
+layout(constant_id = 4) const bool QUARTERS = false; // words are loaded a step at a time: fewer registers
 layout(constant_id = 7) const uint BLOCK = 0;    // words of 16 that share a scale; 0 for all of a row
 layout(constant_id = 8) const bool LONG = false; // a row of int8 weights has more than EXACT words
 layout(constant_id = 9) const bool WIDE = false; // N and R are multiples of 4
@@ -32,10 +33,10 @@ const uint ROWSTEP = 1;
 #define EACHPART [[unroll]] for (uint p = 0; p < PARTS; p++)
 #define EACHCOLUMN [[unroll]] for (uint c = 0; c < 4; c++)
 
-// Scales of rows m0 + 4 j .. m0 + 4 j + 3.
-vec4 rowScales(uint xwords, uint block, uint m0, uint j) {
-    uint fours = (M + 3u) / 4u;
-    return uintBitsToFloat(XWORD(M * xwords + block * fours + min(m0 / 4u + j, fours - 1u)));
+// Scale of row m0 + i.
+float rowScale(uint xwords, uint block, uint m0, uint i) {
+    uint fours = (M + 3u) / 4u, four = ROWS < 4u ? (m0 + i) / 4u : m0 / 4u + i / 4u;
+    return uintBitsToFloat(XWORD(M * xwords + block * fours + min(four, fours - 1u))[ROWS < 4u ? (m0 + i) % 4u : i % 4u]);
 }
 
 // Whether word at of a row of x, number h of those that meet one of W, ends a block. Where all blocks end with a word of W,
@@ -54,16 +55,23 @@ void main() {
     uint slot = quad / 16u * words * 64u + quad % 16u;
     if (m0 < M) for (uint g = 0; g < words; g++, slot += 64u) {
         uvec4 word[QUADS][4];
-        EACHQUAD EACHCOLUMN word[q][c] = WORD(slot + q + 16u * c);
+        if (!QUARTERS) EACHQUAD EACHCOLUMN word[q][c] = WORD(slot + q + 16u * c);
         [[unroll]] for (uint h = 0; h < XWORDS; h++) {
             uint at = g * XWORDS + h; // behind the last word of x W is zero, and the next row or the scales are read
-            [[unroll]] for (uint s0 = 0; s0 < 4u; s0 += SPAN) {
+            if (QUARTERS) [[dont_unroll]] for (uint s = 0; s < 4u; s++) {
+                STEP b[QUADS][4];
+                EACHQUAD EACHCOLUMN b[q][c] = WEIGHT4(slot + q + 16u * c, 4u * h + s);
+                EACHROW {
+                    STEP a = step4(XWORD(min(m0 + i, M - 1u) * xwords + at)[s]);
+                    EACHPART EACHQUAD EACHCOLUMN acc[i][q][c] = product(a, b[q][c], p, acc[i][q][c]);
+                }
+            } else [[unroll]] for (uint s0 = 0; s0 < 4u; s0 += SPAN) {
                 STEP b[QUADS][4][SPAN];
                 EACHQUAD EACHCOLUMN [[unroll]] for (uint s = 0; s < SPAN; s++) b[q][c][s] = weight4(word[q][c], 4u * h + s0 + s);
                 EACHROW {
                     uvec4 from = XWORD(min(m0 + i, M - 1u) * xwords + at);
                     STEP a[SPAN];
-                    [[unroll]] for (uint s = 0; s < SPAN; s++) a[s] = step4(from, s0 + s);
+                    [[unroll]] for (uint s = 0; s < SPAN; s++) a[s] = step4(from[s0 + s]);
                     [[unroll]] for (uint s = 0; s < SPAN; s++) EACHPART EACHQUAD EACHCOLUMN
                         acc[i][q][c] = product(a[s], b[q][c][s], p, acc[i][q][c]);
                 }
@@ -71,12 +79,11 @@ void main() {
             if (endsBlock(at, xwords, h) || h + 1u == XWORDS && endsGroup(g, words)) {
                 vec4 by[QUADS];
                 EACHQUAD by[q] = groupScales(panels, words, quad + q, g);
-                [[unroll]] for (uint j = 0; j < ROWS / 4u; j++) {
-                    vec4 scale = vec4(1.0);
-                    if (BLOCK != 0u) scale = rowScales(xwords, min(at, xwords - 1u) / BLOCK, m0, j);
-                    [[unroll]] for (uint e = 0; e < 4; e++) EACHQUAD {
-                        uint i = 4u * j + e;
-                        total[i][q] = fma(scale[e] * by[q], vec4(acc[i][q]), total[i][q]);
+                EACHROW {
+                    float scale = 1.0;
+                    if (BLOCK != 0u) scale = rowScale(xwords, min(at, xwords - 1u) / BLOCK, m0, i);
+                    EACHQUAD {
+                        total[i][q] = fma(scale * by[q], vec4(acc[i][q]), total[i][q]);
                         acc[i][q] = SUMS(0);
                     }
                 }
@@ -89,13 +96,9 @@ void main() {
         }
 #endif
     }
-    if (BLOCK == 0u) [[unroll]] for (uint j = 0; j < ROWS / 4u; j++) {
-        vec4 scale = rowScales(xwords, 0u, m0, j);
-        [[unroll]] for (uint e = 0; e < 4; e++) EACHQUAD {
-            uint i = 4u * j + e;
-            vec4 sum = GROUP != 0u ? total[i][q] : LONG ? vec4(whole[i][q] + ivec4(acc[i][q])) : vec4(acc[i][q]);
-            total[i][q] = scale[e] * sum;
-        }
+    if (BLOCK == 0u) EACHROW EACHQUAD {
+        vec4 sum = GROUP != 0u ? total[i][q] : LONG ? vec4(whole[i][q] + ivec4(acc[i][q])) : vec4(acc[i][q]);
+        total[i][q] = rowScale(xwords, 0u, m0, i) * sum;
     }
     EACHQUAD {
         vec4 columns = scales(panels, words, quad + q) * WUNIT, shift = shiftOf(quad + q);

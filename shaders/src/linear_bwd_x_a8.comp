@@ -15,6 +15,7 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint ROWS = 4;
 layout(constant_id = 2) const uint QUADS = 1;
+layout(constant_id = 3) const bool QUARTERS = false; // words are loaded a step at a time: fewer registers
 layout(constant_id = 7) const uint BLOCK = 0;    // words of 16 that share a scale; 0 for all of a row
 layout(constant_id = 8) const bool LONG = false; // a row has more than EXACT words
 layout(constant_id = 9) const bool WIDE = false; // K is a multiple of 4
@@ -40,6 +41,21 @@ float rowScale(uint words, uint block, uint m) {
     return uintBitsToFloat(XWORD(at / 4u)[at % 4u]);
 }
 
+// Adds what four of a word of q, of each row, and four rows of W give; those are in slots of words, of which quad s is the first.
+void addRows(uint four[ROWS], uint slot, uint s, inout SUMS acc[ROWS][QUADS]) {
+    EACHQUAD {
+        uvec4 rows;
+        [[unroll]] for (uint c = 0; c < 4; c++) rows[c] = WORD(slot + 16u * c)[s + q];
+        STEP b[4];
+        columns4(rows, b);
+        EACHROW {
+            STEP a = step4(four[i]);
+            [[unroll]] for (uint p = 0; p < PARTS; p++) [[unroll]] for (uint e = 0; e < 4; e++)
+                acc[i][q][e] = product(a, b[e], p, acc[i][q][e]);
+        }
+    }
+}
+
 void main() {
     uint groups = (K + 15u) / 16u, words = (N + 15u) / 16u, tiles = groups * 4u / QUADS, id = flatIndex();
     uint quad = id % tiles * QUADS, g = quad / 4u, s = quad % 4u, m0 = id / tiles * ROWS;
@@ -49,20 +65,18 @@ void main() {
     ivec4 whole[ROWS][QUADS];
     EACHROW EACHQUAD { acc[i][q] = SUMS(0); total[i][q] = vec4(0.0); whole[i][q] = ivec4(0); }
     for (uint n = 0; n < words; n++) {
-        uvec4 from[ROWS];
-        EACHROW from[i] = XWORD(min(m0 + i, M - 1u) * words + n);
         uint slot = (n / 4u * groups + g) * 64u + n % 4u * 4u;
-        [[unroll]] for (uint z = 0; z < 4; z++) { // four rows of W
-            EACHQUAD {
-                uvec4 rows;
-                [[unroll]] for (uint c = 0; c < 4; c++) rows[c] = WORD(slot + z + 16u * c)[s + q];
-                STEP b[4];
-                columns4(rows, b);
-                EACHROW {
-                    STEP a = step4(from[i], z);
-                    [[unroll]] for (uint p = 0; p < PARTS; p++) [[unroll]] for (uint e = 0; e < 4; e++)
-                        acc[i][q][e] = product(a, b[e], p, acc[i][q][e]);
-                }
+        if (QUARTERS) [[dont_unroll]] for (uint z = 0; z < 4; z++) {
+            uint four[ROWS];
+            EACHROW four[i] = XWORD(min(m0 + i, M - 1u) * words + n)[z];
+            addRows(four, slot + z, s, acc);
+        } else {
+            uvec4 from[ROWS];
+            EACHROW from[i] = XWORD(min(m0 + i, M - 1u) * words + n);
+            [[unroll]] for (uint z = 0; z < 4; z++) {
+                uint four[ROWS];
+                EACHROW four[i] = from[i][z];
+                addRows(four, slot + z, s, acc);
             }
         }
         if (BLOCK != 0u && ((n + 1u) % BLOCK == 0u || n + 1u == words)) EACHROW {

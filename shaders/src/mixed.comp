@@ -64,7 +64,7 @@ void main() {
     uint N = uint(mix[at + CLASSES]), ldx = 2u * D, ldy = stride;
     uint K = mix[at + POOL] == POOL_CLS_MEAN ? 2u * D : D, w = uint(offset), bias = w + align(N * K);
     if (offset < 0) N = 0u;
-    for (uint c = 0; c < 4u; c++) if (n0 + c >= N && n0 + c < stride) y[image * ldy + n0 + c] = 0.0;
+    for (uint n = max(n0, N); n < min(n0 + 4u, stride); n++) y[image * ldy + n] = 0.0;
 #endif
     if (offset < 0 || n0 >= N) return;
 #if !defined(HEAD)

@@ -15,17 +15,25 @@ VEC4S(1, pad);
 layout(std430, set = 0, binding = 2) readonly buffer Table { float table[]; };
 layout(std430, set = 0, binding = 3) writeonly buffer P { float p[]; };
 
+// Channels c .. c+3 of q (part 0) or k (1) of a place.
+vec4 channels(uint part, uint image, uint head, Place place, uint c) {
+    if (PADDED && place.token == NONE) return LOAD4(pad, padAt(part, head) + c, d - c);
+    return LOAD4(qkv, qkvAt(part, image, head, place.token) + c, d - c);
+}
+
+float score(uint image, uint head, Place at, Place key) {
+    float s = 0.0;
+    for (uint c = 0; c < d; c += 4u) s = dot4(channels(0u, image, head, at, c), channels(1u, image, head, key, c), s);
+    return fma(s, scale, BIAS(at, key));
+}
+
 void main() {
     uint image, window, head, first;
     if (!owned(image, window, head, first)) return;
     Place at = ownedPlace(window, first);
-    vec4 q[QUADS];
-    LOADPLACE(q, 0u, at)
-    float top = -1e30, total = 0.0, s;
+    float top = -1e30, total = 0.0;
     EACHPLACE(y, x) {
-        Place key = placeAt(window, y, x);
-        DOTKEY(s, q, key)
-        s = fma(s, scale, BIAS(at, key));
+        float s = score(image, head, at, placeAt(window, y, x));
         if (s > top) {
             total *= exp(top - s);
             top = s;
@@ -33,9 +41,5 @@ void main() {
         total += exp(s - top);
     }
     uint to = (((image * windowsOfGrid() + window) * H + head) * placesOf() + first) * placesOf();
-    EACHPLACE(y, x) {
-        Place key = placeAt(window, y, x);
-        DOTKEY(s, q, key)
-        p[to++] = exp(fma(s, scale, BIAS(at, key)) - top) / total;
-    }
+    EACHPLACE(y, x) p[to++] = exp(score(image, head, at, placeAt(window, y, x)) - top) / total;
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -21,19 +22,23 @@ type edgeGPU struct {
 	gpu   shaders.GPU
 	held  bool // no kernel may spill; the others are reported
 	whole bool // kernels for sizes that are not whole vectors are compiled too: under emulation that takes too long
+	least least
 }
 
+// least is how many multiply-adds an instruction kernels must reach at least, by name, for sizes of whole vectors.
+type least map[string]float64
+
 var edgeGPUs = []edgeGPU{
-	{"vangogh", shaders.GPU{Vendor: 0x1002, SubgroupSize: 64, Subgroups: true, Dot: true, DotFast: true}, true, true},
-	{"renoir", shaders.GPU{Vendor: 0x1002, SubgroupSize: 64, Subgroups: true, Dot: true}, true, true},
-	{"nv-17b", shaders.GPU{Vendor: 0x10de, SubgroupSize: 32, Subgroups: true, Dot: true, DotFast: true}, true, true},
-	{"adreno-740", shaders.GPU{Vendor: 0x5143, SubgroupSize: 64, Subgroups: true, Dot: true}, true, true},
-	{"mali-g610", shaders.GPU{Vendor: 0x13b5, SubgroupSize: 16, Subgroups: true, Dot: true, DotFast: true}, true, false},
-	{"v3d-71", shaders.GPU{Vendor: 0x14e4, SubgroupSize: 16}, true, false},
-	{"adreno-660", shaders.GPU{Vendor: 0x5143, SubgroupSize: 64, Subgroups: true}, false, true},
-	{"phoenix", shaders.GPU{Vendor: 0x1002, SubgroupSize: 64, Subgroups: true, Dot: true, DotFast: true}, false, true},
-	{"mali-g52", shaders.GPU{Vendor: 0x13b5, SubgroupSize: 8, Subgroups: true}, false, false},
-	{"v3d-42", shaders.GPU{Vendor: 0x14e4, SubgroupSize: 16}, false, false},
+	{"vangogh", shaders.GPU{Vendor: 0x1002, SubgroupSize: 64, Subgroups: true, Dot: true, DotFast: true}, true, true, least{"linear_f32": 0.82}},
+	{"renoir", shaders.GPU{Vendor: 0x1002, SubgroupSize: 64, Subgroups: true, Dot: true}, true, true, nil},
+	{"nv-17b", shaders.GPU{Vendor: 0x10de, SubgroupSize: 32, Subgroups: true, Dot: true, DotFast: true}, true, true, least{"linear_f32": 0.82, "linear_q8ca8": 2.4}},
+	{"adreno-740", shaders.GPU{Vendor: 0x5143, SubgroupSize: 64, Subgroups: true, Dot: true}, true, true, least{"linear_f32": 0.78}},
+	{"mali-g610", shaders.GPU{Vendor: 0x13b5, SubgroupSize: 16, Subgroups: true, Dot: true, DotFast: true}, true, false, least{"linear_f32": 0.70, "linear_q8ca8": 2.0}},
+	{"v3d-71", shaders.GPU{Vendor: 0x14e4, SubgroupSize: 16}, true, false, least{"linear_f32": 0.37}},
+	{"adreno-660", shaders.GPU{Vendor: 0x5143, SubgroupSize: 64, Subgroups: true}, false, true, nil},
+	{"phoenix", shaders.GPU{Vendor: 0x1002, SubgroupSize: 64, Subgroups: true, Dot: true, DotFast: true}, false, true, nil},
+	{"mali-g52", shaders.GPU{Vendor: 0x13b5, SubgroupSize: 8, Subgroups: true}, false, false, nil},
+	{"v3d-42", shaders.GPU{Vendor: 0x14e4, SubgroupSize: 16}, false, false, nil},
 }
 
 // picked are the variants that a GPU gets: for sizes that are whole vectors, and, of kernels that tell these from others,
@@ -198,18 +203,32 @@ func (t *edgeTable) add(at result, figures string) error {
 	return os.WriteFile(t.path, b.Bytes(), 0o644)
 }
 
-// complaints are the spills on GPUs where there may be none.
+// complaints are what no GPU that is held may have.
 func (t *edgeTable) complaints() (out []string) {
-	held := map[string]bool{}
-	for _, g := range edgeGPUs {
-		held[g.name] = g.held
-	}
 	for i, j := range t.jobs {
-		if f := strings.Split(t.known[t.at[i]], "\t"); len(f) > 1 && held[j.gpu] && f[1] != "0" {
-			out = append(out, fmt.Sprintf("%s on %s, %s sizes: spills %s", j.k, j.gpu, j.sizes, f[1]))
+		for _, g := range edgeGPUs {
+			if fault := g.fault(j, t.known[t.at[i]]); g.name == j.gpu && fault != "" {
+				out = append(out, fmt.Sprintf("%s on %s, %s sizes: %s", j.k, j.gpu, j.sizes, fault))
+			}
 		}
 	}
 	return out
+}
+
+// fault says what is wrong with the figures of a compilation, empty while there are none.
+func (g edgeGPU) fault(j edgeJob, figures string) string {
+	f := strings.Split(figures, "\t")
+	if !g.held || len(f) != 6 {
+		return ""
+	}
+	if f[1] != "0" {
+		return "spills " + f[1]
+	}
+	products, err := strconv.ParseFloat(f[4], 64)
+	if least := g.least[j.k.Name]; j.sizes == "whole" && (err != nil || products < least) {
+		return fmt.Sprintf("%s multiply-adds an instruction, %.2f expected", f[4], least)
+	}
+	return ""
 }
 
 // figures compiles one variant. What does not compile counts as spilling "failed".

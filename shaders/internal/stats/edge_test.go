@@ -68,3 +68,70 @@ func TestEdgeTable(t *testing.T) {
 		t.Errorf("wrote %q, %v, complaints %q", text, err, table.complaints())
 	}
 }
+
+// TestEdgeHolds: on the GPUs that are held nothing that they get spills, or falls short, by the committed table. Compilations
+// without current figures are listed, not refused, while they are few: a shader can be changed without these compilers,
+// but the table cannot be left behind for good.
+func TestEdgeHolds(t *testing.T) {
+	text, err := os.ReadFile("edge.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := edgeTable{known: map[result]string{}}
+	table.read(string(text))
+	partial := map[string]bool{"mali-g610": true} // not all compiled yet
+	for _, g := range edgeGPUs {
+		jobs, err := g.picked()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stale []string
+		for _, j := range jobs {
+			digest, err := j.digest()
+			if err != nil {
+				t.Fatal(err)
+			}
+			figures, ok := table.known[result{g.name, digest}]
+			if fault := g.fault(j, figures); fault != "" {
+				t.Errorf("%s on %s, %s sizes: %s", j.k, g.name, j.sizes, fault)
+			}
+			if !ok {
+				stale = append(stale, j.k.String()+" "+j.sizes)
+			}
+		}
+		if len(stale) > 0 {
+			t.Logf("%s: %d of %d without current figures: %s", g.name, len(stale), len(jobs), strings.Join(stale, ", "))
+		}
+		if g.held && !partial[g.name] && len(stale) > len(jobs)/2 {
+			t.Errorf("%s: figures are missing for most compilations: make shader-stats-edge EDGE_GPUS=%s", g.name, g.name)
+		}
+	}
+}
+
+// TestEdgeFaults: spills, failures and low figures of a GPU that is held are faults, what is missing or only reported is not.
+func TestEdgeFaults(t *testing.T) {
+	g := edgeGPU{held: true, least: least{"affine": 0.5}}
+	k, err := shaders.Pick("affine", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		g       edgeGPU
+		sizes   string
+		figures string
+		fault   bool
+	}{
+		{g, "whole", "8\t0\t0\t23\t0.50\tradv", false},
+		{g, "whole", "8\t0\t0\t23\t0.49\tradv", true},
+		{g, "any", "8\t0\t0\t23\t0.49\tradv", false},
+		{g, "whole", "8\t1\t0\t23\t0.50\tradv", true},
+		{g, "any", "0\tfailed\t0\t0\t0\t-", true},
+		{g, "whole", "", false},
+		{edgeGPU{}, "whole", "8\t1\t0\t23\t0.50\tradv", false},
+	}
+	for _, tt := range tests {
+		if fault := tt.g.fault(edgeJob{k: k, sizes: tt.sizes}, tt.figures); (fault != "") != tt.fault {
+			t.Errorf("%q, %s sizes, held %v: fault %q", tt.figures, tt.sizes, tt.g.held, fault)
+		}
+	}
+}

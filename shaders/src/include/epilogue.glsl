@@ -94,12 +94,12 @@ void epilogue(uint m0, uint quad, inout vec4 acc[ROWS][QUADS]) {
     }
     barrier();
     [[unroll]] for (uint i = 0; i < ROWS; i++) {
-        uint m = m0 + i * ROWSTEP;
+        uint m = m0 + i * ROWSTEP, at = m * (N / 4u) + quad;
         float top = 0.0;
         for (uint t = 0; t < 16u / QUADS; t++) top = max(top, peak[i * gl_WorkGroupSize.x + team + t]);
         vec2 range = rangeOf(top);
-        if (m < M) {
-            [[unroll]] for (uint q = 0; q < QUADS; q++) y[m * (N / 4u) + quad + q] = toInt8(acc[i][q], range.y);
+        if (at < M * (N / 4u)) { // not m < M, as above: NVIDIA would keep 8 conditions, one more than it has registers for
+            [[unroll]] for (uint q = 0; q < QUADS; q++) y[at + q] = toInt8(acc[i][q], range.y);
             if (thread == team) y[roundedScale(M, N / 16u, quad / 16u, m)] = floatBitsToUint(range.x);
         }
     }

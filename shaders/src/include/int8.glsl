@@ -5,7 +5,7 @@
 // numbers: the same integers, since 127 127 K stays below 2^24 for EXACT words of 16.
 //
 // product adds one of PARTS parts of a . b over four numbers to s. Callers take a part of all columns before the next one:
-// what stands together then does not wait for one another.
+// what stands together then does not wait for one another. WEIGHT4 is weight4 of a word by itself.
 
 #if defined(TEXEL)
 layout(set = 0, binding = 0) uniform usamplerBuffer x;
@@ -26,7 +26,7 @@ int sdot(int a, int b, spirv_literal int format);
 #define STEP uint
 const uint PARTS = 1;
 int product(uint a, uint b, uint part, int s) { return s + sdot(int(a), int(b), 0); }
-STEP step4(uvec4 word, uint s) { return word[s]; }
+STEP step4(uint part) { return part; }
 #if defined(Q4G)
 const float WUNIT = 0.0625; // the high halves of bytes are 16 times the weights: two operations for four of them
 STEP weight4(uvec4 word, uint s) { return word[s / 2u] << (4u - s % 2u * 4u) & 0xf0f0f0f0u; }
@@ -34,6 +34,7 @@ STEP weight4(uvec4 word, uint s) { return word[s / 2u] << (4u - s % 2u * 4u) & 0
 const float WUNIT = 1.0;
 STEP weight4(uvec4 word, uint s) { return word[s]; }
 #endif
+#define WEIGHT4(i, s) weight4(WORD(i), s)
 
 // Part p of a word of weights as a word of int8, each weight over WUNIT.
 uvec4 int8s(uvec4 word, uint p) {
@@ -53,9 +54,10 @@ void columns4(uvec4 row, out STEP b[4]) {
 #define STEP vec4
 const uint PARTS = 4;
 float product(vec4 a, vec4 b, uint part, float s) { return fma(a[part], b[part], s); }
-STEP step4(uvec4 word, uint s) { return bytes4(word[s]); }
+STEP step4(uint part) { return bytes4(part); }
 const float WUNIT = 1.0;
 STEP weight4(uvec4 word, uint s) { return widen(word, s); }
+#define WEIGHT4(i, s) WIDENED(i, s)
 
 void columns4(uvec4 row, out STEP b[4]) {
     mat4 m = mat4(bytes4(row.x), bytes4(row.y), bytes4(row.z), bytes4(row.w));

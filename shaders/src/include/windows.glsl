@@ -107,13 +107,6 @@ uint padAt(uint part, uint head) { return (part * H + head) * d; }
     if (PADDED && place.token == NONE) LOADFROM(dst, pad, padAt(part, head)) \
     else LOADFROM(dst, qkv, qkvAt(part, image, head, place.token))
 
-// The product of q and a place's k, without keeping the latter.
-#define DOTKEY(sum, q, place) { sum = 0.0; \
-    if (PADDED && place.token == NONE) DOTFROM(sum, q, pad, padAt(1u, head)) \
-    else DOTFROM(sum, q, qkv, qkvAt(1u, image, head, place.token)) }
-#define DOTFROM(sum, q, buf, at) { uint from = (at); \
-    [[unroll]] for (uint i = 0; i < QUADS; i++) sum = dot4(q[i], LOAD4(buf, from + 4u * i, d - 4u * i), sum); }
-
 // Channels beyond d hold zeros and are not stored.
 #define STOREHEAD(buf, at, src, factor) { uint from = (at); \
     [[unroll]] for (uint i = 0; i < QUADS; i++) [[unroll]] for (uint c = 0; c < 4; c++) \
