@@ -59,10 +59,10 @@ func (s *scanner) code() {
 	s.facts.code++
 }
 
-// bodyType is the type of the function whose body comes next; one without a type is not this check's business.
+// bodyType is the type of the function whose body comes next; a body too many is not this check's business.
 func (s *scanner) bodyType() functionType {
 	f := s.facts
-	if f.code >= len(f.functions) || int64(f.functions[f.code]) >= int64(len(f.types)) {
+	if f.code >= len(f.functions) {
 		return functionType{result: noResult}
 	}
 	return f.types[f.functions[f.code]]

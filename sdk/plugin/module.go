@@ -213,7 +213,7 @@ func (s *scanner) section(id byte) {
 	case sectionImport:
 		s.each(maxItems, s.importEntry)
 	case sectionFunction:
-		s.each(maxItems, func() { s.facts.functions = append(s.facts.functions, s.u32()) })
+		s.each(maxItems, func() { s.facts.functions = append(s.facts.functions, s.typeIndex("function")) })
 	case sectionTable:
 		s.each(1, s.table)
 	case sectionMemory:
@@ -267,7 +267,16 @@ func (s *scanner) importEntry() {
 	if kind := s.byte(); kind != 0 {
 		s.fail("import of kind %d, only functions can be imported", kind)
 	}
-	s.u32()
+	s.typeIndex("import")
+}
+
+// typeIndex is the number of a type that what has. The runtime looks one up that is not there, and panics.
+func (s *scanner) typeIndex(what string) uint32 {
+	i := s.u32()
+	if int64(i) >= int64(len(s.facts.types)) {
+		s.fail("%s of type %d, the module has %d types", what, i, len(s.facts.types))
+	}
+	return i
 }
 
 func (s *scanner) limits() (least uint32) {

@@ -69,6 +69,8 @@ func TestLoadRefuses(t *testing.T) {
 		"length of a name":    {good.with(sectionExport, append([]byte{1}, huge...)...).bytes(), "limit"},
 		"size of the table":   {good.with(sectionTable, append([]byte{1, 0x70, 0}, huge...)...).bytes(), "table of 4294967295"},
 		"two memories":        {good.with(sectionMemory, 2, 0, 1, 0, 1).bytes(), "limit is 1"},
+		"no such type":        {good.with(sectionFunction, 3, 1, 2, 29).bytes(), "function of type 29, the module has 3 types"},
+		"type of an import":   {good.with(sectionImport, 1, 1, 'a', 1, 'b', 0, 3).bytes(), "import of type 3, the module has 3 types"},
 		"unknown section":     {append(good.bytes(), 14, 1, 0), "unknown"},
 		"bytes too many":      {good.with(sectionStart, 2, 2).bytes(), "too many"},
 	} {
