@@ -76,7 +76,7 @@ func (f *tuneFlags) register(c *cobra.Command) {
 	fl.Float32Var(&f.config.WeightDecay, "weight-decay", d.WeightDecay, "weight decay, decoupled with adamw")
 	fl.Float32Var(&f.config.LabelSmoothing, "label-smoothing", d.LabelSmoothing, "share of a label that is spread over all classes")
 	fl.BoolVar(&f.config.Balance, "balance", d.Balance, "show every class equally often in an epoch, for classes of very different size")
-	fl.StringVar(&f.augment, "augment", "none", "vary training pictures at random: a list of crop, flip and jitter, such as crop=0.5,flip,jitter=0.2; slower, as nothing is cached")
+	fl.StringVar(&f.augment, "augment", "none", "vary training pictures at random: a list of crop, flip and jitter, such as crop=0.5,flip,jitter=0.2; gains where pictures have no right way up, and is slower, as nothing is cached")
 	fl.Float32Var(&f.config.ClipNorm, "clip-norm", d.ClipNorm, "bound on the norm of a step's gradients; negative for none (default: 5)")
 	fl.Float64Var(&f.config.Val, "val", d.Val, "share of each class held out to choose the epoch; 0 trains on all and keeps the last")
 	fl.Uint64Var(&f.config.Seed, "seed", d.Seed, "seed of split, order, start and dropout")
