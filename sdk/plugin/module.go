@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unicode/utf8"
 )
 
 // Bounds on a module's structure. A decoder believes the counts that it reads and allocates for them, and a compiler's
@@ -70,7 +71,13 @@ func clean(module []byte) ([]byte, error) {
 		if s.err != nil {
 			return nil, s.err
 		}
-		if id == sectionCustom {
+		if id == sectionCustom { // whatever stands behind its name, it says nothing about the module
+			if name := content.name(); !utf8.Valid(name) {
+				content.fail("name %.40q is not UTF-8", name)
+			}
+			if content.err != nil {
+				return nil, fmt.Errorf("section %d: %w", id, content.err)
+			}
 			continue
 		}
 		place := slices.Index(order[next:], id)

@@ -71,6 +71,8 @@ func TestLoadRefuses(t *testing.T) {
 		"two memories":        {good.with(sectionMemory, 2, 0, 1, 0, 1).bytes(), "limit is 1"},
 		"no such type":        {good.with(sectionFunction, 3, 1, 2, 29).bytes(), "function of type 29, the module has 3 types"},
 		"type of an import":   {good.with(sectionImport, 1, 1, 'a', 1, 'b', 0, 3).bytes(), "import of type 3, the module has 3 types"},
+		"nameless section":    {append(good.bytes(), 0, 0), "section 0"},
+		"name of a section":   {append(good.bytes(), 0, 2, 1, 0xff), "is not UTF-8"},
 		"unknown section":     {append(good.bytes(), 14, 1, 0), "unknown"},
 		"bytes too many":      {good.with(sectionStart, 2, 2).bytes(), "too many"},
 	} {
