@@ -33,7 +33,7 @@ func variants(sets []string, devices []sdk.Device) (list []variant) {
 	}
 	for _, d := range devices {
 		if d.ID != "cpu" {
-			list = append(list, variant{d.ID, "", "float"})
+			list = append(list, variant{d.ID, "", "int8"}, variant{d.ID, "", "float"})
 		}
 	}
 	return list
