@@ -7,6 +7,7 @@ type GPU struct {
 	Software     bool   // the driver runs shaders on the CPU
 	SubgroupSize int
 	Subgroups    bool // basic, arithmetic and clustered subgroup operations in compute shaders
+	Shuffles     bool // subgroup shuffles in compute shaders
 	Dot          bool // VK_KHR_shader_integer_dot_product, perhaps emulated
 	DotFast      bool // integerDotProduct4x8BitPackedSignedAccelerated
 }
@@ -55,13 +56,19 @@ func (g GPU) family() Family {
 // narrowSubgroup and below gain nothing from subgroup operations over shared memory; software drivers have 4 or 8.
 const narrowSubgroup = 8
 
+// shuffledLanes are the threads that at least must be able to hand numbers round: include/lanes.glsl.
+const shuffledLanes = 4
+
 // Features are what Pick chooses by on this GPU: worthwhile is what makes kernels faster there, supported adds what
 // works but gains nothing, such as dot products that the driver emulates. Tests pin variants by supported.
 func (g GPU) Features() (worthwhile, supported Feature) {
-	supported = TexelFetch | BigTiles | SharedMemory
+	supported = BigTiles | SharedMemory
 	worthwhile = g.family().Has
-	if g.Software {
-		worthwhile |= TexelFetch
+	if g.Shuffles && g.SubgroupSize >= shuffledLanes {
+		supported |= TexelFetch
+		if g.Software {
+			worthwhile |= TexelFetch
+		}
 	}
 	if g.Subgroups {
 		supported |= SubgroupArithmetic

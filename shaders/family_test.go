@@ -16,8 +16,10 @@ func TestFamily(t *testing.T) {
 		{GPU{Vendor: 0x13b5, SubgroupSize: 8, Subgroups: true}, "mali", 0},
 		{GPU{Vendor: 0x13b5, SubgroupSize: 16, Subgroups: true, Dot: true, DotFast: true}, "mali", sub | dot},
 		{GPU{Vendor: 0x14e4, SubgroupSize: 16}, "v3d", 0},
-		{GPU{Vendor: 0x10005, Software: true, SubgroupSize: 8, Subgroups: true, Dot: true}, "software", TexelFetch},
-		{GPU{Vendor: 0x1002, Software: true, SubgroupSize: 4}, "software", TexelFetch},
+		{GPU{Vendor: 0x10005, Software: true, SubgroupSize: 8, Shuffles: true, Dot: true}, "software", TexelFetch},
+		{GPU{Vendor: 0x1002, Software: true, SubgroupSize: 4, Shuffles: true}, "software", TexelFetch},
+		{GPU{Vendor: 0x10005, Software: true, SubgroupSize: 2, Shuffles: true}, "software", 0},
+		{GPU{Vendor: 0x10005, Software: true, SubgroupSize: 8, Subgroups: true}, "software", 0},
 		{GPU{Vendor: 0xbeef, SubgroupSize: 32, Subgroups: true}, "other", sub},
 	}
 	for _, tt := range tests {

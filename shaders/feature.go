@@ -13,8 +13,8 @@ const (
 	IntegerDotProduct Feature = 1 << iota
 	// SubgroupArithmetic: basic, arithmetic and clustered subgroup operations in compute shaders.
 	SubgroupArithmetic
-	// TexelFetch: a preference rather than an ability. Drivers that run shaders on the CPU answer texel fetches
-	// several times faster than loads from storage buffers.
+	// TexelFetch: a preference rather than an ability. Drivers that run shaders on the CPU answer texel fetches several times
+	// faster than loads from storage buffers. These rows may shuffle within subgroups of at least 4, too.
 	TexelFetch
 	// BigTiles: a preference; a thread's registers hold 8x8 sums and what feeds them. See family.go.
 	BigTiles

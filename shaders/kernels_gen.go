@@ -7,10 +7,10 @@ const CompilerVersion = "shaderc 2023.2-1, spirv-tools 2022.4+1.3.236.0-1, glsla
 
 var kernels = []Kernel{
 	{
-		Name: "linear_q8c", Variant: "TEXEL+Q8C", File: "linear.texel.q8c.spv", Needs: TexelFetch,
+		Name: "linear_q8c", Variant: "TEXEL+Q8C", File: "linear_lanes.texel.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -28,10 +28,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_q4g", Variant: "TEXEL+Q4G", File: "linear.texel.q4g.spv", Needs: TexelFetch,
+		Name: "linear_q4g", Variant: "TEXEL+Q4G", File: "linear_lanes.texel.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}, {6, 2}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -49,10 +49,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_f16", Variant: "TEXEL+F16", File: "linear.texel.f16.spv", Needs: TexelFetch,
+		Name: "linear_f16", Variant: "TEXEL+F16", File: "linear_lanes.texel.f16.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -70,10 +70,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_f32", Variant: "TEXEL+F32", File: "linear.texel.f32.spv", Needs: TexelFetch,
+		Name: "linear_f32", Variant: "TEXEL+F32", File: "linear_lanes.texel.f32.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -91,10 +91,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_q8ca8", Variant: "TEXEL+Q8C", File: "linear_a8.texel.q8c.spv", Needs: TexelFetch,
+		Name: "linear_q8ca8", Variant: "TEXEL+A8+Q8C", File: "linear_lanes.texel.a8.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -133,10 +133,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_q4ga8", Variant: "TEXEL+Q4G", File: "linear_a8.texel.q4g.spv", Needs: TexelFetch,
+		Name: "linear_q4ga8", Variant: "TEXEL+A8+Q4G", File: "linear_lanes.texel.a8.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -175,10 +175,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_residual_q8c", Variant: "TEXEL+RESIDUAL+Q8C", File: "linear.texel.residual.q8c.spv", Needs: TexelFetch,
+		Name: "linear_residual_q8c", Variant: "TEXEL+RESIDUAL+Q8C", File: "linear_lanes.texel.residual.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -196,10 +196,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_residual_q4g", Variant: "TEXEL+RESIDUAL+Q4G", File: "linear.texel.residual.q4g.spv", Needs: TexelFetch,
+		Name: "linear_residual_q4g", Variant: "TEXEL+RESIDUAL+Q4G", File: "linear_lanes.texel.residual.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}, {6, 2}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -217,10 +217,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_residual_f16", Variant: "TEXEL+RESIDUAL+F16", File: "linear.texel.residual.f16.spv", Needs: TexelFetch,
+		Name: "linear_residual_f16", Variant: "TEXEL+RESIDUAL+F16", File: "linear_lanes.texel.residual.f16.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -238,10 +238,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_residual_f32", Variant: "TEXEL+RESIDUAL+F32", File: "linear.texel.residual.f32.spv", Needs: TexelFetch,
+		Name: "linear_residual_f32", Variant: "TEXEL+RESIDUAL+F32", File: "linear_lanes.texel.residual.f32.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -259,10 +259,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_residual_q8ca8", Variant: "TEXEL+RESIDUAL+Q8C", File: "linear_a8.texel.residual.q8c.spv", Needs: TexelFetch,
+		Name: "linear_residual_q8ca8", Variant: "TEXEL+A8+RESIDUAL+Q8C", File: "linear_lanes.texel.a8.residual.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -301,10 +301,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_residual_q4ga8", Variant: "TEXEL+RESIDUAL+Q4G", File: "linear_a8.texel.residual.q4g.spv", Needs: TexelFetch,
+		Name: "linear_residual_q4ga8", Variant: "TEXEL+A8+RESIDUAL+Q4G", File: "linear_lanes.texel.a8.residual.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -343,10 +343,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_q8c", Variant: "TEXEL+GELU+Q8C", File: "linear.texel.gelu.q8c.spv", Needs: TexelFetch,
+		Name: "linear_gelu_q8c", Variant: "TEXEL+GELU+Q8C", File: "linear_lanes.texel.gelu.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -364,10 +364,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_q4g", Variant: "TEXEL+GELU+Q4G", File: "linear.texel.gelu.q4g.spv", Needs: TexelFetch,
+		Name: "linear_gelu_q4g", Variant: "TEXEL+GELU+Q4G", File: "linear_lanes.texel.gelu.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}, {6, 2}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -385,10 +385,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_f16", Variant: "TEXEL+GELU+F16", File: "linear.texel.gelu.f16.spv", Needs: TexelFetch,
+		Name: "linear_gelu_f16", Variant: "TEXEL+GELU+F16", File: "linear_lanes.texel.gelu.f16.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -406,10 +406,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_f32", Variant: "TEXEL+GELU+F32", File: "linear.texel.gelu.f32.spv", Needs: TexelFetch,
+		Name: "linear_gelu_f32", Variant: "TEXEL+GELU+F32", File: "linear_lanes.texel.gelu.f32.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -427,10 +427,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_q8ca8", Variant: "TEXEL+GELU+Q8C", File: "linear_a8.texel.gelu.q8c.spv", Needs: TexelFetch,
+		Name: "linear_gelu_q8ca8", Variant: "TEXEL+A8+GELU+Q8C", File: "linear_lanes.texel.a8.gelu.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -469,10 +469,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_round_q8ca8", Variant: "TEXEL+GELU+ROUND+Q8C", File: "linear_a8.texel.gelu.round.q8c.spv", Needs: TexelFetch,
+		Name: "linear_gelu_round_q8ca8", Variant: "TEXEL+A8+GELU+ROUND+Q8C", File: "linear_lanes.texel.a8.gelu.round.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -511,10 +511,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_q4ga8", Variant: "TEXEL+GELU+Q4G", File: "linear_a8.texel.gelu.q4g.spv", Needs: TexelFetch,
+		Name: "linear_gelu_q4ga8", Variant: "TEXEL+A8+GELU+Q4G", File: "linear_lanes.texel.a8.gelu.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -553,10 +553,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_round_q4ga8", Variant: "TEXEL+GELU+ROUND+Q4G", File: "linear_a8.texel.gelu.round.q4g.spv", Needs: TexelFetch,
+		Name: "linear_gelu_round_q4ga8", Variant: "TEXEL+A8+GELU+ROUND+Q4G", File: "linear_lanes.texel.a8.gelu.round.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -595,10 +595,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_train_q8c", Variant: "TEXEL+GELU_TRAIN+Q8C", File: "linear.texel.gelu_train.q8c.spv", Needs: TexelFetch,
+		Name: "linear_gelu_train_q8c", Variant: "TEXEL+GELU_TRAIN+Q8C", File: "linear_lanes.texel.gelu_train.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -616,10 +616,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_train_q4g", Variant: "TEXEL+GELU_TRAIN+Q4G", File: "linear.texel.gelu_train.q4g.spv", Needs: TexelFetch,
+		Name: "linear_gelu_train_q4g", Variant: "TEXEL+GELU_TRAIN+Q4G", File: "linear_lanes.texel.gelu_train.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}, {6, 2}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -637,10 +637,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_train_f16", Variant: "TEXEL+GELU_TRAIN+F16", File: "linear.texel.gelu_train.f16.spv", Needs: TexelFetch,
+		Name: "linear_gelu_train_f16", Variant: "TEXEL+GELU_TRAIN+F16", File: "linear_lanes.texel.gelu_train.f16.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -658,10 +658,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_train_f32", Variant: "TEXEL+GELU_TRAIN+F32", File: "linear.texel.gelu_train.f32.spv", Needs: TexelFetch,
+		Name: "linear_gelu_train_f32", Variant: "TEXEL+GELU_TRAIN+F32", File: "linear_lanes.texel.gelu_train.f32.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -679,10 +679,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_train_q8ca8", Variant: "TEXEL+GELU_TRAIN+Q8C", File: "linear_a8.texel.gelu_train.q8c.spv", Needs: TexelFetch,
+		Name: "linear_gelu_train_q8ca8", Variant: "TEXEL+A8+GELU_TRAIN+Q8C", File: "linear_lanes.texel.a8.gelu_train.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -721,10 +721,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_train_round_q8ca8", Variant: "TEXEL+GELU_TRAIN+ROUND+Q8C", File: "linear_a8.texel.gelu_train.round.q8c.spv", Needs: TexelFetch,
+		Name: "linear_gelu_train_round_q8ca8", Variant: "TEXEL+A8+GELU_TRAIN+ROUND+Q8C", File: "linear_lanes.texel.a8.gelu_train.round.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -763,10 +763,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_train_q4ga8", Variant: "TEXEL+GELU_TRAIN+Q4G", File: "linear_a8.texel.gelu_train.q4g.spv", Needs: TexelFetch,
+		Name: "linear_gelu_train_q4ga8", Variant: "TEXEL+A8+GELU_TRAIN+Q4G", File: "linear_lanes.texel.a8.gelu_train.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -805,10 +805,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_gelu_train_round_q4ga8", Variant: "TEXEL+GELU_TRAIN+ROUND+Q4G", File: "linear_a8.texel.gelu_train.round.q4g.spv", Needs: TexelFetch,
+		Name: "linear_gelu_train_round_q4ga8", Variant: "TEXEL+A8+GELU_TRAIN+ROUND+Q4G", File: "linear_lanes.texel.a8.gelu_train.round.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -847,10 +847,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_residual_adapter_q8c", Variant: "TEXEL+ADAPTER+Q8C", File: "linear.texel.adapter.q8c.spv", Needs: TexelFetch,
+		Name: "linear_residual_adapter_q8c", Variant: "TEXEL+ADAPTER+Q8C", File: "linear_lanes.texel.adapter.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -868,10 +868,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_residual_adapter_q4g", Variant: "TEXEL+ADAPTER+Q4G", File: "linear.texel.adapter.q4g.spv", Needs: TexelFetch,
+		Name: "linear_residual_adapter_q4g", Variant: "TEXEL+ADAPTER+Q4G", File: "linear_lanes.texel.adapter.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}, {6, 2}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -889,10 +889,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_residual_adapter_f16", Variant: "TEXEL+ADAPTER+F16", File: "linear.texel.adapter.f16.spv", Needs: TexelFetch,
+		Name: "linear_residual_adapter_f16", Variant: "TEXEL+ADAPTER+F16", File: "linear_lanes.texel.adapter.f16.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -910,10 +910,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_residual_adapter_f32", Variant: "TEXEL+ADAPTER+F32", File: "linear.texel.adapter.f32.spv", Needs: TexelFetch,
+		Name: "linear_residual_adapter_f32", Variant: "TEXEL+ADAPTER+F32", File: "linear_lanes.texel.adapter.f32.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -931,10 +931,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_residual_adapter_q8ca8", Variant: "TEXEL+ADAPTER+Q8C", File: "linear_a8.texel.adapter.q8c.spv", Needs: TexelFetch,
+		Name: "linear_residual_adapter_q8ca8", Variant: "TEXEL+A8+ADAPTER+Q8C", File: "linear_lanes.texel.a8.adapter.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -973,10 +973,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "linear_residual_adapter_q4ga8", Variant: "TEXEL+ADAPTER+Q4G", File: "linear_a8.texel.adapter.q4g.spv", Needs: TexelFetch,
+		Name: "linear_residual_adapter_q4ga8", Variant: "TEXEL+A8+ADAPTER+Q4G", File: "linear_lanes.texel.a8.adapter.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 4}, {4, 0}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1736,10 +1736,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "attention", Variant: "TEXEL", File: "attention.texel.spv", Needs: TexelFetch,
+		Name: "attention", Variant: "TEXEL", File: "attention_lanes.texel.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{

@@ -5,6 +5,7 @@ import "strings"
 // Why the forms of the frozen layers are what they are.
 const (
 	whyTexel    = "software drivers: wide tiles, no storage-buffer loads in the loop"
+	whyLanes    = "software drivers: lanes fetch in turns, a loop of decoded instructions"
 	whyBig      = "8x8 outputs a thread: 0.8 multiply-adds an instruction on AMD, NVIDIA and Adreno, 4x4 have 0.6"
 	whyDirect   = "4x4 outputs a thread: few registers, for Mali, V3D and sizes that are not whole vectors"
 	whyNarrow   = "2x4 outputs a thread: scales of groups, or an adapter's addresses, make 4x4 spill on V3D"
@@ -33,8 +34,12 @@ func linearRows() (rows []Row) {
 			if scheme == "q4g" || e.define == "ADAPTER" {
 				small[1], why = 2, whyNarrow
 			}
+			lanes := Spec{8, 8, 1}
+			if scheme == "f32" {
+				lanes = Spec{8, 16, 2} // nothing to widen, four times the words to fetch
+			}
 			rows = append(rows,
-				Row{name, "linear.comp", "TEXEL " + define, Spec{8, 16, 2}, TexelFetch, whyTexel},
+				Row{name, "linear_lanes.comp", "TEXEL " + define, lanes, TexelFetch, whyLanes},
 				Row{name, "linear.comp", define, big, BigTiles, whyBig},
 				Row{name, "linear.comp", define, small, 0, why})
 		}
@@ -69,9 +74,13 @@ func linearRows() (rows []Row) {
 
 // int8Rows are the forms of a layer over int8 activations and weights of int8 or int4.
 func int8Rows(word, scheme, define string) []Row {
+	lanes := Spec{8, 8, 1}
+	if strings.HasSuffix(define, "ROUND") {
+		lanes = Spec{8, 8, 2} // a group has all columns of a block
+	}
 	name, define := word+"_"+scheme+"a8", strings.TrimSpace(define+" "+strings.ToUpper(scheme))
 	return []Row{
-		{name, "linear_a8.comp", "TEXEL " + define, Spec{8, 16, 2, 4}, TexelFetch, whyTexel},
+		{name, "linear_lanes.comp", "TEXEL A8 " + define, lanes, TexelFetch, whyLanes},
 		{name, "linear_a8_tile.comp", "TILE DOT " + define, Spec{128, 8}, IntegerDotProduct | SharedMemory, whyTile},
 		{name, "linear_a8.comp", "DOT " + define, Spec{64, 4, 1, 1, 0}, IntegerDotProduct | BigTiles, whyBigger},
 		{name, "linear_a8.comp", "DOT " + define, Spec{64, 2, 1, 1, 0}, IntegerDotProduct, whyDot},

@@ -87,7 +87,7 @@ var variants = append(linearRows(), []Row{
 	{"layernorm_bwd_x_base", "layernorm_row_bwd_x.comp", "TEXEL BASE", Spec{8}, TexelFetch, "software drivers: no barrier, a thread a row"},
 	{"layernorm_bwd_x_base", "layernorm_bwd_x.comp", "SUBGROUP BASE", Spec{32}, SubgroupArithmetic, whySubgroup},
 	{"layernorm_bwd_x_base", "layernorm_bwd_x.comp", "BASE", Spec{32}, 0, "every Vulkan 1.1 device"},
-	{"attention", "attention.comp", "TEXEL", Spec{8, 16, 4}, TexelFetch, "software drivers: four tokens a thread, no storage-buffer loads in the loop"},
+	{"attention", "attention_lanes.comp", "TEXEL", Spec{8, 16, 2}, TexelFetch, "software drivers: two queries a thread, lanes fetch keys in turns"},
 	{"attention", "attention_flash.comp", "", Spec{64, 16, 4}, BigTiles, "one query a thread, keys by scalar loads: a third of the issue slots of two loads a product"},
 	{"attentionprobs", "attentionprobs.comp", "TEXEL", Spec{8}, TexelFetch, "software drivers: wide tiles, no storage-buffer loads in the loop"},
 	{"attentionprobs", "attentionprobs.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},

@@ -124,10 +124,11 @@ func kindOf(t vk.PhysicalDeviceType) string {
 
 // gpuOf gathers what decides the device's kernels.
 func gpuOf(vendor uint32, ext *C.ea_properties, kind string) shaders.GPU {
-	const basicArithmeticClustered, computeStage = 1 | 4 | 64, 0x20
+	const basicArithmeticClustered, shuffle, computeStage = 1 | 4 | 64, 0x10, 0x20
 	return shaders.GPU{
 		Vendor: vendor, Software: kind == "software", SubgroupSize: int(ext.subgroup_size),
 		Subgroups: ext.subgroup_operations&basicArithmeticClustered == basicArithmeticClustered && ext.subgroup_stages&computeStage != 0,
+		Shuffles:  ext.subgroup_operations&shuffle != 0 && ext.subgroup_stages&computeStage != 0,
 		Dot:       ext.dot_supported != 0, DotFast: ext.dot_accelerated != 0,
 	}
 }

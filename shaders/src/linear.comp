@@ -3,9 +3,9 @@
 //   a = (x Wt) * scale + bias
 //
 // x float32 [M, K]; W in panels with its scales (include/weights.glsl). One thread computes ROWS x 4 QUADS outputs and
-// loads what it needs itself: no shared memory, no barrier, which is the best form on mobile GPUs and on drivers that run
-// on the CPU. Sums are float32 in increasing k, whatever the tile. int4 weights get the scales of their groups as they are
-// widened, which is exact: apart, the sums of groups would take twice the registers.
+// loads what it needs itself: no shared memory, no barrier, which is the best form on mobile GPUs. Sums are float32 in
+// increasing k, whatever the tile. int4 weights get the scales of their groups as they are widened, which is exact: apart, the
+// sums of groups would take twice the registers.
 // Reference: sdk/internal/ref/linear.go.
 #version 450
 #extension GL_EXT_control_flow_attributes : require

@@ -75,8 +75,9 @@ var capabilityNeeds = map[uint32]shaders.Feature{
 	1:    0,                          // Shader
 	46:   0,                          // SampledBuffer: texel buffers, part of every Vulkan device
 	50:   0,                          // ImageQuery: textureSize
-	61:   shaders.SubgroupArithmetic, // GroupNonUniform
+	61:   0,                          // GroupNonUniform: comes with one of those below
 	63:   shaders.SubgroupArithmetic, // GroupNonUniformArithmetic
+	65:   shaders.TexelFetch,         // GroupNonUniformShuffle
 	67:   shaders.SubgroupArithmetic, // GroupNonUniformClustered
 	6018: shaders.IntegerDotProduct,  // DotProductInput4x8BitPacked
 	6019: shaders.IntegerDotProduct,  // DotProduct

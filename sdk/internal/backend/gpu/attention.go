@@ -62,8 +62,11 @@ func (r *recording) each(name string, h heads, n int, bindings ...backend.Value)
 // flash dispatches a fused variant over the tokens of all heads.
 func (r *recording) flash(v variant, h heads, bindings ...backend.Value) error {
 	args, b := push(h.Batch, h.Tokens, h.Count, h.d, h.scale()), r.values(bindings...)
-	if v.Needs&shaders.BigTiles != 0 { // a group has one head
+	switch { // groups with one head each
+	case v.Needs&shaders.BigTiles != 0:
 		return r.groups(v, h.Batch*h.Count*ceil(h.Tokens, int(v.spec[0])), args, b)
+	case v.value(lanesID, 0) != 0:
+		return r.groups(v, h.Batch*h.Count*ceil(h.Tokens, int(v.spec[0])*v.value(ownID, 1)), args, b)
 	}
 	return r.over(v, h.Batch*h.Count*ceil(h.Tokens, v.value(ownID, 1)), args, b)
 }

@@ -129,7 +129,7 @@ func (r *recording) linearInt8(o *backend.Linear, w *weight, name string, wide b
 			return err
 		}
 	}
-	return r.int8Tiles(v, m, ceil(w.rows, panelRows)*panelRows, constants, append([]vulkan.Range{x, w.whole()}, own...))
+	return r.int8Tiles(v, m, v.columns(w.rows), constants, append([]vulkan.Range{x, w.whole()}, own...))
 }
 
 // linearBackwardInt8 records the gradient from dy rounded to int8, with the scales of W's rows in it.

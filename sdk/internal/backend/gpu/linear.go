@@ -32,12 +32,21 @@ func (r *recording) linear(o *backend.Linear) error {
 		return err
 	}
 	v.set(groupID, w.groupWords())
-	quads := ceil(w.rows, panelRows) * panelRows / 4
-	return r.over(v, v.tiles(m, quads/int(v.spec[2])), constants, append(append(r.values(o.X), w.whole()), own...))
+	return r.over(v, v.tiles(m, v.quads(v.columns(w.rows))), constants, append(append(r.values(o.X), w.whole()), own...))
 }
 
 // panelRows is how many rows of a weight a panel holds; see quant.Matrix.Pack.
 const panelRows = 64
+
+// columns is n, those of a layer's outputs, padded to what threads are there for: whole panels, or whole groups of threads that
+// fetch in turns, which have the same rows.
+func (v variant) columns(n int) int {
+	by := panelRows
+	if v.value(lanesID, 0) != 0 {
+		by = groupLanes * 4 * v.value(columnQuads, 1)
+	}
+	return ceil(n, by) * by
+}
 
 // epilogue is the kernel's name without its scheme, and the bindings behind x and the weight.
 func (r *recording) epilogue(o *backend.Linear) (name string, bindings []vulkan.Range, err error) {

@@ -236,8 +236,16 @@ func (r *recording) variantWithout(name string, wide bool, without shaders.Featu
 	spec, err := k.SpecValues(nil)
 	v := variant{k, spec}
 	v.set(wideID, flag(wide))
+	v.set(lanesID, uint32(min(groupLanes, r.e.d.dev.Info().SubgroupSize)))
 	return v, err
 }
+
+// lanesID is the specialisation constant of kernels whose threads fetch in turns: how many do, of the groupLanes threads of a
+// group that such kernels have. See shaders/src/include/lanes.glsl.
+const (
+	lanesID    = 5
+	groupLanes = 8
+)
 
 // set gives a specialisation constant its value, where the variant has it.
 func (v variant) set(id, value uint32) {
