@@ -1750,6 +1750,20 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
+		Name: "attention_round", Variant: "TEXEL+ROUND", File: "attention_lanes.texel.round.spv", Needs: TexelFetch,
+		Bindings:  []Binding{{Read, FloatTexels}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 20,
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {5, 4}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "attention_round", Variant: "ROUND+BIG", File: "attention_flash.round.spv", Needs: BigTiles,
+		Bindings:  []Binding{{Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 20,
+		Spec:      []SpecConstant{{0, 64}, {1, 16}, {2, 4}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "attentionprobs", Variant: "TEXEL", File: "attentionprobs.texel.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,

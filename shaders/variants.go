@@ -89,6 +89,8 @@ var variants = append(linearRows(), []Row{
 	{"layernorm_bwd_x_base", "layernorm_bwd_x.comp", "BASE", Spec{32}, 0, "every Vulkan 1.1 device"},
 	{"attention", "attention_lanes.comp", "TEXEL", Spec{8, 16, 2}, TexelFetch, "software drivers: two queries a thread, lanes fetch keys in turns"},
 	{"attention", "attention_flash.comp", "", Spec{64, 16, 4}, BigTiles, "one query a thread, keys by scalar loads: a third of the issue slots of two loads a product"},
+	{"attention_round", "attention_lanes.comp", "TEXEL ROUND", Spec{8, 16, 2}, TexelFetch, "as attention; a thread has all of a block, so it costs no barrier"},
+	{"attention_round", "attention_flash.comp", "ROUND", Spec{64, 16, 4}, BigTiles, "as attention; a thread has all of a block, so it costs no barrier"},
 	{"attentionprobs", "attentionprobs.comp", "TEXEL", Spec{8}, TexelFetch, "software drivers: wide tiles, no storage-buffer loads in the loop"},
 	{"attentionprobs", "attentionprobs.comp", "", Spec{64}, 0, "every Vulkan 1.1 device"},
 	{"attention_delta", "attention_delta.comp", "TEXEL", Spec{8}, TexelFetch, "software drivers: wide tiles, no storage-buffer loads in the loop"},
@@ -149,9 +151,9 @@ var variants = append(linearRows(), []Row{
 }...)
 
 // optional are kernels that hosts can do without, by several others: no row of theirs need suit every device. Attention
-// is then products of plain matrices in memory.
+// is then products of plain matrices in memory, and what it leaves is rounded by another kernel.
 var optional = map[string]bool{
-	"attention": true, "attention_bwd_dq": true, "attention_bwd_dk": true, "attention_bwd_dv": true,
+	"attention": true, "attention_round": true, "attention_bwd_dq": true, "attention_bwd_dk": true, "attention_bwd_dv": true,
 	"windowattention": true, "windowattention_bwd_dq": true, "windowattention_bwd_dk": true, "windowattention_bwd_dv": true,
 }
 

@@ -2,7 +2,8 @@
 //
 // qkv [B T, 3 H d], o [B T, H d], lse [B, H, T]; include/flash.glsl says how threads share the work. One thread computes
 // one query's output over all keys, with running maximum and sum (online softmax), so no T x T matrix exists. float32
-// throughout; keys in increasing order. Reference: sdk/internal/ref/attention.go.
+// throughout; keys in increasing order. With ROUND, for heads of 64 channels, o is int8 in blocks of them
+// (include/rounded.glsl). Reference: sdk/internal/ref/attention.go.
 #version 450
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
@@ -13,7 +14,12 @@ layout(constant_id = 0) const uint WORKGROUP = 64;
 #include "flash.glsl"
 
 layout(std430, set = 0, binding = 0) readonly buffer QKV { vec4 qkv[]; };
+#if defined(ROUND)
+#include "rounded.glsl"
+layout(std430, set = 0, binding = 1) writeonly buffer O { uint o[]; };
+#else
 layout(std430, set = 0, binding = 1) writeonly buffer O { vec4 o[]; };
+#endif
 layout(std430, set = 0, binding = 2) writeonly buffer LSE { float lse[]; };
 
 void main() {
@@ -52,7 +58,12 @@ void main() {
         EACHSTEP EACHQUAD sum[i] = fma(vec4(s[j]), qkv[k[j] + H * QUADS + i], sum[i]);
     }
     if (t >= T) return;
+#if defined(ROUND)
+    EACHQUAD sum[i] *= 1.0 / total;
+    STOREBLOCK(o, B * T, H * QUADS / 4u, head, image * T + t, sum)
+#else
     uint to = headAt(image, head, t);
     EACHQUAD o[to + i] = sum[i] * (1.0 / total);
+#endif
     lse[(image * H + head) * T + t] = top + log(total);
 }

@@ -2,7 +2,8 @@
 //
 // qkv, o, lse as include/heads.glsl says. One thread computes the outputs of OWN queries; a group has one head. Keys and values
 // are fetched by LANES threads, each those of another token, and handed round by shuffles (include/lanes.glsl), so that
-// LANES keys come at a time, with running maxima and sums (online softmax), in increasing order. float32 throughout.
+// LANES keys come at a time, with running maxima and sums (online softmax), in increasing order. float32 throughout. With
+// ROUND, for heads of 64 channels, o is int8 in blocks of them (include/rounded.glsl).
 // Reference: sdk/internal/ref/attention.go.
 #version 450
 #extension GL_EXT_control_flow_attributes : require
@@ -16,7 +17,12 @@ layout(constant_id = 0) const uint WORKGROUP = 8;
 #include "lanes.glsl"
 
 VEC4S(0, qkv);
+#if defined(ROUND)
+#include "rounded.glsl"
+layout(std430, set = 0, binding = 1) writeonly buffer O { uint o[]; };
+#else
 layout(std430, set = 0, binding = 1) writeonly buffer O { float o[]; };
+#endif
 layout(std430, set = 0, binding = 2) writeonly buffer LSE { float lse[]; };
 
 #define EACHQUAD [[unroll]] for (uint i = 0; i < QUADS; i++)
@@ -67,7 +73,12 @@ void main() {
         }
     }
     if (image < B) EACHOWN if (first + j < T) {
+#if defined(ROUND)
+        EACHQUAD sum[j][i] *= 1.0 / total[j];
+        STOREBLOCK(o, B * T, H * QUADS / 4u, head, image * T + first + j, sum[j])
+#else
         STOREHEAD(o, headAt(image, head, first + j), sum[j], 1.0 / total[j])
+#endif
         lse[(image * H + head) * T + first + j] = top[j] + log(total[j]);
     }
 }

@@ -12,5 +12,13 @@ uint toInt8(vec4 v, float factor) {
     return q.x | q.y << 8 | q.z << 16 | q.w << 24;
 }
 
+// Stores the QUADS vectors v of 64 columns as one block of row, of rows that have words.
+#define STOREBLOCK(buf, rows, words, block, row, v) { \
+    vec4 high = vec4(0.0); \
+    [[unroll]] for (uint i = 0; i < QUADS; i++) high = max(high, abs(v[i])); \
+    vec2 range = rangeOf(largest(high)); \
+    [[unroll]] for (uint i = 0; i < QUADS; i++) buf[(row) * (words) * 4u + (block) * QUADS + i] = toInt8(v[i], range.y); \
+    buf[roundedScale(rows, words, block, row)] = floatBitsToUint(range.x); }
+
 // Index, in 32-bit words, of the scale of a row's block.
 uint roundedScale(uint rows, uint words, uint block, uint row) { return rows * words * 4u + block * ((rows + 3u) & ~3u) + row; }

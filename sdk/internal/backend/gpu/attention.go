@@ -78,7 +78,11 @@ func (r *recording) pairsOf(h heads) pairs {
 
 func (r *recording) attention(o *backend.Attention) error {
 	h := r.headsOf(o.Heads, o.QKV)
-	v, ok, err := r.fused("attention", h.d, flashChannels)
+	name := "attention"
+	if r.rounded[o.O] {
+		name = "attention_round"
+	}
+	v, ok, err := r.fused(name, h.d, flashChannels)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (r *recording) findRounded() {
 	r.rounded = map[backend.Value]bool{}
 	p := r.e.p
 	for at, op := range p.Ops() {
-		v, offered := producer(p, op)
+		v, offered := r.producer(op)
 		if v == backend.None || p.Info(v).Output || p.Info(v).Kind != backend.Temp {
 			continue
 		}
@@ -46,13 +46,19 @@ func (r *recording) findRounded() {
 const wholeRow = -1
 
 // producer is the value that an operator could leave rounded, None for most, and the block of its scales.
-func producer(p *backend.Program, op backend.Op) (v backend.Value, block int) {
+func (r *recording) producer(op backend.Op) (v backend.Value, block int) {
 	switch o := op.(type) {
 	case *backend.LayerNorm:
 		return o.Y, wholeRow
 	case *backend.Linear:
 		if o.Epilogue == backend.EpiGELU && o.Block > 0 && o.W.Rows()%panelRows == 0 && o.W.Rows() > panelRows {
 			return o.Y, panelRows
+		}
+	case *backend.Attention: // a head a block, where one thread has all of it
+		if h := r.headsOf(o.Heads, o.QKV); h.d == flashChannels {
+			if _, ok, err := r.fused("attention_round", h.d, flashChannels); ok && err == nil {
+				return o.O, h.d
+			}
 		}
 	}
 	return backend.None, 0

@@ -64,6 +64,11 @@ var otherInt8 = []Case{
 		y, _ := g.LayerNorm(g.input(normal("x", s.m*s.n), s.m, s.n), g.norm(s.n))
 		g.read(g.Linear(y, g.int8s(quant.Q8C, s.n, s.n, quant.PerToken)))
 	}},
+	{"attention_round", []string{"attention_round", "linear_q8ca8"}, flips, func(g *graph, s size) {
+		h, d := backend.Heads{Batch: 2, Tokens: s.m, Count: 2}, 2*quant.ActivationBlock
+		o, _ := g.Attention(g.input(normal("qkv", h.Batch*h.Tokens*3*d), h.Batch*h.Tokens, 3*d), h)
+		g.read(g.Linear(o, g.int8s(quant.Q8C, s.n, d, quant.ActivationBlock)))
+	}},
 	{"linear_bwd_x_q8ca8", []string{"linear_bwd_x_q8ca8", "quantize_bwd_x"}, 0, func(g *graph, s size) {
 		g.read(g.LinearBackward(g.gradient(s.m, s.n), g.int8s(quant.Q8C, s.n, s.k, quant.ActivationBlock), backend.None))
 	}},
