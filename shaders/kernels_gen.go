@@ -10,7 +10,7 @@ var kernels = []Kernel{
 		Name: "linear_q8c", Variant: "TEXEL+Q8C", File: "linear_lanes.texel.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -31,7 +31,7 @@ var kernels = []Kernel{
 		Name: "linear_q4g", Variant: "TEXEL+Q4G", File: "linear_lanes.texel.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -52,7 +52,7 @@ var kernels = []Kernel{
 		Name: "linear_f16", Variant: "TEXEL+F16", File: "linear_lanes.texel.f16.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -73,7 +73,7 @@ var kernels = []Kernel{
 		Name: "linear_f32", Variant: "TEXEL+F32", File: "linear_lanes.texel.f32.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -94,7 +94,7 @@ var kernels = []Kernel{
 		Name: "linear_q8ca8", Variant: "TEXEL+A8+Q8C", File: "linear_lanes.texel.a8.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -136,7 +136,7 @@ var kernels = []Kernel{
 		Name: "linear_q4ga8", Variant: "TEXEL+A8+Q4G", File: "linear_lanes.texel.a8.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -178,7 +178,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_q8c", Variant: "TEXEL+RESIDUAL+Q8C", File: "linear_lanes.texel.residual.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -199,7 +199,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_q4g", Variant: "TEXEL+RESIDUAL+Q4G", File: "linear_lanes.texel.residual.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -220,7 +220,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_f16", Variant: "TEXEL+RESIDUAL+F16", File: "linear_lanes.texel.residual.f16.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -241,7 +241,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_f32", Variant: "TEXEL+RESIDUAL+F32", File: "linear_lanes.texel.residual.f32.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -262,7 +262,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_q8ca8", Variant: "TEXEL+A8+RESIDUAL+Q8C", File: "linear_lanes.texel.a8.residual.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -304,7 +304,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_q4ga8", Variant: "TEXEL+A8+RESIDUAL+Q4G", File: "linear_lanes.texel.a8.residual.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -346,7 +346,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_q8c", Variant: "TEXEL+GELU+Q8C", File: "linear_lanes.texel.gelu.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -367,7 +367,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_q4g", Variant: "TEXEL+GELU+Q4G", File: "linear_lanes.texel.gelu.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -388,7 +388,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_f16", Variant: "TEXEL+GELU+F16", File: "linear_lanes.texel.gelu.f16.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -409,7 +409,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_f32", Variant: "TEXEL+GELU+F32", File: "linear_lanes.texel.gelu.f32.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -430,7 +430,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_q8ca8", Variant: "TEXEL+A8+GELU+Q8C", File: "linear_lanes.texel.a8.gelu.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -472,7 +472,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_round_q8ca8", Variant: "TEXEL+A8+GELU+ROUND+Q8C", File: "linear_lanes.texel.a8.gelu.round.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {5, 4}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {3, 1}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -514,7 +514,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_q4ga8", Variant: "TEXEL+A8+GELU+Q4G", File: "linear_lanes.texel.a8.gelu.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -556,7 +556,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_round_q4ga8", Variant: "TEXEL+A8+GELU+ROUND+Q4G", File: "linear_lanes.texel.a8.gelu.round.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {3, 1}, {5, 4}, {6, 2}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -598,7 +598,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_train_q8c", Variant: "TEXEL+GELU_TRAIN+Q8C", File: "linear_lanes.texel.gelu_train.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -619,7 +619,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_train_q4g", Variant: "TEXEL+GELU_TRAIN+Q4G", File: "linear_lanes.texel.gelu_train.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -640,7 +640,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_train_f16", Variant: "TEXEL+GELU_TRAIN+F16", File: "linear_lanes.texel.gelu_train.f16.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -661,7 +661,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_train_f32", Variant: "TEXEL+GELU_TRAIN+F32", File: "linear_lanes.texel.gelu_train.f32.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -682,7 +682,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_train_q8ca8", Variant: "TEXEL+A8+GELU_TRAIN+Q8C", File: "linear_lanes.texel.a8.gelu_train.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -724,7 +724,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_train_round_q8ca8", Variant: "TEXEL+A8+GELU_TRAIN+ROUND+Q8C", File: "linear_lanes.texel.a8.gelu_train.round.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {5, 4}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {3, 1}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -766,7 +766,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_train_q4ga8", Variant: "TEXEL+A8+GELU_TRAIN+Q4G", File: "linear_lanes.texel.a8.gelu_train.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -808,7 +808,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_train_round_q4ga8", Variant: "TEXEL+A8+GELU_TRAIN+ROUND+Q4G", File: "linear_lanes.texel.a8.gelu_train.round.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {3, 1}, {5, 4}, {6, 2}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -850,7 +850,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_adapter_q8c", Variant: "TEXEL+ADAPTER+Q8C", File: "linear_lanes.texel.adapter.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -871,7 +871,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_adapter_q4g", Variant: "TEXEL+ADAPTER+Q4G", File: "linear_lanes.texel.adapter.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -892,7 +892,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_adapter_f16", Variant: "TEXEL+ADAPTER+F16", File: "linear_lanes.texel.adapter.f16.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -913,7 +913,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_adapter_f32", Variant: "TEXEL+ADAPTER+F32", File: "linear_lanes.texel.adapter.f32.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {5, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -934,7 +934,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_adapter_q8ca8", Variant: "TEXEL+A8+ADAPTER+Q8C", File: "linear_lanes.texel.a8.adapter.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}, {8, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -976,7 +976,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_adapter_q4ga8", Variant: "TEXEL+A8+ADAPTER+Q4G", File: "linear_lanes.texel.a8.adapter.q4g.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {5, 4}, {6, 2}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{

@@ -34,9 +34,9 @@ func linearRows() (rows []Row) {
 			if scheme == "q4g" || e.define == "ADAPTER" {
 				small[1], why = 2, whyNarrow
 			}
-			lanes := Spec{8, 8, 1}
+			lanes := Spec{8, 8, 1, 1}
 			if scheme == "f32" {
-				lanes = Spec{8, 16, 2} // nothing to widen, four times the words to fetch
+				lanes = Spec{8, 16, 2, 2} // nothing to widen, four times the words to fetch
 			}
 			rows = append(rows,
 				Row{name, "linear_lanes.comp", "TEXEL " + define, lanes, TexelFetch, whyLanes},
@@ -74,9 +74,9 @@ func linearRows() (rows []Row) {
 
 // int8Rows are the forms of a layer over int8 activations and weights of int8 or int4.
 func int8Rows(word, scheme, define string) []Row {
-	lanes := Spec{8, 8, 1}
+	lanes := Spec{8, 8, 1, 1}
 	if strings.HasSuffix(define, "ROUND") {
-		lanes = Spec{8, 8, 2} // a group has all columns of a block
+		lanes = Spec{8, 8, 2, 1} // a group has all columns of a block
 	}
 	name, define := word+"_"+scheme+"a8", strings.TrimSpace(define+" "+strings.ToUpper(scheme))
 	return []Row{

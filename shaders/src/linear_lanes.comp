@@ -4,9 +4,10 @@
 //   else     as linear.comp: x float32 [M, K]
 //
 // Such a driver has a thread in each lane of the CPU's vectors, and a fetch is a call of some 50 instructions. LANES threads therefore
-// fetch a row of x each and hand its numbers round (include/lanes.glsl). One thread computes ROWS x 4 QUADS outputs, over 16
-// columns of k at a time: the sums of two rows stay in registers meanwhile, and the loop in the CPU's cache of decoded instructions
-// (larger tiles need fewer instructions a product and run at half the speed). Sums are those of the other two, in their order.
+// fetch a row of x each and hand its numbers round (include/lanes.glsl). One thread computes ROWS x 4 QUADS outputs, STRIP quads
+// of them at a time, over 16 columns of k at a time: the sums of two rows stay in registers meanwhile, and the loop in the CPU's
+// cache of decoded instructions (larger tiles need fewer instructions a product and run at half the speed). Sums are those of the
+// other two, in their order; those of int8 times int4 are integers (include/rowpairs.glsl).
 // Reference: sdk/internal/ref/linear.go, activations.go.
 #version 450
 #extension GL_EXT_control_flow_attributes : require
@@ -17,6 +18,7 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint ROWS = 8;  // a multiple of LANES
 layout(constant_id = 2) const uint QUADS = 1; // 1 or 2: threads of a group have the same rows
+layout(constant_id = 3) const uint STRIP = 1; // a divisor of QUADS
 layout(constant_id = 7) const uint BLOCK = 0;    // A8: words of 16 that share a scale; 0 for all of a row
 layout(constant_id = 8) const bool LONG = false; // A8: a row of int8 weights has more than EXACT words
 const bool WIDE = true;
@@ -35,12 +37,13 @@ VEC4S(0, x);
 
 #define EACHOWN [[unroll]] for (uint j = 0; j < ROWS / LANES; j++)
 #define EACHROW [[unroll]] for (uint i = 0; i < ROWS; i++)
-#define EACHQUAD [[unroll]] for (uint q = 0; q < QUADS; q++)
+#define EACHQUAD [[unroll]] for (uint q = 0; q < STRIP; q++)
 #define EACHCOLUMN [[unroll]] for (uint c = 0; c < 4; c++)
+#define EACHROWS [[unroll]] for (uint j = 0; j < ROWS / 4; j++) // four at a time
 #define EACHSTEP [[unroll]] for (uint s = 0; s < 4; s++)
 
 // Rows whose sums are added to at a time, eight sums: an addition takes three to four cycles, and there are two a cycle.
-const uint PAIR = 2 / QUADS;
+const uint PAIR = 2 / STRIP;
 
 // The 16 numbers at of columns 4 quad .. 4 quad + 3, slot the first word of the first; the last ones again behind them.
 void columns(uint slot, uint words, uint at, out vec4 b[4][4]) {
@@ -83,30 +86,28 @@ vec4 rowScales(uint xwords, uint block, uint m0, uint j) {
     uint fours = (M + 3u) / 4u;
     return uintBitsToFloat(XWORD(M * xwords + block * fours + min(m0 / 4u + j, fours - 1u)));
 }
-
-// Whether a run of integers ends with word at of x.
-bool ends(uint at, uint steps) {
-    return (BLOCK != 0u && (at + 1u) % BLOCK == 0u) || (GROUP != 0u && (at + 1u) % (GROUP * XWORDS) == 0u) || (BLOCK + GROUP != 0u && at + 1u == steps);
-}
 #endif
 
-void main() {
-    uint panels = (N + 63u) / 64u, words = (K + KPL - 1u) / KPL, tiles = (N + 32u * QUADS - 1u) / (32u * QUADS) * 8u;
-    uint id = flatIndex(), quad = id % tiles * QUADS, m0 = id / tiles * ROWS, steps = (K + 15u) / 16u;
-    vec4 acc[ROWS][QUADS], total[ROWS][QUADS];
-    ivec4 whole[ROWS][QUADS];
-    EACHROW EACHQUAD { acc[i][q] = vec4(0.0); total[i][q] = vec4(0.0); whole[i][q] = ivec4(0); }
-    uint slot = quad / 16u * words * 64u + quad % 16u, from[ROWS / LANES];
-#if defined(A8)
-    OWNROWS(from, m0, M, steps)
+#if defined(A8) && defined(Q4G)
+#include "rowpairs.glsl"
 #else
-    OWNROWS(from, m0, M, K / 4u)
+// The sums of rows m0 .. m0 + ROWS - 1 with the columns of quads from quad on.
+void sums(uint panels, uint words, uint quad, uint m0, out vec4 acc[ROWS][STRIP]) {
+    uint steps = (K + 15u) / 16u, slot = quad / 16u * words * 64u + quad % 16u, from[ROWS / LANES];
+#if defined(A8)
+    ivec4 whole[ROWS][STRIP];
+    vec4 total[ROWS][STRIP];
+    EACHROW EACHQUAD { whole[i][q] = ivec4(0); total[i][q] = vec4(0.0); }
+    OWNROWS(from, ROWS, m0, M, steps)
+#else
+    OWNROWS(from, ROWS, m0, M, K / 4u)
 #endif
+    EACHROW EACHQUAD acc[i][q] = vec4(0.0);
     for (uint at = 0; m0 < M && at < steps; at++) {
-        vec4 a[ROWS / LANES][4], b[QUADS][4][4];
+        vec4 a[ROWS / LANES][4], b[STRIP][4][4];
         EACHOWN numbers(from[j], at, a[j]);
         EACHQUAD columns(slot + q, words, at, b[q]);
-#if defined(Q4G) && !defined(A8)
+#if defined(Q4G)
         EACHQUAD {
             vec4 by = groupScales(panels, words, quad + q, at / 2u);
             EACHCOLUMN EACHSTEP b[q][c][s] *= by[c];
@@ -118,17 +119,11 @@ void main() {
             EACHQUAD EACHCOLUMN acc[i][q][c] = fma(v, b[q][c][s][e], acc[i][q][c]);
         }
 #if defined(A8)
-        if (ends(at, steps)) {
-            vec4 by[QUADS];
-            EACHQUAD by[q] = groupScales(panels, words, quad + q, at / XWORDS);
-            [[unroll]] for (uint j = 0; j < ROWS / 4u; j++) {
-                vec4 scale = vec4(1.0);
-                if (BLOCK != 0u) scale = rowScales(steps, at / BLOCK, m0, j);
-                [[unroll]] for (uint e = 0; e < 4; e++) EACHQUAD {
-                    uint i = 4u * j + e;
-                    total[i][q] = fma(scale[e] * by[q], acc[i][q], total[i][q]);
-                    acc[i][q] = vec4(0.0);
-                }
+        if (BLOCK != 0u && ((at + 1u) % BLOCK == 0u || at + 1u == steps)) EACHROWS {
+            vec4 scale = rowScales(steps, at / BLOCK, m0, j);
+            [[unroll]] for (uint e = 0; e < 4; e++) EACHQUAD {
+                total[4u * j + e][q] = fma(vec4(scale[e]), acc[4u * j + e][q], total[4u * j + e][q]);
+                acc[4u * j + e][q] = vec4(0.0);
             }
         }
         if (LONG && (at + 1u) % EXACT == 0u) EACHROW EACHQUAD {
@@ -138,19 +133,28 @@ void main() {
 #endif
     }
 #if defined(A8)
-    if (BLOCK == 0u) [[unroll]] for (uint j = 0; j < ROWS / 4u; j++) {
-        vec4 scale = rowScales(steps, 0u, m0, j);
+    EACHROWS {
+        vec4 scale = BLOCK == 0u ? rowScales(steps, 0u, m0, j) : vec4(1.0);
         [[unroll]] for (uint e = 0; e < 4; e++) EACHQUAD {
             uint i = 4u * j + e;
-            vec4 sum = GROUP != 0u ? total[i][q] : LONG ? vec4(whole[i][q] + ivec4(acc[i][q])) : acc[i][q];
-            total[i][q] = scale[e] * sum;
+            acc[i][q] = BLOCK != 0u ? total[i][q] : scale[e] * (LONG ? vec4(whole[i][q] + ivec4(acc[i][q])) : acc[i][q]);
         }
     }
-    EACHROW EACHQUAD acc[i][q] = total[i][q];
 #endif
-    EACHQUAD {
-        vec4 columns = scales(panels, words, quad + q), shift = shiftOf(quad + q);
-        EACHROW acc[i][q] = fma(acc[i][q], columns, shift);
+}
+#endif
+
+void main() {
+    uint panels = (N + 63u) / 64u, words = (K + KPL - 1u) / KPL, tiles = (N + 32u * QUADS - 1u) / (32u * QUADS) * 8u;
+    uint id = flatIndex(), quad = id % tiles * QUADS, m0 = id / tiles * ROWS;
+    vec4 acc[ROWS][QUADS];
+    [[unroll]] for (uint t = 0; t < QUADS; t += STRIP) { // one loop after the other, each within that cache
+        vec4 sum[ROWS][STRIP];
+        sums(panels, words, quad + t, m0, sum);
+        EACHQUAD {
+            vec4 columns = scales(panels, words, quad + t + q), shift = shiftOf(quad + t + q);
+            EACHROW acc[i][t + q] = fma(sum[i][q], columns, shift);
+        }
     }
     epilogue(m0, quad, acc);
 }

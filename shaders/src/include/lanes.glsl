@@ -7,6 +7,6 @@ layout(constant_id = 5) const uint LANES = 4;
 #define LANE (gl_SubgroupInvocationID % LANES)
 #define FROMLANE(v, lane) subgroupShuffle(v, lane)
 
-// Where the rows that this thread fetches begin, of ROWS from first on, those beyond the last as the last.
-#define OWNROWS(from, first, rows, row) \
-    [[unroll]] for (uint j = 0; j < ROWS / LANES; j++) from[j] = min((first) + j * LANES + LANE, (rows) - 1u) * (row);
+// Where those of count rows from first on that this thread fetches begin, those beyond the last of rows as the last.
+#define OWNROWS(from, count, first, rows, row) \
+    [[unroll]] for (uint j = 0; j < ((count) + LANES - 1) / LANES; j++) from[j] = min((first) + j * LANES + LANE, (rows) - 1u) * (row);

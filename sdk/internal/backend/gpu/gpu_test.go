@@ -5,6 +5,8 @@ package gpu_test
 import (
 	"context"
 	"errors"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +25,18 @@ const tolerance = 2e-5
 func TestSuite(t *testing.T) {
 	gputest.Require(t)
 	backendtest.Run(t, gputest.Open, tolerance)
+}
+
+// TestNarrowVectors runs the operators whose threads fetch in turns with half as many threads to a subgroup, which Mesa's software
+// driver has on CPUs with vectors of 128 bits. It decides that once a process.
+func TestNarrowVectors(t *testing.T) {
+	gputest.Require(t)
+	run := exec.Command(os.Args[0], "-test.run", "^TestSuite$/^(linear|linear_int8|int8_sums|int8_values|attention)$", "-test.v")
+	run.Env = append(os.Environ(), "LP_NATIVE_VECTOR_WIDTH=128")
+	out, err := run.CombinedOutput()
+	if passed := strings.Count(string(out), "    --- PASS: TestSuite/"); err != nil || passed < 5 {
+		t.Fatalf("%v, %d suites passed of 5:\n%s", err, passed, out)
+	}
 }
 
 // TestBaseVariants runs every operator with the variants that every device gets, within the exact bounds of each buffer.
