@@ -87,7 +87,7 @@ var kernels = []Kernel{
 		Name: "linear_f32", Variant: "F32", File: "linear.f32.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 64}, {1, 4}, {2, 1}, {3, 1}, {9, 0}},
+		Spec:      []SpecConstant{{0, 64}, {1, 4}, {2, 1}, {3, 0}, {9, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -255,7 +255,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_f32", Variant: "RESIDUAL+F32", File: "linear.residual.f32.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 64}, {1, 4}, {2, 1}, {3, 1}, {9, 0}},
+		Spec:      []SpecConstant{{0, 64}, {1, 4}, {2, 1}, {3, 0}, {9, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -423,7 +423,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_f32", Variant: "GELU+F32", File: "linear.gelu.f32.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 64}, {1, 4}, {2, 1}, {3, 1}, {9, 0}},
+		Spec:      []SpecConstant{{0, 64}, {1, 4}, {2, 1}, {3, 0}, {9, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -675,7 +675,7 @@ var kernels = []Kernel{
 		Name: "linear_gelu_train_f32", Variant: "GELU_TRAIN+F32", File: "linear.gelu_train.f32.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 64}, {1, 4}, {2, 1}, {3, 1}, {9, 0}},
+		Spec:      []SpecConstant{{0, 64}, {1, 4}, {2, 1}, {3, 0}, {9, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -927,7 +927,7 @@ var kernels = []Kernel{
 		Name: "linear_residual_adapter_f32", Variant: "ADAPTER+F32", File: "linear.adapter.f32.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 64}, {1, 2}, {2, 1}, {3, 1}, {9, 0}},
+		Spec:      []SpecConstant{{0, 64}, {1, 2}, {2, 1}, {3, 0}, {9, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{

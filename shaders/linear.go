@@ -30,6 +30,9 @@ func linearRows() (rows []Row) {
 			if scheme == "q8c" || scheme == "q4g" {
 				big[3] = 1 // and 8x8 on Adreno
 			}
+			if scheme == "f32" {
+				small[3] = 0 // a word is one step
+			}
 			why := whyDirect
 			if scheme == "q4g" || e.define == "ADAPTER" {
 				small[1], why = 2, whyNarrow
