@@ -42,6 +42,12 @@ void main() {
     Pair p = pairAt(i0);
     vec4 sum[4];
     EACH4(i) sum[i] = vec4(0.0);
+#if defined(DK) || defined(DV)
+    if (!WIDE) for (uint u = 0; u < L; u++) { // V3D spills two registers with four vectors of any size
+        vec4 a = m[(from + u * stride + t0) / 4u], b = OPERAND(u);
+        EACH4(j) sum[j] = fma(vec4(a[j]), b, sum[j]);
+    } else
+#endif
     for (uint u = 0; u < L; u += 4u) { // behind L there are zeros in rows, and nothing in columns
         vec4 b[4];
         EACH4(j) b[j] = OPERAND(u + j);
