@@ -21,7 +21,6 @@ type edgeGPU struct {
 	name  string
 	gpu   shaders.GPU
 	held  bool // no kernel may spill; the others are reported
-	whole bool // kernels for sizes that are not whole vectors are compiled too: under emulation that takes too long
 	least least
 }
 
@@ -29,20 +28,35 @@ type edgeGPU struct {
 type least map[string]float64
 
 var edgeGPUs = []edgeGPU{
-	{"vangogh", shaders.GPU{Vendor: 0x1002, SubgroupSize: 64, Subgroups: true, Dot: true, DotFast: true}, true, true, least{"linear_f32": 0.82}},
-	{"renoir", shaders.GPU{Vendor: 0x1002, SubgroupSize: 64, Subgroups: true, Dot: true}, true, true, nil},
-	{"nv-17b", shaders.GPU{Vendor: 0x10de, SubgroupSize: 32, Subgroups: true, Dot: true, DotFast: true}, true, true, least{"linear_f32": 0.82, "linear_q8ca8": 2.4}},
-	{"adreno-740", shaders.GPU{Vendor: 0x5143, SubgroupSize: 64, Subgroups: true, Dot: true}, true, true, least{"linear_f32": 0.78}},
-	{"mali-g610", shaders.GPU{Vendor: 0x13b5, SubgroupSize: 16, Subgroups: true, Dot: true, DotFast: true}, true, false, least{"linear_f32": 0.70, "linear_q8ca8": 2.0}},
-	{"v3d-71", shaders.GPU{Vendor: 0x14e4, SubgroupSize: 16}, true, false, least{"linear_f32": 0.37}},
-	{"adreno-660", shaders.GPU{Vendor: 0x5143, SubgroupSize: 64, Subgroups: true}, false, true, nil},
-	{"phoenix", shaders.GPU{Vendor: 0x1002, SubgroupSize: 64, Subgroups: true, Dot: true, DotFast: true}, false, true, nil},
-	{"mali-g52", shaders.GPU{Vendor: 0x13b5, SubgroupSize: 8, Subgroups: true}, false, false, nil},
-	{"v3d-42", shaders.GPU{Vendor: 0x14e4, SubgroupSize: 16}, false, false, nil},
+	{"vangogh", shaders.GPU{Vendor: 0x1002, SubgroupSize: 64, Subgroups: true, Dot: true, DotFast: true}, true, least{"linear_f32": 0.82}},
+	{"renoir", shaders.GPU{Vendor: 0x1002, SubgroupSize: 64, Subgroups: true, Dot: true}, true, nil},
+	{"nv-17b", shaders.GPU{Vendor: 0x10de, SubgroupSize: 32, Subgroups: true, Dot: true, DotFast: true}, true, least{"linear_f32": 0.82, "linear_q8ca8": 2.4}},
+	{"adreno-740", shaders.GPU{Vendor: 0x5143, SubgroupSize: 64, Subgroups: true, Dot: true}, true, least{"linear_f32": 0.78}},
+	{"mali-g610", shaders.GPU{Vendor: 0x13b5, SubgroupSize: 16, Subgroups: true, Dot: true, DotFast: true}, true, least{"linear_f32": 0.72, "linear_q8ca8": 2.0}},
+	{"v3d-71", shaders.GPU{Vendor: 0x14e4, SubgroupSize: 16}, true, least{"linear_f32": 0.37}},
+	{"adreno-660", shaders.GPU{Vendor: 0x5143, SubgroupSize: 64, Subgroups: true}, false, nil},
+	{"phoenix", shaders.GPU{Vendor: 0x1002, SubgroupSize: 64, Subgroups: true, Dot: true, DotFast: true}, false, nil},
+	{"mali-g52", shaders.GPU{Vendor: 0x13b5, SubgroupSize: 8, Subgroups: true}, false, nil},
+	{"v3d-42", shaders.GPU{Vendor: 0x14e4, SubgroupSize: 16}, false, nil},
 }
 
-// picked are the variants that a GPU gets: for sizes that are whole vectors, and, of kernels that tell these from others,
-// for any.
+// edgeCases are the constants, set by the host for the layer's sizes, that variants are compiled with, as far as they have
+// them.
+var edgeCases = map[string]map[uint32]uint32{
+	"whole":  {wideID: 1},
+	"any":    {wideID: 0},
+	"blocks": {wideID: 1, blockID: 4}, // activations with a scale for 64 columns
+	"long":   {wideID: 1, longID: 1},  // rows of int8 whose sums float32 does not hold
+}
+
+const ( // specialisation constants
+	groupID = 6 // words that share a scale of int4 weights
+	blockID = 7
+	longID  = 8
+	wideID  = 9 // sizes are whole vectors
+)
+
+// picked are the variants that a GPU gets, in every case that a kernel tells apart.
 func (g edgeGPU) picked() (jobs []edgeJob, err error) {
 	has, _ := g.gpu.Features()
 	seen := map[string]bool{}
@@ -58,42 +72,40 @@ func (g edgeGPU) picked() (jobs []edgeJob, err error) {
 		if err != nil {
 			return nil, err
 		}
-		jobs = append(jobs, edgeJobOf(g.name, best, true))
-		other, err := shaders.Pick(k.Name, has&^(shaders.TexelFetch|shaders.BigTiles))
-		if err == nil && g.whole && hasWide(other) {
-			jobs = append(jobs, edgeJobOf(g.name, other, false))
+		jobs = append(jobs, edgeJobOf(g.name, best, "whole"))
+		if other, err := shaders.Pick(k.Name, has&^(shaders.TexelFetch|shaders.BigTiles)); err == nil && hasSpec(other, wideID) {
+			jobs = append(jobs, edgeJobOf(g.name, other, "any"))
+		}
+		if hasSpec(best, blockID) {
+			jobs = append(jobs, edgeJobOf(g.name, best, "blocks"))
+		}
+		if hasSpec(best, longID) && !hasSpec(best, groupID) && best.Needs&shaders.IntegerDotProduct == 0 {
+			jobs = append(jobs, edgeJobOf(g.name, best, "long"))
 		}
 	}
 	return jobs, nil
 }
 
-func hasWide(k *shaders.Kernel) bool {
-	return slices.ContainsFunc(k.Spec, func(s shaders.SpecConstant) bool { return s.ID == wideID })
+func hasSpec(k *shaders.Kernel, id uint32) bool {
+	return slices.ContainsFunc(k.Spec, func(s shaders.SpecConstant) bool { return s.ID == id })
 }
 
 const edgeColumns = "kernel\tgpu\tsizes\tregisters\tspills\tshared\tinstructions\tmac_per_instruction\tdriver\tdigest"
-
-// wideID is the specialisation constant for sizes that are whole vectors.
-const wideID = 9
 
 // edgeJob is one compilation.
 type edgeJob struct {
 	gpu   string
 	k     *shaders.Kernel
-	sizes string // "whole" vectors, or "any"
+	sizes string // of edgeCases
 	spec  []string
 }
 
-func edgeJobOf(gpu string, k *shaders.Kernel, whole bool) edgeJob {
-	j := edgeJob{gpu: gpu, k: k, sizes: "any"}
-	wide := uint32(0)
-	if whole {
-		j.sizes, wide = "whole", 1
-	}
+func edgeJobOf(gpu string, k *shaders.Kernel, sizes string) edgeJob {
+	j := edgeJob{gpu: gpu, k: k, sizes: sizes}
 	for _, s := range k.Spec {
 		v := s.Value
-		if s.ID == wideID {
-			v = wide
+		if set, ok := edgeCases[sizes][s.ID]; ok {
+			v = set
 		}
 		j.spec = append(j.spec, fmt.Sprintf("%d=%d", s.ID, v))
 	}
