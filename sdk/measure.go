@@ -21,6 +21,7 @@ type MeasureConfig struct {
 	Batch   int      // images a pass, at least 1
 	Runs    int      // timed passes; 0 for 10
 	Step    bool     // time a training step (forward, backward, update) instead of inference
+	Blocks  []int    // those with a branch in a step without Adapter, ascending from 0; nil: all. Below the first a step starts from cached tokens
 	Profile bool     // then time each kernel, in passes of their own
 }
 
@@ -149,6 +150,9 @@ func (bb *Backbone) enterMeasured(ctx context.Context, c MeasureConfig) (_ Measu
 func (bb *Backbone) checkMeasured(c MeasureConfig) error {
 	if p := bb.host.Config().Patch; c.Size < p || c.Size%p != 0 || c.Size > MaxMeasuredSize || c.Batch > MaxMeasuredBatch {
 		return errors.WithMessagef(ErrShape, "%d images of %d pixels, expected up to %d, and a multiple of the patch %d up to %d", c.Batch, c.Size, MaxMeasuredBatch, p, MaxMeasuredSize)
+	}
+	if c.Blocks != nil && (!c.Step || c.Adapter != nil) {
+		return errors.WithMessage(ErrShape, "blocks are given, which are those of a training step without an adapter")
 	}
 	return nil
 }
@@ -369,10 +373,11 @@ func (bb *Backbone) stepAdapter(c MeasureConfig) (*adapter.Adapter, error) {
 	if c.Adapter != nil {
 		return c.Adapter.Host()
 	}
-	mc := bb.host.Config()
-	blocks := make([]int, mc.Depth)
-	for i := range blocks {
-		blocks[i] = i
+	mc, blocks := bb.host.Config(), c.Blocks
+	if blocks == nil {
+		for i := range mc.Depth {
+			blocks = append(blocks, i)
+		}
 	}
 	labels := []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}
 	return adapter.New(adapter.Config{Method: adapter.AdaptFormer, Blocks: blocks, Bottleneck: 64, Scale: 0.1, Dropout: 0.1,

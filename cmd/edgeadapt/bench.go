@@ -16,6 +16,7 @@ type benchFlags struct {
 	all     bool
 	json    bool
 	trace   string        // file
+	blocks  string        // those with a branch in a step, "" for all
 	tune    time.Duration // budget, 0 for no tuning
 }
 
@@ -36,6 +37,7 @@ has one, and prints what operators took, at what rate, and how near that is to t
 		Example: `  edgeadapt bench --batch 8
   edgeadapt bench --device vulkan:0 --adapter parts.safetensors --json
   edgeadapt bench --step --batch 32 --size 112
+  edgeadapt bench --step --batch 8 --blocks 7-12
   edgeadapt bench --all --threads 1
   edgeadapt bench --profile --trace pass.json`,
 		Args: exactly(),
@@ -46,6 +48,7 @@ has one, and prints what operators took, at what rate, and how near that is to t
 	c.Flags().IntVar(&f.measure.Size, "size", 0, "side of the input in pixels (default: the adapter's, or the backbone's)")
 	c.Flags().IntVar(&f.measure.Runs, "runs", 10, "passes to time")
 	c.Flags().BoolVar(&f.measure.Step, "step", false, "time a training step instead of a prediction")
+	c.Flags().StringVar(&f.blocks, "blocks", "", "of --step: blocks that get a branch, as for tune (default: all); the step starts from cached tokens of those below")
 	c.Flags().BoolVar(&f.measure.Profile, "profile", false, "then time each kernel: GOPS, bytes, share of the roofline")
 	c.Flags().StringVar(&f.trace, "trace", "", "write the profiled pass to this file as a Chrome trace")
 	c.Flags().BoolVar(&f.all, "all", false, "measure all devices and kernels, in one table")
@@ -84,6 +87,12 @@ func (f *benchFlags) run(ctx context.Context, a *app) error {
 	}
 	if f.tune != 0 {
 		return f.tuneKernels(ctx, a, s)
+	}
+	if f.blocks != "" && (!f.measure.Step || s.adapter != nil) {
+		return usagef("--blocks %s is for --step without --adapter", f.blocks)
+	}
+	if f.measure.Blocks, err = blocksOf(f.blocks, s.bb.Info().Ref()); err != nil {
+		return err
 	}
 	f.measure.Adapter = s.adapter
 	m, err := s.bb.Measure(ctx, f.measure)

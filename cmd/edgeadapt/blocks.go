@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/edgeadapt/edgeadapt/sdk/model"
 )
 
 // maxBlock bounds block numbers, far above the depth of any ViT, so that a typing error does not make a huge list.
@@ -68,6 +70,15 @@ func resolveBlocks(text string, stages []int) ([]int, error) {
 		}
 	}
 	return slices.Compact(slices.Sorted(slices.Values(blocks))), nil
+}
+
+// blocksOf is resolveBlocks for a backbone, whose blocks they must be.
+func blocksOf(text string, of model.Ref) ([]int, error) {
+	blocks, err := resolveBlocks(text, of.Stages)
+	if err == nil && len(blocks) > 0 && blocks[len(blocks)-1] >= of.Depth {
+		err = usagef("--blocks %.80q: there is no block %d, the backbone has 1 to %d", text, blocks[len(blocks)-1]+1, of.Depth)
+	}
+	return blocks, err
 }
 
 // number is the running number.

@@ -75,6 +75,7 @@ func TestWholeWay(t *testing.T) {
 	}
 	must(t, append([]string{"bench", "--runs", "1", "--json"}, at...)...).object(t, "ms", "cpu_ms", "images_per_s", "rss_mb")
 	must(t, "bench", "--runs", "1", "--step", "--batch", "2", "--backbone", backbone, "--device", "cpu")
+	must(t, "bench", "--runs", "1", "--step", "--blocks", "2", "--backbone", backbone, "--device", "cpu")
 	trace := filepath.Join(dir, "trace.json")
 	if o := must(t, append([]string{"bench", "--runs", "2", "--trace", trace}, at...)...); !strings.Contains(o.stdout, "ROOFLINE") || !strings.Contains(o.stdout, "patchembed") {
 		t.Errorf("bench --trace prints %s", o.stdout)

@@ -125,7 +125,7 @@ func (f *tuneFlags) run(ctx context.Context, a *app, dir string) error {
 		return err
 	}
 	defer s.close()
-	if cfg.Blocks, err = resolveBlocks(f.blocks, s.bb.Info().Ref().Stages); err != nil {
+	if cfg.Blocks, err = blocksOf(f.blocks, s.bb.Info().Ref()); err != nil {
 		return err
 	}
 	limitGarbage(cfg.MemoryBudget)
