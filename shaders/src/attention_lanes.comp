@@ -31,19 +31,20 @@ layout(std430, set = 0, binding = 2) writeonly buffer LSE { float lse[]; };
 
 void main() {
     uint most = WORKGROUP * OWN, blocks = (T + most - 1u) / most, group = gl_WorkGroupID.x + gl_WorkGroupID.y * gl_NumWorkGroups.x;
-    uint first = group % blocks * most + gl_LocalInvocationID.x * OWN, head = group / blocks % H, image = group / (blocks * H);
+    uint first = group % blocks * most + gl_LocalInvocationID.x * OWN, head = group / blocks % H, image = group / (blocks * H), from = min(image, B - 1u);
     vec4 q[OWN][QUADS], sum[OWN][QUADS];
     float top[OWN], total[OWN];
     EACHOWN {
-        LOADHEAD(q[j], qkv, qkvAt(0u, min(image, B - 1u), head, min(first + j, T - 1u)))
+        LOADHEAD(q[j], qkv, qkvAt(0u, from, head, min(first + j, T - 1u)))
         EACHQUAD sum[j][i] = vec4(0.0);
         top[j] = -1e30; // finite, so that no infinities are subtracted
         total[j] = 0.0;
     }
-    for (uint u = 0; image < B && u < T; u += LANES) {
+    uint u = 0;
+    do { // asks at its end: see linear_lanes.comp
         vec4 k[QUADS];
         float s[OWN][LANES];
-        LOADHEAD(k, qkv, qkvAt(1u, image, head, min(u + LANE, T - 1u)))
+        LOADHEAD(k, qkv, qkvAt(1u, from, head, min(u + LANE, T - 1u)))
         EACHOWN EACHLANE s[j][l] = 0.0;
         [[unroll]] for (uint h = 0; h < LANES / 2u; h++) EACHQUAD [[unroll]] for (uint c = 0; c < 4; c++) EACHPAIR {
             uint l = 2 * h + z;
@@ -65,13 +66,14 @@ void main() {
             }
             top[j] = high;
         }
-        LOADHEAD(k, qkv, qkvAt(2u, image, head, min(u + LANE, T - 1u)))
+        LOADHEAD(k, qkv, qkvAt(2u, from, head, min(u + LANE, T - 1u)))
         EACHQUAD [[unroll]] for (uint h = 0; h < 2; h++) EACHLANE EACHPAIR {
             uint c = 2 * h + z;
             float x = FROMLANE(k[i][c], l);
             EACHOWN sum[j][i][c] = fma(s[j][l], x, sum[j][i][c]);
         }
-    }
+        u += LANES;
+    } while (u < T);
     if (image < B) EACHOWN if (first + j < T) {
 #if defined(ROUND)
         EACHQUAD sum[j][i] *= 1.0 / total[j];

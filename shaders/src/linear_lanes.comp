@@ -15,9 +15,9 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 
-layout(local_size_x_id = 0) in;
+layout(local_size_x_id = 0) in; // LANES: threads of a group have the same rows
 layout(constant_id = 1) const uint ROWS = 8;  // a multiple of LANES
-layout(constant_id = 2) const uint QUADS = 1; // 1 or 2: threads of a group have the same rows
+layout(constant_id = 2) const uint QUADS = 1; // with ROUND 16 / LANES, so that a group has a block of columns
 layout(constant_id = 3) const uint STRIP = 1; // a divisor of QUADS
 layout(constant_id = 7) const uint BLOCK = 0;    // A8: words of 16 that share a scale; 0 for all of a row
 layout(constant_id = 8) const bool LONG = false; // A8: a row of int8 weights has more than EXACT words
@@ -39,7 +39,6 @@ VEC4S(0, x);
 #define EACHROW [[unroll]] for (uint i = 0; i < ROWS; i++)
 #define EACHQUAD [[unroll]] for (uint q = 0; q < STRIP; q++)
 #define EACHCOLUMN [[unroll]] for (uint c = 0; c < 4; c++)
-#define EACHROWS [[unroll]] for (uint j = 0; j < ROWS / 4; j++) // four at a time
 #define EACHSTEP [[unroll]] for (uint s = 0; s < 4; s++)
 
 // Rows whose sums are added to at a time, eight sums: an addition takes three to four cycles, and there are two a cycle.
@@ -81,71 +80,73 @@ void numbers(uint from, uint at, out vec4 a[4]) {
 }
 
 #if defined(A8)
-// Scales of rows m0 + 4 j .. m0 + 4 j + 3.
-vec4 rowScales(uint xwords, uint block, uint m0, uint j) {
-    uint fours = (M + 3u) / 4u;
-    return uintBitsToFloat(XWORD(M * xwords + block * fours + min(m0 / 4u + j, fours - 1u)));
+// The scale of a block of x, of this thread's row j.
+float rowScale(uint words, uint block, uint m0, uint j) {
+    uint at = roundedScale(M, words, block, min(m0 + j * LANES + LANE, M - 1u));
+    return uintBitsToFloat(XWORD(at / 4u)[at % 4u]);
 }
+
+// That of row i.
+#define ROWSCALE(own, i) FROMLANE(own[(i) / LANES], (i) % LANES)
 #endif
 
 #if defined(A8) && defined(Q4G)
 #include "rowpairs.glsl"
 #else
+// Adds what word at of 16 columns of k gives; int4 weights have their scales from the start.
+#if defined(Q4G)
+#define SCALED(b, q, at) { vec4 by = groupScales(panels, words, quad + q, (at) / 2u); EACHCOLUMN EACHSTEP b[q][c][s] *= by[c]; }
+#else
+#define SCALED(b, q, at)
+#endif
+#define ADDWORD(at, acc) { \
+    vec4 a[ROWS / LANES][4], b[STRIP][4][4]; \
+    EACHOWN numbers(from[j], at, a[j]); \
+    EACHQUAD { columns(slot + q, words, at, b[q]); SCALED(b, q, at) } \
+    [[unroll]] for (uint r = 0; r < ROWS / PAIR; r++) EACHSTEP [[unroll]] for (uint e = 0; e < 4; e++) [[unroll]] for (uint z = 0; z < PAIR; z++) { \
+        uint i = PAIR * r + z; \
+        float v = FROMLANE(a[i / LANES][s][e], i % LANES); \
+        EACHQUAD EACHCOLUMN acc[i][q][c] = fma(v, b[q][c][s][e], acc[i][q][c]); \
+    } }
+
 // The sums of rows m0 .. m0 + ROWS - 1 with the columns of quads from quad on.
-void sums(uint panels, uint words, uint quad, uint m0, out vec4 acc[ROWS][STRIP]) {
+void sums(uint panels, uint words, uint quad, uint m0, out vec4 total[ROWS][STRIP]) {
     uint steps = (K + 15u) / 16u, slot = quad / 16u * words * 64u + quad % 16u, from[ROWS / LANES];
-#if defined(A8)
+    EACHROW EACHQUAD total[i][q] = vec4(0.0);
+#if defined(A8) // runs of exact integers, which end where a scale does, or a float32's integers
+    uint run = BLOCK != 0u ? BLOCK : LONG ? EXACT : steps, at = 0;
+    float own[ROWS / LANES];
     ivec4 whole[ROWS][STRIP];
-    vec4 total[ROWS][STRIP];
-    EACHROW EACHQUAD { whole[i][q] = ivec4(0); total[i][q] = vec4(0.0); }
+    EACHROW EACHQUAD whole[i][q] = ivec4(0);
     OWNROWS(from, ROWS, m0, M, steps)
+    do { // loops ask at their ends: an ask at the start runs the body once more with all lanes off
+        uint end = min(at + run, steps);
+        vec4 acc[ROWS][STRIP];
+        EACHROW EACHQUAD acc[i][q] = vec4(0.0);
+        if (BLOCK != 0u) EACHOWN own[j] = rowScale(steps, at / BLOCK, m0, j);
+        do {
+            ADDWORD(at, acc)
+            at++;
+        } while (at < end);
+        EACHROW EACHQUAD {
+            if (BLOCK != 0u) total[i][q] = fma(vec4(ROWSCALE(own, i)), acc[i][q], total[i][q]);
+            else if (LONG) whole[i][q] += ivec4(acc[i][q]);
+            else total[i][q] = acc[i][q];
+        }
+    } while (at < steps);
+    if (BLOCK == 0u) {
+        EACHOWN own[j] = rowScale(steps, 0u, m0, j);
+        EACHROW EACHQUAD total[i][q] = ROWSCALE(own, i) * (LONG ? vec4(whole[i][q]) : total[i][q]);
+    }
 #else
     OWNROWS(from, ROWS, m0, M, K / 4u)
-#endif
-    EACHROW EACHQUAD acc[i][q] = vec4(0.0);
-    for (uint at = 0; m0 < M && at < steps; at++) {
-        vec4 a[ROWS / LANES][4], b[STRIP][4][4];
-        EACHOWN numbers(from[j], at, a[j]);
-        EACHQUAD columns(slot + q, words, at, b[q]);
-#if defined(Q4G)
-        EACHQUAD {
-            vec4 by = groupScales(panels, words, quad + q, at / 2u);
-            EACHCOLUMN EACHSTEP b[q][c][s] *= by[c];
-        }
-#endif
-        [[unroll]] for (uint r = 0; r < ROWS / PAIR; r++) EACHSTEP [[unroll]] for (uint e = 0; e < 4; e++) [[unroll]] for (uint z = 0; z < PAIR; z++) {
-            uint i = PAIR * r + z;
-            float v = FROMLANE(a[i / LANES][s][e], i % LANES);
-            EACHQUAD EACHCOLUMN acc[i][q][c] = fma(v, b[q][c][s][e], acc[i][q][c]);
-        }
-#if defined(A8)
-        if (BLOCK != 0u && ((at + 1u) % BLOCK == 0u || at + 1u == steps)) EACHROWS {
-            vec4 scale = rowScales(steps, at / BLOCK, m0, j);
-            [[unroll]] for (uint e = 0; e < 4; e++) EACHQUAD {
-                total[4u * j + e][q] = fma(vec4(scale[e]), acc[4u * j + e][q], total[4u * j + e][q]);
-                acc[4u * j + e][q] = vec4(0.0);
-            }
-        }
-        if (LONG && (at + 1u) % EXACT == 0u) EACHROW EACHQUAD {
-            whole[i][q] += ivec4(acc[i][q]);
-            acc[i][q] = vec4(0.0);
-        }
-#endif
-    }
-#if defined(A8)
-    EACHROWS {
-        vec4 scale = BLOCK == 0u ? rowScales(steps, 0u, m0, j) : vec4(1.0);
-        [[unroll]] for (uint e = 0; e < 4; e++) EACHQUAD {
-            uint i = 4u * j + e;
-            acc[i][q] = BLOCK != 0u ? total[i][q] : scale[e] * (LONG ? vec4(whole[i][q] + ivec4(acc[i][q])) : acc[i][q]);
-        }
-    }
+    for (uint at = 0; m0 < M && at < steps; at++) ADDWORD(at, total) // asking at the end is 5% slower here
 #endif
 }
 #endif
 
 void main() {
-    uint panels = (N + 63u) / 64u, words = (K + KPL - 1u) / KPL, tiles = (N + 32u * QUADS - 1u) / (32u * QUADS) * 8u;
+    uint panels = (N + 63u) / 64u, words = (K + KPL - 1u) / KPL, tiles = (N + 4u * LANES * QUADS - 1u) / (4u * LANES * QUADS) * LANES;
     uint id = flatIndex(), quad = id % tiles * QUADS, m0 = id / tiles * ROWS;
     vec4 acc[ROWS][QUADS];
     [[unroll]] for (uint t = 0; t < QUADS; t += STRIP) { // one loop after the other, each within that cache

@@ -33,7 +33,13 @@ layout(std430, set = 0, binding = Y_SLOT) writeonly buffer Y { vec4 y[]; };
 #endif
 layout(push_constant) uniform Push { uint M, N, K, R; float adapterScale; };
 
-#if defined(ROUND)
+#if defined(ROUND) && defined(TEXEL)
+// The largest of adjacent threads, which are lanes of a subgroup: a barrier costs drivers on the CPU more than all else here.
+float largestOf(uint threads, float top) {
+    [[unroll]] for (uint by = 1; by < threads; by *= 2u) top = max(top, subgroupShuffle(top, gl_SubgroupInvocationID ^ by));
+    return top;
+}
+#elif defined(ROUND)
 // The largest magnitude of each thread's columns.
 shared float peak[ROWS * gl_WorkGroupSize.x];
 #endif
@@ -83,6 +89,9 @@ void epilogue(uint m0, uint quad, inout vec4 acc[ROWS][QUADS]) {
 #endif
 #if defined(ROUND)
     uint thread = gl_LocalInvocationID.x, team = thread & ~(16u / QUADS - 1u);
+#if defined(TEXEL)
+    float most[ROWS];
+#endif
     [[unroll]] for (uint i = 0; i < ROWS; i++) {
         uint m = m0 + i * ROWSTEP;
         vec4 top = vec4(0.0);
@@ -90,13 +99,23 @@ void epilogue(uint m0, uint quad, inout vec4 acc[ROWS][QUADS]) {
             if (m < M) acc[i][q] = activate(m, (quad + q) * 4u, acc[i][q]);
             top = max(top, abs(acc[i][q]));
         }
+#if defined(TEXEL)
+        most[i] = largestOf(16u / QUADS, largest(top));
+#else
         peak[i * gl_WorkGroupSize.x + thread] = largest(top);
+#endif
     }
+#if !defined(TEXEL)
     barrier();
+#endif
     [[unroll]] for (uint i = 0; i < ROWS; i++) {
         uint m = m0 + i * ROWSTEP, at = m * (N / 4u) + quad;
+#if defined(TEXEL)
+        float top = most[i];
+#else
         float top = 0.0;
         for (uint t = 0; t < 16u / QUADS; t++) top = max(top, peak[i * gl_WorkGroupSize.x + team + t]);
+#endif
         vec2 range = rangeOf(top);
         if (at < M * (N / 4u)) { // not m < M, as above: NVIDIA would keep 8 conditions, one more than it has registers for
             [[unroll]] for (uint q = 0; q < QUADS; q++) y[at + q] = toInt8(acc[i][q], range.y);

@@ -1,6 +1,6 @@
 // Threads of a subgroup that fetch in turns what all of them need: thread l fetches row l, l + LANES and so on, and the others get
 // it by shuffles. On drivers that run shaders on the CPU a fetch is a call of some 50 instructions, a shuffle from a lane known
-// beforehand one or two. Groups have 8 threads; the host sets LANES to 8, or to the size of subgroups where that is less.
+// beforehand one or two. The host sets LANES, which is a group, to 8 or the size of subgroups where that is less.
 
 layout(constant_id = 5) const uint LANES = 4;
 

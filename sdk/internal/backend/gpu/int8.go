@@ -129,6 +129,9 @@ func (r *recording) linearInt8(o *backend.Linear, w *weight, name string, wide b
 	if v.Needs&shaders.SharedMemory != 0 {
 		v.set(wideID, flag(wide && k%tileColumns == 0))
 	}
+	if lanes := v.value(lanesID, 0); lanes != 0 && r.rounded[o.Y] {
+		v.set(columnQuads, uint32(panelRows/4/lanes)) // a group has a block of columns
+	}
 	x := r.values(o.X)[0]
 	if !r.rounded[o.X] {
 		if x, err = r.quantize("quantize", m, k, o.Block, push(m, k), x); err != nil {

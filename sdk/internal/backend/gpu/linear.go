@@ -42,8 +42,8 @@ const panelRows = 64
 // fetch in turns, which have the same rows.
 func (v variant) columns(n int) int {
 	by := panelRows
-	if v.value(lanesID, 0) != 0 {
-		by = groupLanes * 4 * v.value(columnQuads, 1)
+	if lanes := v.value(lanesID, 0); lanes != 0 {
+		by = lanes * 4 * v.value(columnQuads, 1)
 	}
 	return ceil(n, by) * by
 }

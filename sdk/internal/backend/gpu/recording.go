@@ -236,15 +236,20 @@ func (r *recording) variantWithout(name string, wide bool, without shaders.Featu
 	spec, err := k.SpecValues(nil)
 	v := variant{k, spec}
 	v.set(wideID, flag(wide))
-	v.set(lanesID, uint32(min(groupLanes, r.e.d.dev.Info().SubgroupSize)))
+	if v.value(lanesID, 0) != 0 {
+		lanes := uint32(min(mostLanes, r.e.d.dev.Info().SubgroupSize))
+		v.set(lanesID, lanes)
+		v.set(workgroupID, lanes)
+	}
 	return v, err
 }
 
-// lanesID is the specialisation constant of kernels whose threads fetch in turns: how many do, of the groupLanes threads of a
-// group that such kernels have. See shaders/src/include/lanes.glsl.
+// lanesID is the specialisation constant of kernels whose threads fetch in turns: how many do, at most mostLanes, which are also
+// a group. See shaders/src/include/lanes.glsl.
 const (
-	lanesID    = 5
-	groupLanes = 8
+	workgroupID = 0
+	lanesID     = 5
+	mostLanes   = 8
 )
 
 // set gives a specialisation constant its value, where the variant has it.
