@@ -47,6 +47,7 @@ var edgeCases = map[string]map[uint32]uint32{
 	"any":    {wideID: 0},
 	"blocks": {wideID: 1, blockID: 4}, // activations with a scale for 64 columns
 	"long":   {wideID: 1, longID: 1},  // rows of int8 whose sums float32 does not hold
+	"groups": {wideID: 1, groupID: 1}, // int4 weights in groups of 32, the shaders' default being 64
 }
 
 const ( // specialisation constants
@@ -78,6 +79,9 @@ func (g edgeGPU) picked() (jobs []edgeJob, err error) {
 		}
 		if hasSpec(best, blockID) {
 			jobs = append(jobs, edgeJobOf(g.name, best, "blocks"))
+		}
+		if hasSpec(best, groupID) {
+			jobs = append(jobs, edgeJobOf(g.name, best, "groups"))
 		}
 		if hasSpec(best, longID) && !hasSpec(best, groupID) && best.Needs&shaders.IntegerDotProduct == 0 {
 			jobs = append(jobs, edgeJobOf(g.name, best, "long"))

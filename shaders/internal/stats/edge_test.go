@@ -30,11 +30,11 @@ func TestEdgePicks(t *testing.T) {
 }
 
 // TestEdgeCases: layers over int8 activations are compiled with scales of blocks, and, where sums are widened, for long rows;
-// int4 weights, whose groups end sums, and dot products have no long rows.
+// int4 weights, whose groups end sums, and dot products have no long rows. Groups have two sizes.
 func TestEdgeCases(t *testing.T) {
 	want := map[string]bool{
 		"linear_q8ca8 whole": true, "linear_q8ca8 any": true, "linear_q8ca8 blocks": true, "linear_q8ca8 long": true,
-		"linear_q4ga8 whole": true, "linear_q4ga8 any": true, "linear_q4ga8 blocks": true,
+		"linear_q4ga8 whole": true, "linear_q4ga8 any": true, "linear_q4ga8 blocks": true, "linear_q4ga8 groups": true,
 		"quantize whole": true, "quantize any": true, "quantize blocks": true, "axpy whole": true,
 	}
 	for _, g := range edgeGPUs {
