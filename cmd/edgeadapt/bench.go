@@ -60,6 +60,9 @@ has one, and prints what operators took, at what rate, and how near that is to t
 		if f.measure.Profile && (f.all || f.tune != 0) {
 			return usagef("--profile and --trace are for one device: leave out --all and --tune-kernels")
 		}
+		if f.blocks != "" && (!f.measure.Step || f.tune != 0) {
+			return usagef("--blocks %s is for a measured --step", f.blocks)
+		}
 		if f.all {
 			return f.runAll(ctx, a, c)
 		}
@@ -88,8 +91,8 @@ func (f *benchFlags) run(ctx context.Context, a *app) error {
 	if f.tune != 0 {
 		return f.tuneKernels(ctx, a, s)
 	}
-	if f.blocks != "" && (!f.measure.Step || s.adapter != nil) {
-		return usagef("--blocks %s is for --step without --adapter", f.blocks)
+	if f.blocks != "" && s.adapter != nil {
+		return usagef("--blocks %s and --adapter: the adapter has blocks of its own", f.blocks)
 	}
 	if f.measure.Blocks, err = blocksOf(f.blocks, s.bb.Info().Ref()); err != nil {
 		return err

@@ -50,6 +50,7 @@ func TestUsageErrors(t *testing.T) {
 		{"plan batch", "--batch", []string{"inspect", backbone, "--plan", "--batch", "0"}},
 		{"plan size", "patch 8", []string{"inspect", backbone, "--plan", "--device", "cpu", "--size", "30"}},
 		{"bench blocks", "--step", []string{"bench", "--backbone", backbone, "--blocks", "2"}},
+		{"bench blocks of all", "--step", []string{"bench", "--all", "--blocks", "2"}},
 		{"bench blocks too many", "there is no block 20, the backbone has 1 to 3", []string{"bench", "--backbone", backbone, "--step", "--blocks", "20"}},
 		{"bench batch", "--batch", []string{"bench", "--batch", "0"}},
 		{"bench size", "patch 8", []string{"bench", "--backbone", backbone, "--size", "30"}},

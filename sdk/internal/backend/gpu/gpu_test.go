@@ -27,15 +27,30 @@ func TestSuite(t *testing.T) {
 	backendtest.Run(t, gputest.Open, tolerance)
 }
 
-// TestNarrowVectors runs the operators whose threads fetch in turns with half as many threads to a subgroup, which Mesa's software
-// driver has on CPUs with vectors of 128 bits. It decides that once a process.
-func TestNarrowVectors(t *testing.T) {
+// TestVectorWidths runs the operators whose threads fetch in turns with the other sizes of subgroups that Mesa's software driver
+// has, on CPUs with vectors of 128 and of 512 bits. It decides that once a process.
+func TestVectorWidths(t *testing.T) {
 	gputest.Require(t)
-	run := exec.Command(os.Args[0], "-test.run", "^TestSuite$/^(linear|linear_int8|int8_sums|int8_values|attention)$", "-test.v")
-	run.Env = append(os.Environ(), "LP_NATIVE_VECTOR_WIDTH=128")
-	out, err := run.CombinedOutput()
-	if passed := strings.Count(string(out), "    --- PASS: TestSuite/"); err != nil || passed < 5 {
-		t.Fatalf("%v, %d suites passed of 5:\n%s", err, passed, out)
+	for _, bits := range []string{"128", "512"} {
+		t.Run(bits, func(t *testing.T) {
+			run := exec.Command(os.Args[0], "-test.run", "^TestVectorWidth$|^TestSuite$/^(linear|linear_int8|int8_sums|int8_values|attention)$", "-test.v")
+			run.Env = append(os.Environ(), vectorWidth+"="+bits)
+			out, err := run.CombinedOutput()
+			if passed := strings.Count(string(out), "    --- PASS: TestSuite/"); err != nil || passed < 5 {
+				t.Fatalf("%v, %d suites passed of 5:\n%s", err, passed, out)
+			}
+		})
+	}
+}
+
+const vectorWidth = "LP_NATIVE_VECTOR_WIDTH"
+
+// TestVectorWidth: the software driver has the vectors that it is asked for, so that TestVectorWidths tests what it says.
+func TestVectorWidth(t *testing.T) {
+	be := gputest.Open(t)
+	defer be.Close()
+	if bits, name := os.Getenv(vectorWidth), be.Info().Name; bits != "" && !strings.Contains(name, bits+" bits") {
+		t.Errorf("%s with vectors of %s bits asked for", name, bits)
 	}
 }
 
