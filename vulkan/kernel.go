@@ -65,6 +65,10 @@ func (d *Device) NewKernel(desc *shaders.Kernel, spec []uint32) (*Kernel, error)
 	return d.newKernel(desc, values, false)
 }
 
+// Divided is k for the parts of a divided dispatch: the same but for a flag, as a pipeline of its own, compiled when it is first
+// asked for.
+func (k *Kernel) Divided() (*Kernel, error) { return k.d.newKernel(k.desc, k.spec, true) }
+
 func (d *Device) newKernel(desc *shaders.Kernel, values []uint32, based bool) (*Kernel, error) {
 	if err := d.usable(); err != nil {
 		return nil, err

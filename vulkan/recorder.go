@@ -92,7 +92,7 @@ func (r *Recorder) divide(c command) ([]command, error) {
 	if !divides || n < 2 || c.grid[2] > 1 {
 		return []command{c}, nil
 	}
-	k, err := r.d.newKernel(c.kernel.desc, c.kernel.spec, true)
+	k, err := c.kernel.Divided()
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -36,6 +37,7 @@ type checkedKernel struct {
 	Verdict  string  `json:"verdict"` // "ok" or "failed"
 	Fault    string  `json:"fault,omitempty"`
 	Case     string  `json:"case,omitempty"`
+	Divided  string  `json:"divided,omitempty"` // "ok" or what is wrong where long dispatches are divided
 	MaxError float64 `json:"max_error"`
 	MS       float64 `json:"ms"`
 }
@@ -76,7 +78,7 @@ func (f *checkFlags) run(ctx context.Context, a *app, asJSON bool) error {
 }
 
 func kernelOf(k sdk.KernelCheck) checkedKernel {
-	out := checkedKernel{Kernel: k.Kernel, Variant: k.Variant, Used: k.Used, Verdict: "ok", Fault: k.Fault, Case: k.Case, MaxError: k.MaxError, MS: float64(k.Took.Microseconds()) / 1000}
+	out := checkedKernel{Kernel: k.Kernel, Variant: k.Variant, Used: k.Used, Verdict: "ok", Fault: k.Fault, Case: k.Case, Divided: k.Divided, MaxError: k.MaxError, MS: float64(k.Took.Microseconds()) / 1000}
 	if k.Fault != "" {
 		out.Verdict = "failed"
 	}
@@ -93,7 +95,7 @@ func (f *checkFlags) print(a *app, list []checkedDevice, asJSON bool) error {
 			state = "not usable: " + d.Error
 		}
 		fmt.Fprintf(a.stdout, "%s  %s (%s): %s\n", d.ID, d.Name, d.Driver, state)
-		rows := [][]string{{"KERNEL", "VARIANT", "USED", "VERDICT", "MAX ERROR", "TIME"}}
+		rows := [][]string{{"KERNEL", "VARIANT", "USED", "VERDICT", "DIVIDED", "MAX ERROR", "TIME"}}
 		for _, k := range d.Kernels {
 			used, worst := "", fmt.Sprintf("%.1e", k.MaxError)
 			if k.Used {
@@ -106,7 +108,11 @@ func (f *checkFlags) print(a *app, list []checkedDevice, asJSON bool) error {
 			if k.Fault != "" {
 				verdict += ": " + k.Fault
 			}
-			rows = append(rows, []string{k.Kernel, variantText(k.Variant), used, verdict, worst, fmt.Sprintf("%.1f ms", k.MS)})
+			parts := cmp.Or(k.Divided, "-")
+			if parts != "ok" && parts != "-" {
+				parts = "stays whole: " + parts
+			}
+			rows = append(rows, []string{k.Kernel, variantText(k.Variant), used, verdict, parts, worst, fmt.Sprintf("%.1f ms", k.MS)})
 		}
 		if err := table(a.stdout, rows); err != nil {
 			return err

@@ -41,10 +41,11 @@ func TestCheckTable(t *testing.T) {
 	a := &app{stdout: &out}
 	k := kernelOf(sdk.KernelCheck{Kernel: "linear", Variant: "DOT", Fault: "run 3 differs", Case: "linear wide"})
 	f := &checkFlags{check: true}
-	if err := f.print(a, []checkedDevice{{Error: "kernel linear", Kernels: []checkedKernel{k, kernelOf(sdk.KernelCheck{Kernel: "add", Used: true})}}}, false); err != nil {
+	if err := f.print(a, []checkedDevice{{Error: "kernel linear", Kernels: []checkedKernel{k, kernelOf(sdk.KernelCheck{Kernel: "add", Used: true, Divided: "ok"}),
+		kernelOf(sdk.KernelCheck{Kernel: "sgd", Divided: "run 1 differs"})}}}, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"not usable: kernel linear", "failed: run 3 differs", "DOT", "base"} {
+	for _, want := range []string{"not usable: kernel linear", "failed: run 3 differs", "DOT", "base", "stays whole: run 1 differs"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}

@@ -129,6 +129,7 @@ const (
 	fieldHits, fieldSeen, fieldLost, wrong = 76, 80, 84, 88
 	fieldLive                              = 96
 	fieldClockless, fieldRange, fieldPiece = 160, 164, 168
+	fieldBaseless                          = 172
 )
 
 func (c *Control) set(field int, v int32) { binary.NativeEndian.PutUint32(c.page[field:], uint32(v)) }
@@ -138,7 +139,7 @@ func (c *Control) get(field int) int { return int(int32(binary.NativeEndian.Uint
 // Calm ends all faults.
 func (c *Control) Calm() {
 	clear(c.page[:64])
-	for _, field := range []int{fieldHits, fieldSeen, fieldLost, fieldClockless, fieldRange, fieldPiece} {
+	for _, field := range []int{fieldHits, fieldSeen, fieldLost, fieldClockless, fieldRange, fieldPiece, fieldBaseless} {
 		c.set(field, 0)
 	}
 	c.set(fieldDrop, -1)
@@ -170,6 +171,13 @@ func (c *Control) Mistake(k *shaders.Kernel) error {
 	h.Write(code)
 	binary.NativeEndian.PutUint64(c.page[wrong:], h.Sum64())
 	return nil
+}
+
+// Baseless makes the driver begin each part of a divided dispatch of a kernel at the first workgroup.
+func (c *Control) Baseless(k *shaders.Kernel) error {
+	err := c.Mistake(k)
+	c.set(fieldBaseless, 1)
+	return err
 }
 
 // Clockless makes the queues of devices that are looked at from now on have no clock.

@@ -14,6 +14,7 @@ type KernelCheck struct {
 	Fault           string        // empty: it passed
 	Case            string        // in which it failed, or the last one that it passed
 	MaxError        float64       // relative to the largest value of the reference
+	Divided         string        // how it does where long dispatches are divided: "ok", what is wrong (they stay whole), empty if none are
 	Took            time.Duration // running, or with pipelines only compiling
 }
 

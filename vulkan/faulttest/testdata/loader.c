@@ -24,6 +24,7 @@ typedef struct {
 	int32_t clockless;     // queues have no clock
 	uint32_t range;        // the largest binding that the device says it takes, 0 for the real one
 	uint32_t piece;        // the largest piece of memory, likewise
+	uint32_t baseless;     // the wrong kernel is right but where dispatches begin at another workgroup: they begin at the first
 } Control;
 
 enum { INSTANCE, DEVICE, BUFFER, MEMORY, VIEW, MODULE, SETLAYOUT, LAYOUT, PIPELINE, CACHE, DESCRIPTORS, COMMANDS, FENCE, QUERIES };
@@ -226,8 +227,16 @@ static void my_vkCmdBindPipeline(VkCommandBuffer b, VkPipelineBindPoint p, VkPip
 
 DECLARE(vkCmdDispatch)
 static void my_vkCmdDispatch(VkCommandBuffer b, uint32_t x, uint32_t y, uint32_t z) {
-	if (wrong_bound && x == 1) return;
-	REAL(vkCmdDispatch)(b, wrong_bound ? x - 1 : x, y, z);
+	int wrong = wrong_bound && !control->baseless;
+	if (wrong && x == 1) return;
+	REAL(vkCmdDispatch)(b, wrong ? x - 1 : x, y, z);
+}
+
+DECLARE(vkCmdDispatchBase)
+static void my_vkCmdDispatchBase(VkCommandBuffer b, uint32_t fx, uint32_t fy, uint32_t fz, uint32_t x, uint32_t y, uint32_t z) {
+	int wrong = wrong_bound && control->baseless;
+	__atomic_add_fetch(&control->hits, wrong, __ATOMIC_SEQ_CST);
+	REAL(vkCmdDispatchBase)(b, wrong ? 0 : fx, wrong ? 0 : fy, wrong ? 0 : fz, x, y, z);
 }
 
 DECLARE(vkQueueSubmit)
@@ -257,7 +266,7 @@ static const struct { const char *name; PFN_vkVoidFunction mine, *real; } functi
 	F(vkCreateComputePipelines) F(vkDestroyPipeline) F(vkCreatePipelineCache) F(vkDestroyPipelineCache) F(vkGetPipelineCacheData)
 	F(vkCreateDescriptorPool) F(vkDestroyDescriptorPool) F(vkAllocateDescriptorSets)
 	F(vkCreateCommandPool) F(vkDestroyCommandPool) F(vkAllocateCommandBuffers) F(vkBeginCommandBuffer) F(vkEndCommandBuffer)
-	F(vkCmdBindPipeline) F(vkCmdDispatch) F(vkCreateFence) F(vkDestroyFence) F(vkResetFences)
+	F(vkCmdBindPipeline) F(vkCmdDispatch) F(vkCmdDispatchBase) F(vkCreateFence) F(vkDestroyFence) F(vkResetFences)
 	F(vkCreateQueryPool) F(vkDestroyQueryPool) F(vkGetQueryPoolResults)
 	F(vkGetPhysicalDeviceQueueFamilyProperties) F(vkGetPhysicalDeviceProperties) F(vkGetPhysicalDeviceProperties2)
 	F(vkQueueSubmit) F(vkWaitForFences)

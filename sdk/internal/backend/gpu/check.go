@@ -3,6 +3,7 @@
 package gpu
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -60,10 +61,19 @@ func (d *device) checkKernel(ctx context.Context, k *shaders.Kernel, c *backend.
 	}
 	v, _ := d.trust.of(k)
 	c.Case, c.Fault, c.MaxError, c.Took = v.Case, v.Fault, v.MaxError, took
+	if !d.divides() || c.Fault != "" {
+		return nil
+	}
+	parts := divided{k}
+	if took, err = d.verifyDivided(ctx, parts); err != nil {
+		return errors.WithMessagef(err, "self-test of %s", parts)
+	}
+	v, _ = d.trust.of(parts)
+	c.Divided, c.Took = cmp.Or(v.Fault, "ok"), c.Took+took
 	return nil
 }
 
-// checkPipeline makes k's pipelines: with its row's tiles, for rows of whole vectors and for others.
+// checkPipeline makes k's pipelines: with its row's tiles, for rows of whole vectors and for others, and those of divided dispatches.
 func (d *device) checkPipeline(k *shaders.Kernel, c *backend.KernelCheck) error {
 	began := time.Now()
 	for _, wide := range []uint32{0, 1} {
@@ -76,11 +86,17 @@ func (d *device) checkPipeline(k *shaders.Kernel, c *backend.KernelCheck) error 
 				spec[i] = wide
 			}
 		}
-		if _, err := d.dev.NewKernel(k, spec); err != nil {
-			if errors.Is(translate(err), backend.ErrDeviceLost) {
-				return err
-			}
+		whole, err := d.dev.NewKernel(k, spec)
+		if err != nil {
 			c.Fault = err.Error()
+		} else if d.divides() && !slices.Contains(apart, k.Name) {
+			c.Divided = cmp.Or(c.Divided, "ok")
+			if _, err = whole.Divided(); err != nil {
+				c.Divided = err.Error()
+			}
+		}
+		if errors.Is(translate(err), backend.ErrDeviceLost) {
+			return err
 		}
 	}
 	c.Took = time.Since(began)

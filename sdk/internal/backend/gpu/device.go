@@ -29,6 +29,8 @@ type device struct {
 	untested bool                       // kernels are used without a self-test
 	forced   map[string]*shaders.Kernel // variants that a self-test asks for, by kernel
 
+	cut func(k *shaders.Kernel) bool // a self-test's: whose dispatches are divided, however short; nil for those that are too long
+
 	fault     func(k *shaders.Kernel, groups int) int // tests: makes dispatches wrong
 	stopwatch func(used []*shaders.Kernel) float64    // tests: what a pass with these takes
 

@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend"
@@ -15,11 +14,11 @@ import (
 
 // TestDividedBits: a divided dispatch gives the bits of the whole, forward and back.
 func TestDividedBits(t *testing.T) {
-	whole, divisions := layerBits(t, openHere(t, Options{Untested: true}))
+	whole, divisions := layerBits(t, openHere(t, Options{Untested: true}), 68)
 	if divisions != 0 {
 		t.Errorf("control: %d commands for 2 operators were divided", divisions)
 	}
-	got, divisions := layerBits(t, openHere(t, Options{Untested: true, SegmentTime: 100 * time.Microsecond}))
+	got, divisions := layerBits(t, openHere(t, Options{Untested: true, SegmentTime: tiny}), 68)
 	if divisions < 8 {
 		t.Errorf("control: %d commands more than operators", divisions)
 	}
@@ -30,10 +29,10 @@ func TestDividedBits(t *testing.T) {
 	}
 }
 
-// layerBits is x Wᵀ W for random x and W, and how many commands more than two that took.
-func layerBits(t *testing.T, d *device) (y []float32, divisions int) {
+// layerBits is x Wᵀ W for random x and W with k columns, and how many commands more than two that took.
+func layerBits(t *testing.T, d *device, k int) (y []float32, divisions int) {
 	t.Helper()
-	const m, n, k = 67, 132, 68
+	const m, n = 67, 132
 	random := rand.New(rand.NewPCG(5, 7))
 	normal := func(n int) []float32 {
 		x := make([]float32, n)

@@ -27,6 +27,7 @@ type executable struct {
 	owned            []*vulkan.Buffer
 	bytes            int64
 	used             []*shaders.Kernel
+	divided          []divided                // those of used some of whose dispatches are
 	cost             map[string]time.Duration // estimated, by kernel
 	rec              *vulkan.Recording
 	plain            time.Duration  // see pace
@@ -51,20 +52,23 @@ func (d *device) Compile(p *backend.Program) (backend.Executable, error) {
 func (d *device) compileTrusted(p *backend.Program, timed bool) (*executable, error) {
 	for {
 		e, err := d.compileOnce(p, timed)
-		if err != nil || d.untested {
+		if err != nil || d.untested || d.trusts(e) {
 			return e, err
-		}
-		unknown := d.trust.unknown(e.used)
-		if len(unknown) == 0 && !slices.ContainsFunc(e.used, d.trust.failed) { // none was found at fault meanwhile
-			return e, nil
 		}
 		if err := e.Close(); err != nil {
 			return nil, err
 		}
-		if err := d.verify(context.Background(), unknown); err != nil {
+		if err := d.verify(context.Background(), e.used, e.divided); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// trusts tells whether all that e uses has passed its test: none was found at fault meanwhile either.
+func (d *device) trusts(e *executable) bool {
+	return len(unknown(d.trust, e.used))+len(unknown(d.trust, e.divided)) == 0 &&
+		!slices.ContainsFunc(e.used, func(k *shaders.Kernel) bool { return d.trust.failed(k) }) &&
+		!slices.ContainsFunc(e.divided, func(k divided) bool { return d.trust.failed(k) })
 }
 
 func (d *device) compileOnce(p *backend.Program, timed bool) (*executable, error) {

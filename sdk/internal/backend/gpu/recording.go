@@ -334,6 +334,9 @@ func (r *recording) finish() (*vulkan.Recording, error) {
 		first := r.rec.Len()
 		r.estimate(p)
 		r.rec.Dispatch(kernels[i], p.bindings, p.push, uint32(x), uint32(ceil(p.groups, x)), 1)
+		if k := (divided{p.Kernel}); r.rec.Len()-first > 1 && !slices.Contains(r.e.divided, k) {
+			r.e.divided = append(r.e.divided, k)
+		}
 		for range r.rec.Len() - first {
 			r.e.spans = append(r.e.spans, backend.Span{Op: p.op, Kernel: p.Kernel.String()})
 		}
@@ -341,18 +344,30 @@ func (r *recording) finish() (*vulkan.Recording, error) {
 	return r.rec.Finish()
 }
 
+// testParts is into how many parts a self-test divides a dispatch that has as many workgroups.
+const testParts = 3
+
 // estimate tells the recorder how long a dispatch takes, and lets it be divided if that is too long for a submission. Which
-// dispatch of a slow operator takes its time is not known, so that each counts for all. Software drivers have no watchdog and
-// are left alone, tests apart: a divided dispatch needs a pipeline of its own.
+// dispatch of a slow operator takes its time is not known, so that each counts for all.
 func (r *recording) estimate(p dispatch) {
 	d := r.e.d
-	if d.info.Kind == "software" && d.opt.SegmentTime == 0 || p.whole <= d.dev.SegmentTime() {
+	switch limit := d.dev.SegmentTime(); {
+	case d.cut != nil && d.cut(p.Kernel):
+		r.rec.Estimate(testParts * limit)
+		r.rec.Divide()
+	case d.cut != nil || !d.divides() || p.whole <= limit:
 		r.rec.Estimate(p.time)
-		return
+	default:
+		r.rec.Estimate(p.whole)
+		if !d.trust.failed(divided{p.Kernel}) {
+			r.rec.Divide()
+		}
 	}
-	r.rec.Estimate(p.whole)
-	r.rec.Divide()
 }
+
+// divides tells whether long dispatches are divided. Software drivers have no watchdog and are left alone, tests apart: a divided
+// dispatch needs a pipeline of its own.
+func (d *device) divides() bool { return d.info.Kind != "software" || d.opt.SegmentTime != 0 }
 
 // compile makes the kernels of dispatches. Drivers take up to a second for one, and compile on the calling thread.
 func (d *device) compile(planned []dispatch) ([]*vulkan.Kernel, error) {

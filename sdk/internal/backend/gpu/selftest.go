@@ -4,6 +4,7 @@ package gpu
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"time"
 
@@ -13,16 +14,24 @@ import (
 	"github.com/pkg/errors"
 )
 
-// verify tests those of ks that have no verdict yet. Afterwards all have.
-func (d *device) verify(ctx context.Context, ks []*shaders.Kernel) error {
+// verify tests variants, and the divided form of those that pass or have passed.
+func (d *device) verify(ctx context.Context, whole []*shaders.Kernel, parts []divided) error {
 	d.trust.testing.Lock()
 	defer d.trust.testing.Unlock()
-	unknown := d.trust.unknown(ks)
-	if len(unknown) == 0 {
+	whole, parts = unknown(d.trust, whole), unknown(d.trust, parts)
+	if len(whole)+len(parts) == 0 {
 		return nil
 	}
-	for _, k := range unknown {
+	for _, k := range whole {
 		if _, err := d.verifyOne(ctx, k); err != nil {
+			return errors.WithMessagef(err, "self-test of %s", k)
+		}
+	}
+	for _, k := range parts {
+		if d.trust.failed(k.Kernel) {
+			continue
+		}
+		if _, err := d.verifyDivided(ctx, k); err != nil {
 			return errors.WithMessagef(err, "self-test of %s", k)
 		}
 	}
@@ -32,28 +41,66 @@ func (d *device) verify(ctx context.Context, ks []*shaders.Kernel) error {
 
 // verifyOne tests k by every case of its kernel and says how long its runs took.
 func (d *device) verifyOne(ctx context.Context, k *shaders.Kernel) (took time.Duration, err error) {
-	probe := d.probe(map[string]*shaders.Kernel{k.Name: k})
-	for _, c := range selftest.Cases() {
-		if !slices.Contains(c.Kernels, k.Name) {
-			continue
+	probe := d.tester(map[string]*shaders.Kernel{k.Name: k}, nil)
+	for c, s := range casesOf(k) {
+		t, err := probe.examine(ctx, c, s, k)
+		if err != nil {
+			return took, err
 		}
-		for _, s := range selftest.Sizes {
-			t, err := probe.examine(ctx, c, s, k)
-			if err != nil {
-				return took, err
-			}
-			took += t
-		}
+		took += t
 	}
-	if len(d.trust.unknown([]*shaders.Kernel{k})) > 0 { // a test of ours sees to it that this does not happen
+	if _, known := d.trust.of(k); !known { // a test of ours sees to it that this does not happen
 		d.trust.note(k, verdict{Case: "none"})
 	}
 	return took, nil
 }
 
-// probe is d as a self-test uses it: it shares everything with d, takes untested kernels, and the forced ones first.
+// verifyDivided tests k by every case in which there is something to divide: the results must have the bits of the whole dispatches.
+func (d *device) verifyDivided(ctx context.Context, k divided) (took time.Duration, err error) {
+	forced := map[string]*shaders.Kernel{k.Name: k.Kernel}
+	parts, whole := d.tester(forced, k.Kernel), d.tester(forced, nil)
+	for c, s := range casesOf(k.Kernel) {
+		divides := false
+		o, err := c.CheckLike(ctx, parts, whole, s, func(e backend.Executable) bool {
+			divides = slices.Contains(e.(*executable).divided, k)
+			return divides
+		})
+		if err != nil && !errors.Is(err, backend.ErrFaulty) { // that rows which k does not serve have no kernel left is no fault of k
+			return took, err
+		}
+		if took += o.Took; err == nil && divides {
+			d.trust.note(k, verdict{Fault: o.Fault, Case: c.Name + " " + s.String(), MaxError: finite(o.MaxError)})
+		}
+	}
+	if _, known := d.trust.of(k); !known { // likewise; what was not tested is not used
+		d.trust.note(k, verdict{Case: "none", Fault: "no case divides it"})
+	}
+	return took, nil
+}
+
+// casesOf are the cases that run k's kernel, in each size.
+func casesOf(k *shaders.Kernel) iter.Seq2[selftest.Case, selftest.Size] {
+	return func(yield func(selftest.Case, selftest.Size) bool) {
+		for _, c := range selftest.Cases() {
+			for _, s := range selftest.Sizes {
+				if slices.Contains(c.Kernels, k.Name) && !yield(c, s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// probe is d as a self-test or a tuner uses it: it shares everything with d, takes untested kernels, and the forced ones first.
 func (d *device) probe(forced map[string]*shaders.Kernel) *device {
 	return &device{inst: d.inst, dev: d.dev, info: d.info, opt: d.opt, tuned: d.tuned, pace: d.pace, turn: d.turn, trust: d.trust, forced: forced, untested: true, fault: d.fault, stopwatch: d.stopwatch}
+}
+
+// tester is a probe that divides the dispatches of parts, however short, and no others.
+func (d *device) tester(forced map[string]*shaders.Kernel, parts *shaders.Kernel) *device {
+	p := d.probe(forced)
+	p.cut = func(k *shaders.Kernel) bool { return k == parts }
+	return p
 }
 
 // attempt is one run of a case with one choice of variants.
@@ -107,7 +154,7 @@ func (d *device) blame(ctx context.Context, c selftest.Case, s selftest.Size, us
 		}
 		replaced = append(replaced, k)
 		all[k.Name] = other
-		a, err := d.probe(map[string]*shaders.Kernel{k.Name: other}).try(ctx, c, s, nil)
+		a, err := d.tester(map[string]*shaders.Kernel{k.Name: other}, nil).try(ctx, c, s, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -116,7 +163,7 @@ func (d *device) blame(ctx context.Context, c selftest.Case, s selftest.Size, us
 		}
 	}
 	if len(replaced) > 1 {
-		a, err := d.probe(all).try(ctx, c, s, nil)
+		a, err := d.tester(all, nil).try(ctx, c, s, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -49,26 +49,30 @@ func frozenHere(t *testing.T, d *device, w quant.Matrix) backend.Frozen {
 	return backend.Frozen{W: weight, Bias: bias}
 }
 
-// TestCasesCoverTheTable: every variant that the device supports is run by a case, save those that no Program uses, and
-// cases run the kernels that they name.
+// TestCasesCoverTheTable: every variant that the device supports is run by a case and divided by one, save those that no Program
+// uses, and cases run the kernels that they name.
 func TestCasesCoverTheTable(t *testing.T) {
 	d := openHere(t, Options{})
 	left := map[string]bool{}
 	for _, k := range shaders.All() {
 		left[k.String()] = !slices.Contains(apart, k.Name) && k.Needs&^d.dev.Info().Supported == 0
+		left[divided{k}.String()] = left[k.String()]
 	}
 	for _, c := range selftest.Cases() {
 		names := map[string]bool{} // at any size: heads of odd width take other kernels
 		for _, s := range selftest.Sizes {
 			for _, name := range c.Kernels {
 				for _, k := range shaders.Variants(name) {
-					a, err := d.probe(map[string]*shaders.Kernel{name: k}).tryNothing(c, s)
+					used, parts, err := d.tester(map[string]*shaders.Kernel{name: k}, k).tryNothing(c, s)
 					if err != nil {
 						t.Fatalf("%s %s: %v", c.Name, s, err)
 					}
-					for _, used := range a {
+					for _, used := range used {
 						names[used.Name] = true
 						left[used.String()] = false
+					}
+					for _, k := range parts {
+						left[k.String()] = false
 					}
 				}
 			}
@@ -91,10 +95,16 @@ func TestCasesCoverTheTable(t *testing.T) {
 	}
 }
 
-// tryNothing compiles a case and says what it would use.
-func (d *device) tryNothing(c selftest.Case, s selftest.Size) (used []*shaders.Kernel, err error) {
-	a, err := d.try(context.Background(), c, s, &shaders.Kernel{})
-	return a.used, err
+// tryNothing compiles a case and says what it would use, and divide.
+func (d *device) tryNothing(c selftest.Case, s selftest.Size) (used []*shaders.Kernel, parts []divided, err error) {
+	_, err = c.Check(context.Background(), d, s, func(e backend.Executable) bool {
+		used, parts = e.(*executable).used, e.(*executable).divided
+		return false
+	})
+	if errors.Is(err, backend.ErrFaulty) { // rows that the variant does not serve have no kernel left
+		err = nil
+	}
+	return used, parts, err
 }
 
 // TestCheck: the software driver gets every kernel right.

@@ -3,6 +3,7 @@
 package gpu
 
 import (
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -24,7 +25,19 @@ type trust struct {
 	testing sync.Mutex // one self-test at a time
 
 	mu       sync.Mutex
-	verdicts map[string]verdict // by variant
+	verdicts map[string]verdict // by variant, whole or divided
+}
+
+// divided is a variant whose dispatches are divided among submissions: by a pipeline of its own, which a driver may get wrong by
+// itself. One that is wrong is not used any more; long dispatches of the variant stay whole.
+type divided struct{ *shaders.Kernel }
+
+func (k divided) String() string { return k.Kernel.String() + " divided" }
+
+// tested is what has a verdict: a variant, or its divided form.
+type tested interface {
+	*shaders.Kernel | divided
+	String() string
 }
 
 // subject is what verdicts are about: with another driver, or other shaders, they are void.
@@ -66,20 +79,20 @@ func (t *trust) save() {
 	_ = memo.Save(t.path, t.about, all)
 }
 
-func (t *trust) of(k *shaders.Kernel) (v verdict, known bool) {
+func (t *trust) of(k fmt.Stringer) (v verdict, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	v, known = t.verdicts[k.String()]
 	return v, known
 }
 
-func (t *trust) failed(k *shaders.Kernel) bool {
+func (t *trust) failed(k fmt.Stringer) bool {
 	v, known := t.of(k)
 	return known && v.Fault != ""
 }
 
 // note adds the outcome of a case; a fault stays.
-func (t *trust) note(k *shaders.Kernel, v verdict) {
+func (t *trust) note(k fmt.Stringer, v verdict) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if old, known := t.verdicts[k.String()]; known && old.Fault != "" {
@@ -91,7 +104,7 @@ func (t *trust) note(k *shaders.Kernel, v verdict) {
 }
 
 // unknown are those of ks without a verdict, each once.
-func (t *trust) unknown(ks []*shaders.Kernel) (out []*shaders.Kernel) {
+func unknown[K tested](t *trust, ks []K) (out []K) {
 	for _, k := range ks {
 		if _, known := t.of(k); !known && !slices.Contains(out, k) {
 			out = append(out, k)

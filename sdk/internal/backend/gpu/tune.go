@@ -108,7 +108,7 @@ func (d *device) TuneKernels(ctx context.Context, p *backend.Program, budget tim
 // challenge compiles p with the variant other beside those of best and returns it where it wins, with the share of time that it
 // saves.
 func (d *device) challenge(ctx context.Context, p *backend.Program, best *candidate, other *shaders.Kernel, want [][]float32) (_ *candidate, gain float64, err error) {
-	if err := d.verify(ctx, []*shaders.Kernel{other}); err != nil || d.trust.failed(other) {
+	if err := d.verify(ctx, []*shaders.Kernel{other}, nil); err != nil || d.trust.failed(other) {
 		return nil, 0, err
 	}
 	forced := maps.Clone(best.forced)

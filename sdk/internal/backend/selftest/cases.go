@@ -86,22 +86,23 @@ var products = []Case{
 		adaptDown(g, s, backend.Dropout{P: 0.5, Key: g.inputInts([]int32{5}, 1), Stream: 3})
 	}},
 	{"adaptdown_bwd_x", []string{"adaptdown_bwd_x"}, 0, func(g *graph, s size) {
-		h := ints("h", s.m*s.r)
+		m := manyRows(s)
+		h := ints("h", m*s.r)
 		for i, v := range h {
 			h[i] = max(v, 0)
 		}
-		g.read(g.AdaptDownBackward(g.input(ints("g", s.m*s.n), s.m, s.n), g.param(ints("up", s.n*s.r), s.n, s.r), g.input(h, s.m, s.r), 0.5))
+		g.read(g.AdaptDownBackward(g.input(ints("g", m*s.n), m, s.n), g.param(ints("up", s.n*s.r), s.n, s.r), g.input(h, m, s.r), 0.5))
 	}},
 	{"matmul", []string{"matmul"}, 0, func(g *graph, s size) { matMul(g, s, backend.None) }},
 	{"matmul_base", []string{"matmul_base", "scale"}, 0, func(g *graph, s size) {
 		matMul(g, s, g.Scale(g.input(ints("base", s.m*s.k), s.m, s.k), 1))
 	}},
 	{"weightgrad", []string{"weightgrad", "reduce"}, 0, func(g *graph, s size) {
-		m := 4*s.m + 1 // several slices
+		m := manyRows(s)
 		g.WeightGrad(g.input(ints("dy", m*s.n), m, s.n), g.input(ints("x", m*s.r), m, s.r), g.updated(ints("dw", s.n*s.r), s.n, s.r), 0.5)
 	}},
 	{"biasgrad", []string{"biasgrad", "reduce"}, 0, func(g *graph, s size) {
-		m := 4*s.m + 1
+		m := manyRows(s)
 		g.BiasGrad(g.input(ints("dy", m*s.n), m, s.n), g.updated(ints("db", s.n), s.n), 0.5)
 	}},
 	{"add", []string{"add"}, 0, func(g *graph, s size) {
@@ -113,8 +114,12 @@ var products = []Case{
 	}},
 }
 
+// manyRows are several slices of a sum over rows, and several groups of threads where rows are short.
+func manyRows(s size) int { return 4*s.m + 1 }
+
 func adaptDown(g *graph, s size, d backend.Dropout) {
-	g.read(g.AdaptDown(g.input(ints("x", s.m*s.k), s.m, s.k), g.param(ints("down", s.r*s.k), s.r, s.k), g.param(ints("bias", s.r), s.r), d))
+	m := manyRows(s)
+	g.read(g.AdaptDown(g.input(ints("x", m*s.k), m, s.k), g.param(ints("down", s.r*s.k), s.r, s.k), g.param(ints("bias", s.r), s.r), d))
 }
 
 func matMul(g *graph, s size, base backend.Value) {
@@ -195,7 +200,7 @@ func layerNormBackward(g *graph, s size, onBase bool) {
 // images are what enters and leaves a network.
 var images = []Case{
 	{"patchembed", []string{"patchembed", "patchembed_tokens"}, 0, func(g *graph, s size) {
-		const rows, columns, patch = 3, 5, 4
+		const rows, columns, patch = 7, 9, 4
 		d, k := s.n, 3*patch*patch
 		g.read(g.PatchEmbed(g.input(ints("image", 2*3*rows*columns*patch*patch), 2, 3, rows*patch, columns*patch), g.param(ints("weight", d*k), d, k),
 			g.param(ints("bias", d), d), g.param(ints("prefix", d), 1, d), g.param(ints("pos", rows*columns*d), rows*columns, d), patch))
@@ -276,7 +281,7 @@ func mixedCases(half bool) []Case {
 			name = "mixed_norms" + suffix
 		}
 		return Case{name, suffixed(kernels, suffix), tolerance, func(g *graph, s size) {
-			const batch, tokens, bottleneck = 3, 7, 8
+			const batch, tokens, bottleneck = 3, 67, 8
 			m := g.mixed(batch, s.n, bottleneck, half, options)
 			x := g.Scale(g.input(ints("x", batch*tokens*s.n), batch*tokens, s.n), 1)
 			o := backend.MixedAdapter{Mixed: m, Batch: batch, Block: 0, Bottleneck: bottleneck, Norms: norms, NormEps: 1e-5}
@@ -288,7 +293,7 @@ func mixedCases(half bool) []Case {
 		branch(false, 0, 0, "mixed_down", "mixed_up"),
 		branch(true, float, backend.MixNormIn, "mixed_norm", "mixed_down", "mixed_up", "mixed_up_apart", "mixed_norm_out"),
 		{"mixed_head" + suffix, suffixed([]string{"mixed_features", "mixed_head"}, suffix), float, func(g *graph, s size) {
-			const batch = 3
+			const batch = 23
 			m := g.mixed(batch, s.n, 8, half, 0)
 			f, z := g.MixedFeatures(g.input(normal("normed", batch*2*s.n), batch, 2*s.n), g.input(normal("mean", batch*s.n), batch, s.n), m, 1e-5, 1e-5)
 			g.read(f, z, g.MixedHead(z, m, mixedClasses))

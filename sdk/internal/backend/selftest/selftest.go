@@ -57,35 +57,35 @@ type Outcome struct {
 
 // Check runs c on be. compiled, which may be nil, sees the Executable first, and may end the check without an outcome. An
 // error is one of the device or its driver.
-func (c Case) Check(ctx context.Context, be backend.Backend, s Size, compiled func(backend.Executable) (goOn bool)) (o Outcome, err error) {
-	g := newGraph(be)
+func (c Case) Check(ctx context.Context, be backend.Backend, s Size, compiled func(backend.Executable) (goOn bool)) (Outcome, error) {
+	return c.check(ctx, be, nil, s, compiled)
+}
+
+// CheckLike is Check where the results must also have the bits of one run on other.
+func (c Case) CheckLike(ctx context.Context, be, other backend.Backend, s Size, compiled func(backend.Executable) (goOn bool)) (Outcome, error) {
+	return c.check(ctx, be, other, s, compiled)
+}
+
+func (c Case) check(ctx context.Context, be, other backend.Backend, s Size, compiled func(backend.Executable) bool) (o Outcome, err error) {
+	g, exec, prog, err := c.compile(be, s)
 	defer func() {
 		if e := g.release(); err == nil {
 			err = e
 		}
 	}()
-	c.build(g, sizes[s])
-	prog, err := g.Finish()
-	if err != nil {
+	if err != nil || compiled != nil && !compiled(exec) {
 		return o, err
-	}
-	exec, err := be.Compile(prog)
-	if err != nil {
-		return o, err
-	}
-	defer func() {
-		if e := exec.Close(); err == nil {
-			err = e
-		}
-	}()
-	if compiled != nil && !compiled(exec) {
-		return o, nil
 	}
 	want, err := c.expected(s)
 	if err != nil {
 		return o, err
 	}
 	var first [][]float32
+	if other != nil {
+		if first, err = c.once(ctx, other, s); err != nil {
+			return o, err
+		}
+	}
 	for i := range Repeats {
 		began := time.Now()
 		got, err := g.once(ctx, exec, prog)
@@ -94,12 +94,14 @@ func (c Case) Check(ctx context.Context, be backend.Backend, s Size, compiled fu
 		}
 		o.Took += time.Since(began)
 		if i == 0 {
-			first = got
 			o.MaxError = maxError(got, want)
 			if !(o.MaxError <= c.Tolerance) {
 				o.Fault = fmt.Sprintf("differs from the reference by %.2g of its largest value, allowed %.2g", o.MaxError, c.Tolerance)
 				return o, nil
 			}
+		}
+		if first == nil {
+			first = got
 		} else if !sameBits(got, first) {
 			o.Fault = fmt.Sprintf("run %d of the same input differs from the first", i+1)
 			return o, nil
@@ -108,23 +110,40 @@ func (c Case) Check(ctx context.Context, be backend.Backend, s Size, compiled fu
 	return o, nil
 }
 
+// compile makes c's Program on be. The graph, which there is with an error too, releases it.
+func (c Case) compile(be backend.Backend, s Size) (*graph, backend.Executable, *backend.Program, error) {
+	g := newGraph(be)
+	c.build(g, sizes[s])
+	prog, err := g.Finish()
+	if err != nil {
+		return g, nil, nil, err
+	}
+	exec, err := be.Compile(prog)
+	if err == nil {
+		g.close = append(g.close, exec.Close)
+	}
+	return g, exec, prog, err
+}
+
+// once is what be makes of c.
+func (c Case) once(ctx context.Context, be backend.Backend, s Size) (out [][]float32, err error) {
+	g, exec, prog, err := c.compile(be, s)
+	defer func() {
+		if e := g.release(); err == nil {
+			err = e
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	return g.once(ctx, exec, prog)
+}
+
 // expected is what the reference makes of c.
 func (c Case) expected(s Size) ([][]float32, error) {
 	be := host.NewReference()
 	defer be.Close()
-	g := newGraph(be)
-	defer g.release()
-	c.build(g, sizes[s])
-	prog, err := g.Finish()
-	if err != nil {
-		return nil, err
-	}
-	exec, err := be.Compile(prog)
-	if err != nil {
-		return nil, err
-	}
-	defer exec.Close()
-	return g.once(context.Background(), exec, prog)
+	return c.once(context.Background(), be, s)
 }
 
 // maxError is the largest difference of a result relative to the result's largest magnitude; infinite where numbers are none.
