@@ -88,6 +88,12 @@ func (p packing) scales() int { return p.groupScales() + p.panels*p.groups*panel
 
 func (p packing) uints() int { return p.scales() + p.panels*panelRows }
 
+// PackedLen is the length of what Pack returns for a matrix of that shape.
+func PackedLen(s Scheme, rows, cols int) (int, error) {
+	p, err := newPacking(s, rows, cols)
+	return p.uints(), err
+}
+
 // Pack returns m's packed form; see the comment at the top of this file.
 func (m Matrix) Pack() ([]uint32, error) {
 	p, err := newPacking(m.Scheme, m.Rows, m.Cols)

@@ -26,6 +26,9 @@ func TestPackRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if n, err := PackedLen(s, rows, cols); err != nil || n != len(packed) {
+			t.Fatalf("length %d, %v, expected %d", n, err, len(packed))
+		}
 		got, err := Unpack(s, rows, cols, packed)
 		if err != nil {
 			t.Fatal(err)
@@ -42,6 +45,31 @@ func TestPackRoundTrip(t *testing.T) {
 			t.Fatalf("[%d, %d] %s differs after a round trip", rows, cols, s)
 		}
 	})
+}
+
+// TestSlice: rows of a matrix are those of the whole.
+func TestSlice(t *testing.T) {
+	const rows, cols, from, to = 131, 37, 64, 129
+	for _, s := range Schemes {
+		w := make([]float32, rows*cols)
+		for i := range w {
+			w[i] = float32(i*7919%2003) - 1001
+		}
+		m, err := Quantize(s, w, rows, cols)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part := m.Slice(from, to)
+		if err := part.Check(); err != nil || part.Rows != to-from {
+			t.Fatalf("%s: %d rows, %v", s, part.Rows, err)
+		}
+		got, all := make([]float32, (to-from)*cols), make([]float32, rows*cols)
+		part.Dequantize(got)
+		m.Dequantize(all)
+		if !reflect.DeepEqual(got, all[from*cols:to*cols]) {
+			t.Errorf("%s: rows differ", s)
+		}
+	}
 }
 
 // TestPackLayout pins single elements to the words that the kernels read them from.

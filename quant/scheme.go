@@ -91,3 +91,22 @@ func (m Matrix) Check() error {
 	}
 	return nil
 }
+
+// Slice is rows [from, to) of m, in m's memory.
+func (m Matrix) Slice(from, to int) Matrix {
+	groups := 0
+	if m.Scheme.Group() > 0 {
+		groups = m.Groups()
+	}
+	return Matrix{Scheme: m.Scheme, Rows: to - from, Cols: m.Cols,
+		Int8: rowsOf(m.Int8, from, to, m.Cols), Half: rowsOf(m.Half, from, to, m.Cols), Float: rowsOf(m.Float, from, to, m.Cols),
+		Int4: rowsOf(m.Int4, from, to, m.Words()), GroupScale: rowsOf(m.GroupScale, from, to, groups), Scale: rowsOf(m.Scale, from, to, 1)}
+}
+
+// rowsOf are rows [from, to) of n numbers each, nil where there are none.
+func rowsOf[T any](x []T, from, to, n int) []T {
+	if x == nil {
+		return nil
+	}
+	return x[from*n : to*n]
+}

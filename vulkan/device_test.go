@@ -178,6 +178,11 @@ func TestRecorderErrors(t *testing.T) {
 	copying := func(dst, src vulkan.Range) func(*vulkan.Recorder) {
 		return func(r *vulkan.Recorder) { r.Copy(dst, src) }
 	}
+	rows := func(dstStride, srcStride, bytes, n int) func(*vulkan.Recorder) {
+		return func(r *vulkan.Recorder) {
+			r.CopyRows(vulkan.Rows{Range: whole(y), Stride: dstStride}, vulkan.Rows{Range: whole(x), Stride: srcStride}, bytes, n)
+		}
+	}
 	tests := []struct {
 		name string
 		do   func(r *vulkan.Recorder)
@@ -201,6 +206,11 @@ func TestRecorderErrors(t *testing.T) {
 		{"copy", copying(whole(y), whole(x)), nil},
 		{"copy of another size", copying(vulkan.Range{Buffer: y, Size: 4}, whole(x)), vulkan.ErrUsage},
 		{"copy onto itself", copying(vulkan.Range{Buffer: x, Size: 8}, vulkan.Range{Buffer: x, Offset: 4, Size: 8}), vulkan.ErrUsage},
+		{"rows", rows(16, 63, 4, 5), nil}, // the last one ends where x does
+		{"rows beyond the source", rows(16, 64, 4, 5), vulkan.ErrUsage},
+		{"rows beyond the destination", rows(64, 16, 4, 5), vulkan.ErrUsage},
+		{"rows longer than their stride", rows(4, 16, 8, 2), vulkan.ErrUsage},
+		{"no rows", rows(16, 16, 4, 0), vulkan.ErrUsage},
 		{"copy from a closed buffer", copying(whole(y), whole(gone)), vulkan.ErrClosed},
 	}
 	for _, tt := range tests {

@@ -24,6 +24,7 @@ type command struct {
 	push     []byte
 	grid     [3]uint32
 	from     [3]uint32     // its first workgroup: another than 0 in the later parts of a divided dispatch
+	copies   [][3]uint64   // of a copy, by piece: offset in the source, in the destination, size
 	time     time.Duration // estimated
 }
 
@@ -110,15 +111,34 @@ func (r *Recorder) divide(c command) ([]command, error) {
 
 // Copy records a copy of src to dst, of equal size and not overlapping.
 func (r *Recorder) Copy(dst, src Range) {
+	if r.err == nil && dst.Size != src.Size {
+		r.err = errors.WithMessagef(ErrUsage, "copy, command %d: %d bytes to %d bytes", len(r.commands), src.Size, dst.Size)
+	}
+	r.CopyRows(Rows{dst, dst.Size}, Rows{src, src.Size}, src.Size, 1)
+}
+
+// Rows are a range's first bytes, the first of every Stride behind them, and so on.
+type Rows struct {
+	Range
+	Stride int
+}
+
+// CopyRows records a copy of rows of so many bytes, one from each of src's strides to one of dst's. The ranges must hold them and
+// not overlap.
+func (r *Recorder) CopyRows(dst, src Rows, bytes, rows int) {
 	if r.err != nil {
 		return
 	}
-	if err := r.checkCopy(dst, src); err != nil {
+	if err := r.checkCopy(dst, src, bytes, rows); err != nil {
 		r.err = errors.WithMessagef(err, "copy, command %d", len(r.commands))
 		return
 	}
+	c := command{bindings: []Range{dst.Range, src.Range}, copies: make([][3]uint64, rows)}
+	for i := range c.copies {
+		c.copies[i] = [3]uint64{uint64(src.Offset + i*src.Stride), uint64(dst.Offset + i*dst.Stride), uint64(bytes)}
+	}
 	r.copies = true
-	r.add(command{bindings: []Range{dst, src}}, []use{
+	r.add(c, []use{
 		{dst.Buffer.id, dst.Offset, dst.Offset + dst.Size, true}, {src.Buffer.id, src.Offset, src.Offset + src.Size, false}})
 }
 
@@ -192,14 +212,14 @@ func (r *Recorder) checkRange(b Range) error {
 	return nil
 }
 
-func (r *Recorder) checkCopy(dst, src Range) error {
-	for _, b := range []Range{dst, src} {
-		if err := r.checkRange(b); err != nil {
+func (r *Recorder) checkCopy(dst, src Rows, bytes, rows int) error {
+	for _, b := range []Rows{dst, src} {
+		if err := r.checkRange(b.Range); err != nil {
 			return err
 		}
-	}
-	if dst.Size != src.Size {
-		return errors.WithMessagef(ErrUsage, "%d bytes to %d bytes", src.Size, dst.Size)
+		if bytes <= 0 || rows <= 0 || bytes > b.Stride || bytes > b.Size || (b.Size-bytes)/b.Stride < rows-1 {
+			return errors.WithMessagef(ErrUsage, "buffer %s: %d rows of %d bytes, one each %d of %d bytes", b.Buffer.name, rows, bytes, b.Stride, b.Size)
+		}
 	}
 	if dst.Buffer == src.Buffer && dst.Offset < src.Offset+src.Size && src.Offset < dst.Offset+dst.Size {
 		return errors.WithMessagef(ErrUsage, "buffer %s: source and destination overlap", dst.Buffer.name)
@@ -215,8 +235,10 @@ func (r *Recorder) plan() []string {
 		if r.barriers[i] {
 			mark = "barrier "
 		}
-		if c.kernel == nil {
-			lines[i] = fmt.Sprintf("%scopy %d bytes", mark, c.bindings[0].Size)
+		if n := len(c.copies); n > 1 {
+			lines[i] = fmt.Sprintf("%scopy %d rows of %d bytes", mark, n, c.copies[0][2])
+		} else if n == 1 {
+			lines[i] = fmt.Sprintf("%scopy %d bytes", mark, c.copies[0][2])
 		} else {
 			lines[i] = fmt.Sprintf("%s%s %dx%dx%d", mark, c.kernel, c.grid[0], c.grid[1], c.grid[2])
 			if c.from != [3]uint32{} {

@@ -200,7 +200,7 @@ func (rec *Recording) record(cb vk.CommandBuffer, r *Recorder, from, to, segment
 		if c.kernel == nil {
 			dst, src := c.bindings[0], c.bindings[1]
 			C.ea_copy(unsafe.Pointer(cb), bits(src.Buffer.handle), bits(dst.Buffer.handle),
-				C.uint64_t(src.Offset), C.uint64_t(dst.Offset), C.uint64_t(src.Size))
+				(*[3]C.uint64_t)(unsafe.Pointer(&c.copies[0])), C.uint32_t(len(c.copies)))
 		} else if err := rec.dispatch(cb, c); err != nil {
 			return err
 		}

@@ -53,6 +53,27 @@ func dispatchOne(t *testing.T, d *vulkan.Device, name string, n int) {
 	expect(t, x, func(i int) float32 { return 0.5 * float32(i%1000+1) })
 }
 
+// TestCopyRows takes columns out of one matrix and puts them into another.
+func TestCopyRows(t *testing.T) {
+	d := vulkantest.Device(t)
+	const rows, from, to, columns = 7, 37, 11, 5
+	x, y := buffer(t, d, "x", vulkan.DeviceLocal, ramp(rows*from, 1)), buffer(t, d, "y", vulkan.DeviceLocal, make([]float32, rows*to))
+	r := d.NewRecorder()
+	r.CopyRows(vulkan.Rows{Range: vulkan.Range{Buffer: y, Offset: 4 * 2, Size: 4 * (rows*to - 2)}, Stride: 4 * to},
+		vulkan.Rows{Range: vulkan.Range{Buffer: x, Offset: 4 * 30, Size: 4 * (rows*from - 30)}, Stride: 4 * from}, 4*columns, rows)
+	rec := finish(t, r)
+	if got := rec.Plan(); !slices.Equal(got, []string{"copy 7 rows of 20 bytes"}) {
+		t.Errorf("plan %q", got)
+	}
+	run(t, rec)
+	expect(t, y, func(i int) float32 {
+		if c := i%to - 2; c >= 0 && c < columns {
+			return float32(i/to*from + 30 + c + 1)
+		}
+		return 0
+	})
+}
+
 // chain records y += x, z += y, y += z and a copy of y back to x: each needs a barrier, an independent one does not.
 func chain(d *vulkan.Device, k *vulkan.Kernel, x, y, z, other *vulkan.Buffer) *vulkan.Recorder {
 	r := d.NewRecorder()

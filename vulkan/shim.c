@@ -212,9 +212,8 @@ void ea_barrier(void *commands, uint32_t src_stages, uint32_t dst_stages, uint32
 	vkCmdPipelineBarrier(commands, src_stages, dst_stages, 0, 1, &barrier, 0, NULL, 0, NULL);
 }
 
-void ea_copy(void *commands, uint64_t src, uint64_t dst, uint64_t src_offset, uint64_t dst_offset, uint64_t size) {
-	CopyRegion region = {src_offset, dst_offset, size};
-	vkCmdCopyBuffer(commands, src, dst, 1, &region);
+void ea_copy(void *commands, uint64_t src, uint64_t dst, const uint64_t (*regions)[3], uint32_t n) {
+	vkCmdCopyBuffer(commands, src, dst, n, (const CopyRegion *)regions);
 }
 
 int32_t ea_submit(void *queue, void *commands, uint64_t fence) {

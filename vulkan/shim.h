@@ -58,7 +58,8 @@ void ea_write_set(void *device, uint64_t set, const ea_descriptor *descriptors, 
 // Runs workgroups [from, from + count) with a pipeline that was made with based.
 void ea_dispatch_base(void *commands, const uint32_t from[3], const uint32_t count[3]);
 void ea_barrier(void *commands, uint32_t src_stages, uint32_t dst_stages, uint32_t src_access, uint32_t dst_access);
-void ea_copy(void *commands, uint64_t src, uint64_t dst, uint64_t src_offset, uint64_t dst_offset, uint64_t size);
+// Copies n pieces; regions holds, of each, where it is in src, where it goes in dst, and its size.
+void ea_copy(void *commands, uint64_t src, uint64_t dst, const uint64_t (*regions)[3], uint32_t n);
 int32_t ea_submit(void *queue, void *commands, uint64_t fence);
 
 int32_t ea_flush(void *device, uint64_t memory, uint64_t offset, uint64_t size);
