@@ -60,6 +60,12 @@ func (l Limits) BufferBytes() int {
 	return min(l.StorageRange, l.AllocationBytes-2*padBytes) &^ (padBytes - 1)
 }
 
+// texelsSuffice tells whether a kernel may fetch as texels whatever it may bind as a storage buffer. Where it may not, kernels with texels
+// are left alone: GPUs that guarantee 65,536 of them allow 1 MiB, less than many a layer's input.
+func (l Limits) texelsSuffice() bool {
+	return int64(l.TexelElements)*texelBytes >= int64(l.StorageRange)
+}
+
 // physicalDevice is a device before it is opened.
 type physicalDevice struct {
 	handle      vk.PhysicalDevice
@@ -105,6 +111,10 @@ func inspect(h vk.PhysicalDevice) (p physicalDevice, ok bool) {
 	gpu := gpuOf(props.VendorID, &ext, p.info.Kind)
 	p.info.Family = gpu.Family()
 	p.info.Features, p.info.Supported = gpu.Features()
+	if !p.info.Limits.texelsSuffice() {
+		p.info.Features &^= shaders.TexelFetch
+		p.info.Supported &^= shaders.TexelFetch
+	}
 	return p, true
 }
 

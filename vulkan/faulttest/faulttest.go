@@ -129,7 +129,7 @@ const (
 	fieldHits, fieldSeen, fieldLost, wrong = 76, 80, 84, 88
 	fieldLive                              = 96
 	fieldClockless, fieldRange, fieldPiece = 160, 164, 168
-	fieldBaseless                          = 172
+	fieldBaseless, fieldTexels             = 172, 176
 )
 
 func (c *Control) set(field int, v int32) { binary.NativeEndian.PutUint32(c.page[field:], uint32(v)) }
@@ -139,7 +139,7 @@ func (c *Control) get(field int) int { return int(int32(binary.NativeEndian.Uint
 // Calm ends all faults.
 func (c *Control) Calm() {
 	clear(c.page[:64])
-	for _, field := range []int{fieldHits, fieldSeen, fieldLost, fieldClockless, fieldRange, fieldPiece, fieldBaseless} {
+	for _, field := range []int{fieldHits, fieldSeen, fieldLost, fieldClockless, fieldRange, fieldPiece, fieldBaseless, fieldTexels} {
 		c.set(field, 0)
 	}
 	c.set(fieldDrop, -1)
@@ -186,12 +186,13 @@ func (c *Control) Clockless() {
 	c.set(fieldClockless, 1)
 }
 
-// Limits are the largest binding and the largest piece of memory, in bytes, that devices that are looked at from now on take;
-// 0 for what they really do. The test's program is aborted at a larger piece.
-func (c *Control) Limits(binding, piece int) {
+// Limits are the largest binding and the largest piece of memory, in bytes, and the most texels of a binding, that devices that are
+// looked at from now on take; 0 for what they really do. The test's program is aborted at a larger piece.
+func (c *Control) Limits(binding, piece, texels int) {
 	c.Calm()
 	c.set(fieldRange, int32(binding))
 	c.set(fieldPiece, int32(piece))
+	c.set(fieldTexels, int32(texels))
 }
 
 // Hits is how many faults there were since they were ordered.

@@ -25,6 +25,7 @@ typedef struct {
 	uint32_t range;        // the largest binding that the device says it takes, 0 for the real one
 	uint32_t piece;        // the largest piece of memory, likewise
 	uint32_t baseless;     // the wrong kernel is right but where dispatches begin at another workgroup: they begin at the first
+	uint32_t texels;       // the largest number of texels that a binding takes, 0 for the real one
 } Control;
 
 enum { INSTANCE, DEVICE, BUFFER, MEMORY, VIEW, MODULE, SETLAYOUT, LAYOUT, PIPELINE, CACHE, DESCRIPTORS, COMMANDS, FENCE, QUERIES };
@@ -148,6 +149,7 @@ DECLARE(vkGetPhysicalDeviceProperties)
 static void my_vkGetPhysicalDeviceProperties(VkPhysicalDevice p, VkPhysicalDeviceProperties *out) {
 	REAL(vkGetPhysicalDeviceProperties)(p, out);
 	if (control->range) out->limits.maxStorageBufferRange = control->range;
+	if (control->texels) out->limits.maxTexelBufferElements = control->texels;
 }
 
 DECLARE(vkGetPhysicalDeviceProperties2)

@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) backend.Backend, tol Tolerance, o
 		{"int8_sums", testInt8Sums},
 		{"int8_values", testInt8Values},
 		{"linear_bwd_x", testLinearBackward},
+		{"linear_bwd_x_int8", testLinearBackwardInt8},
 		{"attention", testAttention},
 		{"windowattention", testWindowAttention},
 		{"patchmerge", testPatchMerge},

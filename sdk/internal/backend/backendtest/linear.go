@@ -96,6 +96,12 @@ func testLinearInt8(t *testing.T, s suite) {
 			s.linearInt8(t, scheme)
 		}
 	}
+}
+
+func testLinearBackwardInt8(t *testing.T, s suite) {
+	if !s.be.Info().Int8 {
+		t.Skip("the device takes no int8 gradients")
+	}
 	gradient := func(block, m, n, k int, gelu bool) func(g *graph) {
 		return func(g *graph) {
 			g.block = block
@@ -104,9 +110,9 @@ func testLinearInt8(t *testing.T, s suite) {
 	}
 	for _, block := range blocks {
 		for _, c := range linearSizes {
-			s.check(t, fmt.Sprintf("backward %dx%dx%d block %d", c.m, c.n, c.k, block), gradient(block, c.m, c.n, c.k, false))
+			s.check(t, fmt.Sprintf("%dx%dx%d block %d", c.m, c.n, c.k, block), gradient(block, c.m, c.n, c.k, false))
 			if block == quant.ActivationBlock {
-				s.check(t, fmt.Sprintf("backward %dx%dx%d block %d gelu", c.m, c.n, c.k, block), gradient(block, c.m, c.n, c.k, true))
+				s.check(t, fmt.Sprintf("%dx%dx%d block %d gelu", c.m, c.n, c.k, block), gradient(block, c.m, c.n, c.k, true))
 			}
 		}
 	}

@@ -230,40 +230,98 @@ func (b *buffer) Close() error {
 	return translate(b.buf.Close())
 }
 
-// weight is a frozen matrix in panels; see quant.Matrix.Pack.
+// weight is a frozen matrix in panels (see quant.Matrix.Pack), or a part of one; see parts.go.
 type weight struct {
 	d          *device
-	buf        *vulkan.Buffer
+	buf        *vulkan.Buffer // nil where there are parts
+	parts      []*weight
+	from       int // of a part: its first row
 	rows, cols int
 	scheme     quant.Scheme
 }
 
 // NewWeight implements backend.Backend.
 func (d *device) NewWeight(name string, m quant.Matrix) (backend.Weight, error) {
+	w, err := d.newWeight(name, m)
+	if err != nil {
+		w.free()
+		return nil, err
+	}
+	return w, nil
+}
+
+// newWeight leaves what it made to free with an error too.
+func (d *device) newWeight(name string, m quant.Matrix) (*weight, error) {
+	w := &weight{d: d, rows: m.Rows, cols: m.Cols, scheme: m.Scheme}
+	err := m.Check()
+	rows := 0
+	if err == nil {
+		rows, err = partRows(m, d.mostBytes())
+	}
+	if err != nil {
+		return w, errors.WithMessagef(tensor.ErrShape, "weight %s: %v", name, err)
+	}
+	for from := 0; from < m.Rows && rows < m.Rows; from += rows {
+		part, err := d.newWeight(name, m.Slice(from, min(from+rows, m.Rows)))
+		part.from = from
+		if w.parts = append(w.parts, part); err != nil {
+			return w, err
+		}
+	}
+	if len(w.parts) > 0 {
+		return w, nil
+	}
 	packed, err := m.Pack()
 	if err != nil {
-		return nil, errors.WithMessagef(tensor.ErrShape, "weight %s: %v", name, err)
+		return w, errors.WithMessagef(tensor.ErrShape, "weight %s: %v", name, err)
 	}
-	buf, err := d.dev.NewBuffer(name, 4*len(packed), vulkan.DeviceLocal)
-	if err != nil {
-		return nil, translate(err)
+	if w.buf, err = d.dev.NewBuffer(name, 4*len(packed), vulkan.DeviceLocal); err != nil {
+		return w, translate(err)
 	}
-	if err := buf.Write(0, bytesOf(packed)); err != nil {
-		buf.Close()
-		return nil, translate(err)
+	return w, translate(w.buf.Write(0, bytesOf(packed)))
+}
+
+// mostBytes is the size of the largest weight that is not in parts.
+func (d *device) mostBytes() int {
+	most := d.dev.Info().Limits.BufferBytes()
+	if d.opt.WeightBytes > 0 {
+		most = min(most, d.opt.WeightBytes)
 	}
-	return &weight{d: d, buf: buf, rows: m.Rows, cols: m.Cols, scheme: m.Scheme}, nil
+	return most
 }
 
 // Bytes is what the matrix takes on the device.
-func (w *weight) Bytes() int64 { return int64(w.buf.Size()) }
+func (w *weight) Bytes() (n int64) {
+	for _, p := range w.parts {
+		n += p.Bytes()
+	}
+	if w.buf != nil {
+		n += int64(w.buf.Size())
+	}
+	return n
+}
 
 func (w *weight) Rows() int { return w.rows }
 func (w *weight) Cols() int { return w.cols }
 
 func (w *weight) Close() error {
 	defer w.d.hold()()
-	return translate(w.buf.Close())
+	return translate(w.free())
+}
+
+// free closes the buffers there are.
+func (w *weight) free() (first error) {
+	for _, p := range w.parts {
+		if err := p.free(); first == nil {
+			first = err
+		}
+	}
+	if w.buf != nil {
+		if err := w.buf.Close(); first == nil {
+			first = err
+		}
+	}
+	return first
 }
 
 func (w *weight) whole() vulkan.Range { return vulkan.Range{Buffer: w.buf, Size: w.buf.Size()} }

@@ -24,7 +24,7 @@ func divided(t *testing.T) backend.Backend {
 // TestDivided runs operators whose dispatches are divided into several submissions.
 func TestDivided(t *testing.T) {
 	gputest.Require(t)
-	backendtest.Run(t, divided, tolerance, "linear", "linear_int8", "linear_bwd_x", "matmul", "attention", "block", "timed")
+	backendtest.Run(t, divided, tolerance, "linear", "linear_int8", "linear_bwd_x", "linear_bwd_x_int8", "matmul", "attention", "block", "timed")
 	parts := 0
 	for _, line := range blockPlan(t, divided(t), false) {
 		if strings.Contains(line, " from ") {

@@ -54,13 +54,13 @@ func TestCompileFails(t *testing.T) {
 	if c == nil {
 		return
 	}
-	for _, untested := range []bool{true, false} {
+	for _, o := range []Options{{Untested: true}, {Untested: true, WeightBytes: 1}, {}} {
 		stride := 1
-		if !untested {
+		if !o.Untested {
 			stride = 61 // a self-test makes a thousand
 		}
 		for after := 0; ; after += stride {
-			d := openHere(t, Options{Untested: untested})
+			d := openHere(t, o)
 			c.Fail(faulttest.AllThatAllocate, after, faulttest.OutOfDeviceMemory)
 			_, err := layer(t, d)
 			hit := c.Hits() > 0
@@ -78,7 +78,7 @@ func TestCompileFails(t *testing.T) {
 				t.Fatalf("call %d (%v) left %s", after, err, live)
 			}
 			if !hit {
-				t.Logf("untested %v: %d calls", untested, after)
+				t.Logf("untested %v, parts %v: %d calls", o.Untested, o.WeightBytes > 0, after)
 				break
 			}
 		}

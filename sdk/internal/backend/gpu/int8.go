@@ -52,7 +52,9 @@ func (r *recording) producer(op backend.Op) (v backend.Value, block int) {
 		return o.Y, wholeRow
 	case *backend.Linear:
 		if o.Epilogue == backend.EpiGELU && o.Block > 0 && o.W.Rows()%panelRows == 0 && o.W.Rows() > panelRows {
-			return o.Y, panelRows
+			if w, err := r.weight(o.W); err == nil && len(w.parts) == 0 {
+				return o.Y, panelRows
+			}
 		}
 	case *backend.Attention: // a head a block, where one thread has all of it
 		if h := r.headsOf(o.Heads, o.QKV); h.d == flashChannels {
@@ -142,11 +144,11 @@ func (r *recording) linearInt8(o *backend.Linear, w *weight, name string, wide b
 }
 
 // linearBackwardInt8 records the gradient from dy rounded to int8, with the scales of W's rows in it.
-func (r *recording) linearBackwardInt8(o *backend.LinearBackward, w *weight, name string, own []vulkan.Range) error {
+func (r *recording) linearBackwardInt8(o *backend.LinearBackward, w *weight, name string, dy vulkan.Range, own []vulkan.Range) error {
 	if w.scheme != quant.Q8C {
 		return errors.Errorf("int8 gradients with a weight of scheme %s, expected %s", w.scheme, quant.Q8C)
 	}
-	m, n := r.matrix(o.DY)
+	m, n := r.rows(o.DY), w.rows
 	v, err := r.int8Variant(name, w, n, o.Block, w.cols%4 == 0, o.Block >= n || o.Block%tileColumns == 0)
 	if err != nil {
 		return err
@@ -155,7 +157,7 @@ func (r *recording) linearBackwardInt8(o *backend.LinearBackward, w *weight, nam
 		v.set(wideID, flag(n%tileColumns == 0 && w.cols%tileColumns == 0))
 	}
 	words := ceil(n, panelRows) * panelRows * ceil(w.cols, wordColumns) // those of W before its scales
-	dy, err := r.quantize("quantize_bwd_x", m, n, o.Block, push(m, n, words), append(r.values(o.DY), w.whole())...)
+	dy, err = r.quantize("quantize_bwd_x", m, n, o.Block, push(m, n, words), dy, w.whole())
 	if err != nil {
 		return err
 	}

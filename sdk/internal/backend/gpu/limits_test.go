@@ -5,6 +5,8 @@ package gpu
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/edgeadapt/edgeadapt/quant"
@@ -14,7 +16,7 @@ import (
 )
 
 // TestLimits: on a device that binds little at once, or has memory in small pieces only, temporaries are divided among several
-// buffers and the results are right; what cannot be divided is refused by its size and the limit.
+// buffers, weights are in parts, and the results are right; what cannot be divided is refused by its size and the limit.
 func TestLimits(t *testing.T) {
 	c := faulttest.Start(t)
 	if c == nil {
@@ -22,7 +24,9 @@ func TestLimits(t *testing.T) {
 	}
 	const limit = 64 << 10
 	for name, l := range map[string][2]int{"binding": {limit, 0}, "piece": {0, limit}} {
-		c.Limits(l[0], l[1])
+		c.Limits(0, 0, 0)
+		cases := layersOf(t, openHere(t, Options{Untested: true, Safe: true}))
+		c.Limits(l[0], l[1], 0)
 		d := openHere(t, Options{Untested: true, Safe: true}) // kernels that bind whole weights: views of texels have a limit of their own
 		if got := d.dev.Info().Limits.BufferBytes(); got > limit || got < limit/2 {
 			t.Fatalf("%s: buffers of %d bytes, the limit is %d", name, got, limit)
@@ -71,6 +75,7 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s: a value of 128 KiB: %v", name, err)
 		}
 		refusesWeight(t, d, name)
+		inParts(t, d, cases)
 		if err := e.Close(); err != nil {
 			t.Error(err)
 		}
@@ -78,10 +83,62 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s: %d bytes in use", name, n)
 		}
 		d.Close()
+		if live := c.Live(); live != "" {
+			t.Errorf("%s: left %s", name, live)
+		}
 	}
 }
 
-// refusesWeight: a matrix of 256 KiB fits no buffer that could be bound.
+// layersOf are results of layers on a device, which it closes.
+func layersOf(t *testing.T, d *device) map[partsCase][][]float32 {
+	t.Helper()
+	all := map[partsCase][][]float32{}
+	for _, c := range []partsCase{{quant.Q8C, 0, 7, 257, 640, false}, {quant.Q8C, quant.ActivationBlock, 7, 257, 640, false},
+		{quant.Q4G, quant.ActivationBlock, 5, 257, 1280, false}, {quant.F16, 0, 7, 257, 160, false}, {quant.F32, 0, 37, 197, 67, false}} {
+		var err error
+		if all[c], err = c.run(d, func(*weight) {}); err != nil {
+			t.Fatalf("%s: %v", c, err)
+		}
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	return all
+}
+
+// inParts holds layers whose weights d cannot bind, or hold in one piece, to the bits of another device.
+func inParts(t *testing.T, d *device, cases map[partsCase][][]float32) {
+	t.Helper()
+	for c, want := range cases {
+		n := 0
+		got, err := c.run(d, func(w *weight) { n = len(w.parts) })
+		if err != nil || n < 2 {
+			t.Errorf("%s, %d parts: %v", c, n, err)
+		} else if at := c.differs(got, want); at != "" {
+			t.Errorf("%s, %d parts: %s", c, n, at)
+		}
+	}
+}
+
+// TestFewTexels: where texels do not reach as far as storage buffers, kernels with texels are left alone.
+func TestFewTexels(t *testing.T) {
+	c := faulttest.Start(t)
+	if c == nil {
+		return
+	}
+	const n, k, m = 68, 64, 1100 // x is of 17,600 texels
+	bytes := openHere(t, Options{Untested: true}).dev.Info().Limits.StorageRange
+	for texels, want := range map[int]bool{0: true, bytes / 16: true, bytes/16 - 1: false, 1 << 14: false} {
+		c.Limits(0, 0, texels)
+		d := openHere(t, Options{Untested: true})
+		y, used, err := runLayer(d, n, k, m)
+		if err != nil || strings.Contains(used, "TEXEL") != want || slices.ContainsFunc(y, func(v float32) bool { return v != 133*k/4 }) {
+			t.Errorf("%d texels: used %s, %v", texels, used, err)
+		}
+	}
+}
+
+// refusesWeight: 64 rows of a matrix of 256 KiB, the least that a part can be, fit no buffer that could be bound.
 func refusesWeight(t *testing.T, d *device, name string) {
 	t.Helper()
 	m, err := quant.Quantize(quant.F32, make([]float32, 256*256), 256, 256)

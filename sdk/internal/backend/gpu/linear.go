@@ -13,7 +13,15 @@ func (r *recording) linear(o *backend.Linear) error {
 	if err != nil {
 		return err
 	}
-	name, own, err := r.epilogue(o)
+	if len(w.parts) > 0 {
+		return r.linearInParts(o, w)
+	}
+	return r.linearOf(o, w, func(v backend.Value) vulkan.Range { return r.e.places[v] })
+}
+
+// linearOf records a layer of a weight or of a part of one, with operands beside x where at says.
+func (r *recording) linearOf(o *backend.Linear, w *weight, at func(backend.Value) vulkan.Range) error {
+	name, own, err := r.epilogue(o, at)
 	if err != nil {
 		return err
 	}
@@ -49,21 +57,27 @@ func (v variant) columns(n int) int {
 }
 
 // epilogue is the kernel's name without its scheme, and the bindings behind x and the weight.
-func (r *recording) epilogue(o *backend.Linear) (name string, bindings []vulkan.Range, err error) {
+func (r *recording) epilogue(o *backend.Linear, at func(backend.Value) vulkan.Range) (name string, bindings []vulkan.Range, err error) {
+	var operands []backend.Value
 	switch o.Epilogue {
 	case backend.EpiNone:
-		return "linear", r.values(o.Bias, o.Y), nil
+		name, operands = "linear", []backend.Value{o.Bias, o.Y}
 	case backend.EpiResidual:
-		return "linear_residual", r.values(o.Bias, o.Residual, o.Y), nil
+		name, operands = "linear_residual", []backend.Value{o.Bias, o.Residual, o.Y}
 	case backend.EpiGELU:
-		if o.DGELU == backend.None {
-			return "linear_gelu", r.values(o.Bias, o.Y), nil
+		name, operands = "linear_gelu", []backend.Value{o.Bias, o.Y}
+		if o.DGELU != backend.None {
+			name, operands = "linear_gelu_train", append(operands, o.DGELU)
 		}
-		return "linear_gelu_train", r.values(o.Bias, o.Y, o.DGELU), nil
 	case backend.EpiResidualAdapter:
-		return "linear_residual_adapter", r.values(o.Bias, o.Residual, o.Hidden, o.Up, o.UpBias, o.Y), nil
+		name, operands = "linear_residual_adapter", []backend.Value{o.Bias, o.Residual, o.Hidden, o.Up, o.UpBias, o.Y}
+	default:
+		return "", nil, errors.Errorf("unknown epilogue %d", o.Epilogue)
 	}
-	return "", nil, errors.Errorf("unknown epilogue %d", o.Epilogue)
+	for _, v := range operands {
+		bindings = append(bindings, at(v))
+	}
+	return name, bindings, nil
 }
 
 func (r *recording) linearBackward(o *backend.LinearBackward) error {
@@ -71,20 +85,28 @@ func (r *recording) linearBackward(o *backend.LinearBackward) error {
 	if err != nil {
 		return err
 	}
-	m, n := r.matrix(o.DY)
-	name, own := "linear_bwd_x", r.values(o.DX)
+	if len(w.parts) > 0 {
+		return r.linearBackwardInParts(o, w)
+	}
+	return r.linearBackwardOf(o, w, r.e.places[o.DY], r.e.places[o.DX])
+}
+
+// linearBackwardOf records the gradient of a weight or of a part of one, from dy to dx.
+func (r *recording) linearBackwardOf(o *backend.LinearBackward, w *weight, dy, dx vulkan.Range) error {
+	m := r.rows(o.DY)
+	name, own := "linear_bwd_x", []vulkan.Range{dx}
 	if o.DGELU != backend.None {
-		name, own = "linear_bwd_x_gelu", r.values(o.DGELU, o.DX)
+		name, own = "linear_bwd_x_gelu", []vulkan.Range{r.e.places[o.DGELU], dx}
 	}
 	if o.Block > 0 {
-		return r.linearBackwardInt8(o, w, name, own)
+		return r.linearBackwardInt8(o, w, name, dy, own)
 	}
-	v, err := r.variant(name+"_"+w.kernel(), n%4 == 0 && w.cols%4 == 0)
+	v, err := r.variant(name+"_"+w.kernel(), w.rows%4 == 0 && w.cols%4 == 0)
 	if err != nil {
 		return err
 	}
 	v.set(groupID, w.groupWords())
-	return r.over(v, v.tiles(m, v.quads(ceil(w.cols, w.perWord())*w.perWord())), push(m, n, w.cols), append(append(r.values(o.DY), w.whole()), own...))
+	return r.over(v, v.tiles(m, v.quads(ceil(w.cols, w.perWord())*w.perWord())), push(m, w.rows, w.cols), append([]vulkan.Range{dy, w.whole()}, own...))
 }
 
 // groupID is the specialisation constant that says how many words of an int4 weight share a scale.

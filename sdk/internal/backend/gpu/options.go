@@ -16,6 +16,7 @@ type Options struct {
 	Safe         bool                        // only the variants that every device gets
 	Untested     bool                        // use kernels without their self-test, for tests of the kernels themselves
 	Pin          []string                    // kernel variants to use where they can, as "linear_q8c/TEXEL+Q8C" or "affine", for tests
+	WeightBytes  int                         // largest piece of a weight, 0 for what the device can bind, for tests
 	// As, for tests, are features to choose kernels by instead of those worth using on this device, as far as it supports them.
 	As *shaders.Feature
 }

@@ -29,8 +29,9 @@ type recording struct {
 	whole   time.Duration // time, as long as that operator's dispatches are planned
 }
 
-// dispatch is one that is planned; its kernel is compiled when all are known.
+// dispatch is one that is planned, or a copy; its kernel is compiled when all are known.
 type dispatch struct {
+	copy *rowCopy // nil for a dispatch
 	variant
 	bindings []vulkan.Range
 	push     []byte
@@ -128,13 +129,9 @@ func (r *recording) reserve() error {
 	for _, op := range r.e.p.Ops() {
 		switch o := op.(type) {
 		case *backend.Linear:
-			if m, k := r.matrix(o.X); o.Block > 0 && !r.rounded[o.X] {
-				need = max(need, roundedWords(m, k, o.Block))
-			}
+			need = max(need, r.linearScratch(o))
 		case *backend.LinearBackward:
-			if m, n := r.matrix(o.DY); o.Block > 0 {
-				need = max(need, roundedWords(m, n, o.Block))
-			}
+			need = max(need, r.linearBackwardScratch(o))
 		case *backend.WeightGrad:
 			n, k := r.matrix(o.DW)
 			need = max(need, slicesOf(r.rows(o.DY))*n*k)
@@ -314,7 +311,7 @@ func (r *recording) groups(v variant, n int, push []byte, bindings []vulkan.Rang
 	if f := r.e.d.fault; f != nil {
 		n = f(v.Kernel, n)
 	}
-	r.planned = append(r.planned, dispatch{v, bindings, push, n, r.time, r.at, r.whole})
+	r.planned = append(r.planned, dispatch{variant: v, bindings: bindings, push: push, groups: n, time: r.time, op: r.at, whole: r.whole})
 	r.time = 0 // of an operator's dispatches the first stands for all
 	return nil
 }
@@ -326,22 +323,33 @@ func (r *recording) finish() (*vulkan.Recording, error) {
 		return nil, err
 	}
 	for i, p := range r.planned {
-		if !slices.Contains(r.e.used, p.Kernel) {
-			r.e.used = append(r.e.used, p.Kernel)
-		}
-		r.e.cost[p.Name] += p.time
-		x := min(p.groups, maxGroups)
-		first := r.rec.Len()
-		r.estimate(p)
-		r.rec.Dispatch(kernels[i], p.bindings, p.push, uint32(x), uint32(ceil(p.groups, x)), 1)
-		if k := (divided{p.Kernel}); r.rec.Len()-first > 1 && !slices.Contains(r.e.divided, k) {
-			r.e.divided = append(r.e.divided, k)
+		first, name := r.rec.Len(), "copy"
+		if c := p.copy; c != nil {
+			r.rec.CopyRows(c.dst, c.src, c.bytes, c.rows)
+		} else {
+			name = p.Kernel.String()
+			r.dispatch(p, kernels[i])
 		}
 		for range r.rec.Len() - first {
-			r.e.spans = append(r.e.spans, backend.Span{Op: p.op, Kernel: p.Kernel.String()})
+			r.e.spans = append(r.e.spans, backend.Span{Op: p.op, Kernel: name})
 		}
 	}
 	return r.rec.Finish()
+}
+
+// dispatch records p with its kernel.
+func (r *recording) dispatch(p dispatch, k *vulkan.Kernel) {
+	if !slices.Contains(r.e.used, p.Kernel) {
+		r.e.used = append(r.e.used, p.Kernel)
+	}
+	r.e.cost[p.Name] += p.time
+	x := min(p.groups, maxGroups)
+	first := r.rec.Len()
+	r.estimate(p)
+	r.rec.Dispatch(k, p.bindings, p.push, uint32(x), uint32(ceil(p.groups, x)), 1)
+	if k := (divided{p.Kernel}); r.rec.Len()-first > 1 && !slices.Contains(r.e.divided, k) {
+		r.e.divided = append(r.e.divided, k)
+	}
 }
 
 // testParts is into how many parts a self-test divides a dispatch that has as many workgroups.
@@ -377,6 +385,9 @@ func (d *device) compile(planned []dispatch) ([]*vulkan.Kernel, error) {
 	for range min(runtime.GOMAXPROCS(0), len(planned)) {
 		wait.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(planned)); i = next.Add(1) - 1 {
+				if planned[i].copy != nil {
+					continue
+				}
 				kernels[i], errs[i] = d.dev.NewKernel(planned[i].Kernel, planned[i].spec) // at once where it is known
 			}
 		})
