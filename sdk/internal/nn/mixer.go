@@ -54,6 +54,12 @@ func batchFor(n int) int {
 	return MaxBatch
 }
 
+// shorter is the largest such size below n.
+func shorter(n int) int {
+	at, _ := slices.BinarySearch(batchSizes, n)
+	return batchSizes[at-1]
+}
+
 // NewMixer makes a Mixer whose resident tasks, stored as float32 or float16, take at most budget bytes. It must be closed
 // before v.
 func NewMixer(v *ViT, budget int64, storage backend.DType) *Mixer {
@@ -85,8 +91,8 @@ func (m *Mixer) Stats() Stats { return m.arena.stats }
 
 // Run takes len(tasks) images through the network; input holds them side by side, as c.From says, and tasks[i], which may
 // be nil, belongs to image i. It needs several passes where there are more than MaxBatch images or where the tasks do not
-// fit the budget together, or where the device prefers short passes; read is called after each with the images from first on that it served, the results still in
-// place: taps as Forward.Read gives them, batch rows at first, with features [2 D] and logits of more classes than a task
+// fit the budget together, or where the device prefers short passes or has no room for long ones; read is called after each with
+// the images from first on that it served, the results still in place: taps as Forward.Read gives them, batch rows at first, with features [2 D] and logits of more classes than a task
 // may have. An image's bits depend on nothing but itself and its task.
 func (m *Mixer) Run(ctx context.Context, c MixConfig, input []float32, tasks []*Resident, read func(f *Forward, first, n int) error) error {
 	if len(tasks) == 0 || len(input)%len(tasks) != 0 {
@@ -99,6 +105,10 @@ func (m *Mixer) Run(ctx context.Context, c MixConfig, input []float32, tasks []*
 			return err
 		}
 		f, err := m.pass(c, tasks[first:first+n])
+		if n > 1 && errors.Is(err, backend.ErrOutOfMemory) {
+			most = shorter(n)
+			continue
+		}
 		if err != nil {
 			return err
 		}

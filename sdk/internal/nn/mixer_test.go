@@ -392,6 +392,67 @@ func TestMixerShortPasses(t *testing.T) {
 	})
 }
 
+// cramped is a device without room for Programs with a value of more elements than that.
+type cramped struct {
+	backend.Backend
+	most int
+}
+
+func (c *cramped) Info() backend.Info { return backend.Info{Kind: "discrete"} }
+
+func (c *cramped) Compile(p *backend.Program) (backend.Executable, error) {
+	for v := backend.Value(1); int(v) <= p.Values(); v++ {
+		if n := p.Shape(v).Elems(); p.Info(v).Kind == backend.Temp && n > c.most {
+			return nil, fmt.Errorf("%w: %d elements", backend.ErrOutOfMemory, n)
+		}
+	}
+	return c.Backend.Compile(p)
+}
+
+// TestMixerShortens: where the device has no room for a batch, shorter passes serve it, to the same bits; where it has none for an
+// image, that is the error.
+func TestMixerShortens(t *testing.T) {
+	be := &cramped{reference(t), math.MaxInt}
+	m := newMixBench(t, be, quant.F32, nn.FloatActivations, 1, backend.F32)
+	x := nn.NewMixer(m.v, 1<<30, backend.F32)
+	defer x.Close()
+	const images = 9
+	input, tasks := slices.Repeat(m.images[1], images), slices.Repeat(m.tasks[1:], images)
+	tasks[2] = nil
+	cfg := m.v.Config()
+	image := (side/cfg.Patch*(side/cfg.Patch) + cfg.PrefixTokens()) * max(3*cfg.Dim, cfg.Hidden)
+	for most, want := range map[int][]int{12: {9}, 11: {8, 1}, 5: {4, 4, 1}, 1: {1, 1, 1, 1, 1, 1, 1, 1, 1}} {
+		be.most = most * image
+		var passes []int
+		x := nn.NewMixer(m.v, 1<<30, backend.F32)
+		err := x.Run(context.Background(), mixConfig, input, tasks, func(_ *nn.Forward, _, n int) error {
+			passes = append(passes, n)
+			return nil
+		})
+		if err != nil || !slices.Equal(passes, want) {
+			t.Errorf("room for %d images: passes of %v, expected %v (%v)", most, passes, want, err)
+		}
+		got, err := m.run(x, input, tasks)
+		for i, y := range got {
+			task := 1
+			if i == 2 {
+				task = 0
+			}
+			if !sameBits(y, m.alone[[2]int{task, 1}]) {
+				t.Errorf("room for %d images: image %d has other bits", most, i)
+			}
+		}
+		if err != nil || len(got) != images {
+			t.Errorf("room for %d images: %d results, %v", most, len(got), err)
+		}
+		x.Close()
+	}
+	be.most = image - 1
+	if _, err := m.run(x, input, tasks); !errors.Is(err, backend.ErrOutOfMemory) {
+		t.Errorf("without room for an image: %v", err)
+	}
+}
+
 // TestMixerRefuses what cannot run, and stays usable.
 func TestMixerRefuses(t *testing.T) {
 	be := reference(t)
