@@ -122,27 +122,45 @@ func (d *device) columnPanels(e *executable, x *activations, count int) func() [
 
 func (t *int8Term) activations() *activations { return t.x }
 
+// rowsAtATime is how many rows an int8 product takes of one panel after the other: whole tiles on AVX2 and arm64, few enough
+// for the cache.
+const rowsAtATime = 60
+
 // slice implements integerTerm.
 func (t *int8Term) slice(g *gemm, w *worker, i0, i1, p0, p1 int) {
-	mr, nr := g.set.MR, g.set.NR
+	for i := i0; i < i1; i += rowsAtATime {
+		m := min(rowsAtATime, i1-i)
+		for p := p0; p < p1; p++ {
+			t.panel(g, w, i, m, p)
+		}
+		g.finished(i, m, p0*g.set.NR, min(p1*g.set.NR, g.n))
+	}
+}
+
+// panel computes the part of C that has rows i to i+m and panel p.
+func (t *int8Term) panel(g *gemm, w *worker, i, m, p int) {
+	nr, n := g.set.NR, min(g.set.NR, g.n-p*g.set.NR)
+	if n == nr {
+		t.product(g.set, i, m, p, t.bias[p*nr:], g.c[i*g.ldc+p*nr:], g.ldc)
+		return
+	}
+	// The panel sticks out.
+	bias := w.block[:nr]
+	copy(bias, t.bias[p*nr:])
+	for end := i + m; i < end; i += g.set.MR {
+		m := min(g.set.MR, end-i)
+		t.product(g.set, i, m, p, bias, w.tile, nr)
+		for r := range m {
+			copy(g.c[(i+r)*g.ldc+p*nr:][:n], w.tile[r*nr:])
+		}
+	}
+}
+
+// product computes rows i to i+m of panel p.
+func (t *int8Term) product(set *simd.Set, i, m, p int, bias, c []float32, ldc int) {
 	q, scale := t.x.parts()
 	blocks, stride, groups := t.x.blocks, t.x.stride, t.x.groups
-	block, panel := pieces(min(t.x.block, t.x.k), g.set.KGroup), nr*groups*g.set.KGroup
-	for i := i0; i < i1; i += mr {
-		m := min(mr, i1-i)
-		for p := p0; p < p1; p++ {
-			n := min(nr, g.n-p*nr)
-			c, ldc, bias := g.c[i*g.ldc+p*nr:], g.ldc, t.bias[p*nr:]
-			if n < nr { // the tile sticks out
-				c, ldc, bias = w.tile, nr, w.block[:nr]
-				copy(bias, t.bias[p*nr:])
-			}
-			g.set.GemmInt8(m, groups, block, q[i*stride:], stride, scale[i*blocks:], blocks,
-				t.panels[p*panel:], t.start[p*blocks*nr:], t.columns[p*nr:], bias, c, ldc)
-			for r := 0; n < nr && r < m; r++ {
-				copy(g.c[(i+r)*g.ldc+p*nr:][:n], w.tile[r*nr:])
-			}
-		}
-		g.finished(i, m, p0*nr, min(p1*nr, g.n))
-	}
+	block, panel := pieces(min(t.x.block, t.x.k), set.KGroup), set.NR*groups*set.KGroup
+	set.GemmInt8(m, groups, block, q[i*stride:], stride, scale[i*blocks:], blocks,
+		t.panels[p*panel:], t.start[p*blocks*set.NR:], t.columns[p*set.NR:], bias, c, ldc)
 }

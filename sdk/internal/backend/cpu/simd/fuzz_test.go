@@ -121,7 +121,7 @@ func FuzzGemmInt8(f *testing.F) {
 				continue
 			}
 			r := rand.New(rand.NewPCG(seed, uint64(rows)))
-			p := newProduct(r, s, 1+int(rows)%s.MR, 1+int(groups), 1+int(block), anyInt8(r))
+			p := newProduct(r, s, 1+int(rows)%(3*s.MR), 1+int(groups), 1+int(block), anyInt8(r))
 			p.a, p.b, p.start = copied(t, p.a, atEnd), copied(t, p.b, atEnd), copied(t, p.start, atEnd)
 			p.scale, p.columns, p.bias = copied(t, p.scale, atEnd), copied(t, p.columns, atEnd), copied(t, p.bias, atEnd)
 			cs := s.NR + r.IntN(4)

@@ -125,7 +125,7 @@ func forEachInt8Set(t *testing.T, f func(t *testing.T, s *Set)) {
 func TestGemmInt8(t *testing.T) {
 	forEachInt8Set(t, func(t *testing.T, s *Set) {
 		r := rand.New(rand.NewPCG(11, 12))
-		for m := 1; m <= s.MR; m++ {
+		for m := 1; m <= 3*s.MR+1; m++ {
 			for _, c := range [][2]int{{1, 1}, {1, 99}, {2, 1}, {7, 3}, {16, 16}, {37, 16}, {96, 96}} {
 				p := newProduct(r, s, m, c[0], c[1], anyInt8(r))
 				cs := s.NR + 3

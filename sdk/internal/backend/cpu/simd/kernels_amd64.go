@@ -192,7 +192,7 @@ func gemmInt8AVX2(m int, groups int, block int, a []uint8, as int, scale []float
 //go:noescape
 func quantizeAVX2(q []uint8, scale []float32, x []float32, block int)
 
-// gemmInt8AVXVNNI is Set.GemmInt8.
+// gemmInt8AVXVNNI is Set.GemmInt8 for m <= MR.
 //
 //go:noescape
 func gemmInt8AVXVNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
@@ -202,7 +202,7 @@ func gemmInt8AVXVNNI(m int, groups int, block int, a []uint8, as int, scale []fl
 //go:noescape
 func quantizeAVXVNNI(q []uint8, scale []float32, x []float32, block int)
 
-// gemmInt8AVX512VNNI is Set.GemmInt8.
+// gemmInt8AVX512VNNI is Set.GemmInt8 for m <= MR.
 //
 //go:noescape
 func gemmInt8AVX512VNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)

@@ -136,17 +136,17 @@ func normGradNEON(dx, x, gamma, dy []float32, mean, rstd, u, ux float32)
 //go:noescape
 func transpose4NEON(dst []float32, ldd int, src []float32, lds, blocks int)
 
-// gemmInt8NEON is Set.GemmInt8.
+// gemmInt8NEON is Set.GemmInt8 for m <= MR.
 //
 //go:noescape
 func gemmInt8NEON(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int)
 
-// gemmInt8DotProd is Set.GemmInt8.
+// gemmInt8DotProd is Set.GemmInt8 for m <= MR.
 //
 //go:noescape
 func gemmInt8DotProd(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int)
 
-// gemmInt8I8MM is Set.GemmInt8 for a KGroup of 8.
+// gemmInt8I8MM is Set.GemmInt8 for m <= MR and a KGroup of 8.
 //
 //go:noescape
 func gemmInt8I8MM(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int)

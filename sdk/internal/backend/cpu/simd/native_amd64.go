@@ -33,7 +33,7 @@ const offset = 128
 
 func avx512VNNI() *Set {
 	s := avx512()
-	s.Name, s.GemmInt8, s.Zero = "avx512vnni", gemmInt8AVX512VNNI, offset
+	s.Name, s.GemmInt8, s.Zero = "avx512vnni", inTiles(s.MR, gemmInt8AVX512VNNI), offset
 	s.GemmInt4 = gemmInt4AVX512VNNI
 	s.Quantize = blocks(quantizeAVX512VNNI, 16, offset)
 	return s
@@ -41,7 +41,7 @@ func avx512VNNI() *Set {
 
 func avxVNNI() *Set {
 	s := avx2()
-	s.Name, s.GemmInt8, s.Zero, s.Split = "avxvnni", gemmInt8AVXVNNI, offset, false
+	s.Name, s.GemmInt8, s.Zero, s.Split = "avxvnni", inTiles(s.MR, gemmInt8AVXVNNI), offset, false
 	s.GemmInt4 = gemmInt4AVXVNNI
 	s.Quantize = blocks(quantizeAVXVNNI, 8, offset)
 	return s

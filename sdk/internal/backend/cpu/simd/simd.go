@@ -39,15 +39,15 @@ type Set struct {
 	// KGroup is how many rows of an int8 panel lie together, 4 or 8.
 	KGroup int
 
-	// GemmInt8 computes one tile of c = a b over int8 activations and weights, with m <= MR rows, NR columns and groups
-	// KGroup terms. The sums of each block of KGroup block terms are exact integers; the float parts are added in order:
+	// GemmInt8 computes c = a b over int8 activations and weights, with any number m of rows, NR columns and groups KGroup
+	// terms. The sums of each block of KGroup block terms are exact integers; the float parts are added in order:
 	//
 	//	c[i cs + j] = bias[j] + columns[j] Σ_block scale[i ss + block] float(start[block NR + j] + Σ a[i as + l] b[l, j])
 	//
 	// a holds what Quantize writes, as bytes from row to row, b is a panel as WidenInt8 takes it without any -128, and
 	// start is -Zero Σ b[l, j].
 	// A row's result depends on that row alone. Nil where the set has nothing faster than Gemm.
-	GemmInt8 func(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int)
+	GemmInt8 GemmInt8
 	// Quantize rounds a row as quant.QuantizeActivations does. q has RoundedBytes, which GemmInt8 reads. Blocks are whole
 	// groups, but for the row's last.
 	Quantize func(q []uint8, scale, x []float32, block int)
@@ -89,6 +89,20 @@ type Set struct {
 	NormSums func(x, gamma, dy []float32, mean, rstd float32) (u, ux float32)
 	// NormGrad is dx += rstd (gamma ⊙ dy - u - (x - mean) rstd ux).
 	NormGrad func(dx, x, gamma, dy []float32, mean, rstd, u, ux float32)
+}
+
+// GemmInt8 is the type of Set.GemmInt8.
+type GemmInt8 func(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int)
+
+// inTiles is GemmInt8 by a kernel that takes mr rows at most.
+func inTiles(mr int, kernel GemmInt8) GemmInt8 {
+	return func(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int) {
+		for ; m > mr; m -= mr {
+			kernel(mr, groups, block, a, as, scale, ss, b, start, columns, bias, c, cs)
+			a, scale, c = a[mr*as:], scale[mr*ss:], c[mr*cs:]
+		}
+		kernel(m, groups, block, a, as, scale, ss, b, start, columns, bias, c, cs)
+	}
 }
 
 // All lists the sets that this processor runs, best first; the last is portable.

@@ -18,15 +18,18 @@ import (
 // termBytes is the size of that sum in front of a block.
 const termBytes = 4
 
-// splitGroups adds the products of the left groups of a block, two at a time. The 12 sums leave four registers, so the
-// weights are read where they lie.
-func (s int8Set) splitGroups(acc [][]reg.Register, left reg.Register, a rowPointers, w reg.Register, label func(string) string) {
+// splitRows is how many rows a tile has: their sums leave registers for the weights of a group, which are then read once and
+// not for each row.
+const splitRows = 5
+
+// splitGroups adds the products of the left groups of a block, two at a time.
+func (s int8Set) splitGroups(acc [][]reg.Register, weights []Op, left reg.Register, a rowPointers, w reg.Register, label func(string) string) {
 	ones := YMM()
 	VMOVDQU(ones16(), ones)
 	JMP(LabelRef(label("pairs")))
 	Label(label("pair"))
 	for g := range 2 {
-		s.splitGroup(acc, ones, a, w, g)
+		s.splitGroup(acc, weights, ones, a, w, g)
 	}
 	a.advance(len(acc), 2*2*kGroup)
 	ADDQ(Imm(uint64(2*s.nv*s.bytes())), w)
@@ -35,14 +38,17 @@ func (s int8Set) splitGroups(acc [][]reg.Register, left reg.Register, a rowPoint
 	JGE(LabelRef(label("pair")))
 	ADDQ(Imm(2), left)
 	JZ(LabelRef(label("sums")))
-	s.splitGroup(acc, ones, a, w, 0)
+	s.splitGroup(acc, weights, ones, a, w, 0)
 	a.advance(len(acc), 2*kGroup)
 	ADDQ(Imm(uint64(s.nv*s.bytes())), w)
 	Label(label("sums"))
 }
 
 // splitGroup adds the products of the group g groups ahead.
-func (s int8Set) splitGroup(acc [][]reg.Register, ones reg.Register, a rowPointers, w reg.Register, g int) {
+func (s int8Set) splitGroup(acc [][]reg.Register, weights []Op, ones reg.Register, a rowPointers, w reg.Register, g int) {
+	for j, r := range weights {
+		VMOVDQU(Mem{Base: w, Disp: (s.nv*g + j) * s.bytes()}, r)
+	}
 	for i := range acc {
 		at := a.row(i)
 		at.Disp = 2 * kGroup * g
@@ -56,7 +62,7 @@ func (s int8Set) splitGroup(acc [][]reg.Register, ones reg.Register, a rowPointe
 			if j > 0 {
 				terms[j] = YMM()
 			}
-			VPXOR(Mem{Base: w, Disp: (s.nv*g + j) * s.bytes()}, sign, terms[j])
+			VPXOR(weights[j], sign, terms[j])
 		}
 		for _, t := range terms {
 			VPMADDUBSW(t, magnitude, t)
