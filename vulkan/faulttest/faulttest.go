@@ -173,10 +173,16 @@ func (c *Control) Mistake(k *shaders.Kernel) error {
 	return nil
 }
 
-// Baseless makes the driver begin each part of a divided dispatch of a kernel at the first workgroup.
-func (c *Control) Baseless(k *shaders.Kernel) error {
+// Axes along which dispatches of a kernel may begin at another workgroup than the first.
+const (
+	AxisX = 1 << iota
+	AxisY
+)
+
+// Baseless makes the driver begin each part of a divided dispatch of a kernel at the first workgroup along these axes.
+func (c *Control) Baseless(k *shaders.Kernel, axes int32) error {
 	err := c.Mistake(k)
-	c.set(fieldBaseless, 1)
+	c.set(fieldBaseless, axes)
 	return err
 }
 

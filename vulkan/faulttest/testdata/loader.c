@@ -24,7 +24,7 @@ typedef struct {
 	int32_t clockless;     // queues have no clock
 	uint32_t range;        // the largest binding that the device says it takes, 0 for the real one
 	uint32_t piece;        // the largest piece of memory, likewise
-	uint32_t baseless;     // the wrong kernel is right but where dispatches begin at another workgroup: they begin at the first
+	uint32_t baseless;     // the wrong kernel is right but where dispatches begin at another workgroup: they begin at the first, along x with bit 0, along y with bit 1
 	uint32_t texels;       // the largest number of texels that a binding takes, 0 for the real one
 } Control;
 
@@ -236,9 +236,10 @@ static void my_vkCmdDispatch(VkCommandBuffer b, uint32_t x, uint32_t y, uint32_t
 
 DECLARE(vkCmdDispatchBase)
 static void my_vkCmdDispatchBase(VkCommandBuffer b, uint32_t fx, uint32_t fy, uint32_t fz, uint32_t x, uint32_t y, uint32_t z) {
-	int wrong = wrong_bound && control->baseless;
-	__atomic_add_fetch(&control->hits, wrong, __ATOMIC_SEQ_CST);
-	REAL(vkCmdDispatchBase)(b, wrong ? 0 : fx, wrong ? 0 : fy, wrong ? 0 : fz, x, y, z);
+	uint32_t wrong = wrong_bound ? control->baseless : 0;
+	int x_wrong = (wrong & 1) && fx, y_wrong = (wrong & 2) && fy;
+	__atomic_add_fetch(&control->hits, x_wrong || y_wrong, __ATOMIC_SEQ_CST);
+	REAL(vkCmdDispatchBase)(b, x_wrong ? 0 : fx, y_wrong ? 0 : fy, fz, x, y, z);
 }
 
 DECLARE(vkQueueSubmit)

@@ -29,6 +29,7 @@ type device struct {
 	untested bool                       // kernels are used without a self-test
 	forced   map[string]*shaders.Kernel // variants that a self-test asks for, by kernel
 
+	row int                          // a self-test's: the most workgroups of a row, 0 for what Vulkan guarantees
 	cut func(k *shaders.Kernel) bool // a self-test's: whose dispatches are divided, however short; nil for those that are too long
 
 	fault     func(k *shaders.Kernel, groups int) int // tests: makes dispatches wrong

@@ -89,7 +89,7 @@ func TestWrongDivided(t *testing.T) {
 	_, divisions := layerBits(t, openHere(t, Options{Untested: true, SegmentTime: tiny}), wordColumns*5)
 	for _, wrong := range dividedKernels(t, openHere(t, Options{})) {
 		dir := t.TempDir()
-		if err := c.Baseless(wrong); err != nil {
+		if err := c.Baseless(wrong, faulttest.AxisX); err != nil {
 			t.Fatal(err)
 		}
 		if y, _ := layerBits(t, openHere(t, Options{Untested: true, SegmentTime: tiny}), wordColumns*5); same(y) || c.Hits() == 0 {
@@ -113,6 +113,13 @@ func TestWrongDivided(t *testing.T) {
 		var check backend.KernelCheck
 		if err := d.checkKernel(context.Background(), wrong, &check); err != nil || check.Fault != "" || check.Divided == "ok" || check.Divided == "" {
 			t.Errorf("%s: %+v, %v", wrong, check, err)
+		}
+		if err := c.Baseless(wrong, faulttest.AxisY); err != nil {
+			t.Fatal(err)
+		}
+		d = openHere(t, Options{SegmentTime: tiny}) // with verdicts of its own
+		if err := d.checkKernel(context.Background(), wrong, &check); err != nil || check.Divided == "ok" || c.Hits() == 0 {
+			t.Errorf("%s, wrong along y: %+v, %v", wrong, check, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package gpu
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"runtime"
@@ -343,7 +344,7 @@ func (r *recording) dispatch(p dispatch, k *vulkan.Kernel) {
 		r.e.used = append(r.e.used, p.Kernel)
 	}
 	r.e.cost[p.Name] += p.time
-	x := min(p.groups, maxGroups)
+	x := min(p.groups, cmp.Or(r.e.d.row, maxGroups))
 	first := r.rec.Len()
 	r.estimate(p)
 	r.rec.Dispatch(k, p.bindings, p.push, uint32(x), uint32(ceil(p.groups, x)), 1)

@@ -55,27 +55,44 @@ func (d *device) verifyOne(ctx context.Context, k *shaders.Kernel) (took time.Du
 	return took, nil
 }
 
-// verifyDivided tests k by every case in which there is something to divide: the results must have the bits of the whole dispatches.
+// shortRow is the row of workgroups by which a self-test folds small grids, as large ones are.
+const shortRow = 2
+
+// verifyDivided tests k by every case in which there is something to divide, a grid of one row along it and one that is folded by its
+// rows: the results must have the bits of the whole dispatches.
 func (d *device) verifyDivided(ctx context.Context, k divided) (took time.Duration, err error) {
 	forced := map[string]*shaders.Kernel{k.Name: k.Kernel}
-	parts, whole := d.tester(forced, k.Kernel), d.tester(forced, nil)
+	whole, parts, folded := d.tester(forced, nil), d.tester(forced, k.Kernel), d.tester(forced, k.Kernel)
+	folded.row = shortRow
 	for c, s := range casesOf(k.Kernel) {
-		divides := false
-		o, err := c.CheckLike(ctx, parts, whole, s, func(e backend.Executable) bool {
-			divides = slices.Contains(e.(*executable).divided, k)
-			return divides
-		})
-		if err != nil && !errors.Is(err, backend.ErrFaulty) { // that rows which k does not serve have no kernel left is no fault of k
-			return took, err
-		}
-		if took += o.Took; err == nil && divides {
-			d.trust.note(k, verdict{Fault: o.Fault, Case: c.Name + " " + s.String(), MaxError: finite(o.MaxError)})
+		for _, probe := range []*device{parts, folded} {
+			t, err := probe.examineDivided(ctx, c, s, k, whole)
+			if err != nil {
+				return took, err
+			}
+			took += t
 		}
 	}
 	if _, known := d.trust.of(k); !known { // likewise; what was not tested is not used
 		d.trust.note(k, verdict{Case: "none", Fault: "no case divides it"})
 	}
 	return took, nil
+}
+
+// examineDivided runs c for a verdict on k, if it divides k.
+func (d *device) examineDivided(ctx context.Context, c selftest.Case, s selftest.Size, k divided, whole *device) (time.Duration, error) {
+	divides := false
+	o, err := c.CheckLike(ctx, d, whole, s, func(e backend.Executable) bool {
+		divides = slices.Contains(e.(*executable).divided, k)
+		return divides
+	})
+	if errors.Is(err, backend.ErrFaulty) { // rows that k does not serve have no kernel left
+		return 0, nil
+	}
+	if err == nil && divides {
+		d.trust.note(k, verdict{Fault: o.Fault, Case: c.Name + " " + s.String(), MaxError: finite(o.MaxError)})
+	}
+	return o.Took, err
 }
 
 // casesOf are the cases that run k's kernel, in each size.
