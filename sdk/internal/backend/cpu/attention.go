@@ -70,22 +70,18 @@ func (h heads) packChannels(dst, x []float32, ld int) {
 
 // scores is s [m, keys] = x kᵀ for m rows of x, ld apart; k is panels of tokens.
 func (h heads) scores(s []float32, m int, x []float32, ld int, k []float32) {
-	mr, nr := h.set.MR, h.set.NR
-	for i := 0; i < m; i += mr {
-		for t := 0; t < h.tokens; t += nr {
-			h.set.Gemm(min(mr, m-i), h.dim, x[i*ld:], ld, 1, k[t*h.dim:], nr, s[i*h.keys+t:], h.keys, false)
-		}
+	nr := h.set.NR
+	for t := 0; t < h.tokens; t += nr {
+		h.set.Gemm(m, h.dim, x, ld, 1, k[t*h.dim:], nr, s[t:], h.keys, false)
 	}
 }
 
 // product is out [m, dim] = p x, or adds to it: element (i, t) of p is p[i*rs + t*cs], t < n; x is panels of channels,
 // from their row first on; out has ld elements from row to row.
 func (h heads) product(w *worker, out []float32, ld, m, n int, p []float32, rs, cs int, x []float32, first int, add bool) {
-	mr, nr := h.set.MR, h.set.NR
-	for i := 0; i < m; i += mr {
-		for c := 0; c < h.dim; c += nr {
-			tile(h.set, w, min(mr, m-i), min(nr, h.dim-c), n, p[i*rs:], rs, cs, x[c*h.tokens+first*nr:], out[i*ld+c:], ld, add)
-		}
+	nr := h.set.NR
+	for c := 0; c < h.dim; c += nr {
+		product(h.set, w, m, min(nr, h.dim-c), n, p, rs, cs, x[c*h.tokens+first*nr:], out[c:], ld, add)
 	}
 }
 

@@ -13,6 +13,9 @@ const (
 	depth = 384
 	// groupWidth is the most columns of C in one task.
 	groupWidth = 128
+	// rowsAtATime is how many rows a product takes of one panel after the other: whole tiles on AVX2 and arm64, few enough
+	// for the cache.
+	rowsAtATime = 60
 )
 
 // worker is the memory of one thread of the pool.
@@ -135,17 +138,17 @@ func (g *gemm) finished(i, m, j0, j1 int) {
 
 // slice adds k terms of the sums to the part of C that has rows i0 to i1 and panels p0 to p1.
 func (g *gemm) slice(w *worker, t *term, i0, i1, p0, p1, k0, k int, add, last bool) {
-	mr, nr := g.set.MR, g.set.NR
+	nr := g.set.NR
 	var b [groupWidth / 4][]float32                 // no set has panels of fewer than four columns
 	size := pieces(k, simd.Octet) * simd.Octet * nr // whole groups of any scheme
 	for p := p0; p < p1; p++ {
 		b[p-p0] = t.b.panel(w, w.panels[(p-p0)*size:(p-p0+1)*size], p, k0, k)
 	}
-	for i := i0; i < i1; i += mr {
-		m := min(mr, i1-i)
+	for i := i0; i < i1; i += rowsAtATime {
+		m := min(rowsAtATime, i1-i)
 		a := t.a[i*t.rs+k0*t.cs:]
 		for p := p0; p < p1; p++ {
-			tile(g.set, w, m, min(nr, g.n-p*nr), k, a, t.rs, t.cs, b[p-p0], g.c[i*g.ldc+p*nr:], g.ldc, add)
+			product(g.set, w, m, min(nr, g.n-p*nr), k, a, t.rs, t.cs, b[p-p0], g.c[i*g.ldc+p*nr:], g.ldc, add)
 		}
 		if last && g.finish != nil {
 			g.finish(i, m, p0*nr, min(p1*nr, g.n)-p0*nr)
@@ -153,19 +156,20 @@ func (g *gemm) slice(w *worker, t *term, i0, i1, p0, p1, k0, k int, add, last bo
 	}
 }
 
-// tile is simd.Set.Gemm for a tile of n <= NR columns; b is a panel.
-func tile(set *simd.Set, w *worker, m, n, k int, a []float32, rs, cs int, b, c []float32, ldc int, add bool) {
+// product is simd.Set.Gemm for n <= NR columns; b is a panel.
+func product(set *simd.Set, w *worker, m, n, k int, a []float32, rs, cs int, b, c []float32, ldc int, add bool) {
 	if n == set.NR {
 		set.Gemm(m, k, a, rs, cs, b, set.NR, c, ldc, add)
 		return
 	}
-	if add {
-		for i := range m {
+	for first := 0; first < m; first += set.MR {
+		rows, a, c := min(set.MR, m-first), a[first*rs:], c[first*ldc:]
+		for i := 0; add && i < rows; i++ {
 			copy(w.tile[i*set.NR:], c[i*ldc:i*ldc+n])
 		}
-	}
-	set.Gemm(m, k, a, rs, cs, b, set.NR, w.tile, set.NR, add)
-	for i := range m {
-		copy(c[i*ldc:i*ldc+n], w.tile[i*set.NR:])
+		set.Gemm(rows, k, a, rs, cs, b, set.NR, w.tile, set.NR, add)
+		for i := range rows {
+			copy(c[i*ldc:i*ldc+n], w.tile[i*set.NR:])
+		}
 	}
 }

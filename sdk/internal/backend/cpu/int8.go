@@ -122,10 +122,6 @@ func (d *device) columnPanels(e *executable, x *activations, count int) func() [
 
 func (t *int8Term) activations() *activations { return t.x }
 
-// rowsAtATime is how many rows an int8 product takes of one panel after the other: whole tiles on AVX2 and arm64, few enough
-// for the cache.
-const rowsAtATime = 60
-
 // slice implements integerTerm.
 func (t *int8Term) slice(g *gemm, w *worker, i0, i1, p0, p1 int) {
 	for i := i0; i < i1; i += rowsAtATime {

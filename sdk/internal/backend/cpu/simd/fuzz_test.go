@@ -75,7 +75,7 @@ func FuzzGemm(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64, rows uint8, depth uint16, transposed, accumulate, atEnd bool) {
 		for _, s := range All() {
 			r := rand.New(rand.NewPCG(seed, uint64(depth)))
-			m, k := 1+int(rows)%s.MR, int(depth)%1024
+			m, k := 1+int(rows)%(3*s.MR), int(depth)%1024
 			ars, aks := k+r.IntN(4), 1
 			if transposed {
 				ars, aks = 1, m+r.IntN(4)

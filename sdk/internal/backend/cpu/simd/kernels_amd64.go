@@ -92,7 +92,7 @@ func normSumsAVX2(x []float32, gamma []float32, dy []float32, mean float32, rstd
 //go:noescape
 func normGradAVX2(dx []float32, x []float32, gamma []float32, dy []float32, mean float32, rstd float32, u float32, ux float32)
 
-// gemmAVX512 is Set.Gemm.
+// gemmAVX512 is Set.Gemm for m <= MR.
 //
 //go:noescape
 func gemmAVX512(m int, k int, a []float32, ars int, aks int, b []float32, bs int, c []float32, cs int, accumulate bool)

@@ -5,6 +5,7 @@
 // func gemmAVX2(m int, k int, a []float32, ars int, aks int, b []float32, bs int, c []float32, cs int, accumulate bool)
 // Requires: AVX, FMA3
 TEXT ·gemmAVX2(SB), NOSPLIT, $0-121
+tile:
 	MOVQ m+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a_base+16(FP), DX
@@ -22,15 +23,15 @@ TEXT ·gemmAVX2(SB), NOSPLIT, $0-121
 	// 5 rows
 	LEAQ    (R9)(R8*2), R10
 	CMPQ    AX, $0x06
-	JEQ     rows6
+	JGE     rows6
 	CMPQ    AX, $0x05
-	JEQ     rows5
+	JGE     rows5
 	CMPQ    AX, $0x04
-	JEQ     rows4
+	JGE     rows4
 	CMPQ    AX, $0x03
-	JEQ     rows3
+	JGE     rows3
 	CMPQ    AX, $0x02
-	JEQ     rows2
+	JGE     rows2
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	MOVB    accumulate+120(FP), AL
@@ -408,6 +409,17 @@ loop6done:
 	ADDQ    CX, AX
 	VMOVUPS Y10, (AX)
 	VMOVUPS Y11, 32(AX)
+	SUBQ    $0x06, m+0(FP)
+	JZ      done
+	MOVQ    ars+40(FP), AX
+	IMUL3Q  $0x00000018, AX, AX
+	ADDQ    AX, a_base+16(FP)
+	MOVQ    cs+112(FP), AX
+	IMUL3Q  $0x00000018, AX, AX
+	ADDQ    AX, c_base+88(FP)
+	JMP     tile
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1752,29 +1764,29 @@ TEXT ·gemmAVX512(SB), NOSPLIT, $0-121
 	// 11 rows
 	LEAQ    (R12)(R8*2), R13
 	CMPQ    AX, $0x0d
-	JEQ     rows13
+	JGE     rows13
 	CMPQ    AX, $0x0c
-	JEQ     rows12
+	JGE     rows12
 	CMPQ    AX, $0x0b
-	JEQ     rows11
+	JGE     rows11
 	CMPQ    AX, $0x0a
-	JEQ     rows10
+	JGE     rows10
 	CMPQ    AX, $0x09
-	JEQ     rows9
+	JGE     rows9
 	CMPQ    AX, $0x08
-	JEQ     rows8
+	JGE     rows8
 	CMPQ    AX, $0x07
-	JEQ     rows7
+	JGE     rows7
 	CMPQ    AX, $0x06
-	JEQ     rows6
+	JGE     rows6
 	CMPQ    AX, $0x05
-	JEQ     rows5
+	JGE     rows5
 	CMPQ    AX, $0x04
-	JEQ     rows4
+	JGE     rows4
 	CMPQ    AX, $0x03
-	JEQ     rows3
+	JGE     rows3
 	CMPQ    AX, $0x02
-	JEQ     rows2
+	JGE     rows2
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	MOVB    accumulate+120(FP), AL

@@ -33,7 +33,7 @@ const offset = 128
 
 func avx512VNNI() *Set {
 	s := avx512()
-	s.Name, s.GemmInt8, s.Zero = "avx512vnni", inTiles(s.MR, gemmInt8AVX512VNNI), offset
+	s.Name, s.GemmInt8, s.Zero = "avx512vnni", int8InTiles(s.MR, gemmInt8AVX512VNNI), offset
 	s.GemmInt4 = gemmInt4AVX512VNNI
 	s.Quantize = blocks(quantizeAVX512VNNI, 16, offset)
 	return s
@@ -41,7 +41,7 @@ func avx512VNNI() *Set {
 
 func avxVNNI() *Set {
 	s := avx2()
-	s.Name, s.GemmInt8, s.Zero, s.Split = "avxvnni", inTiles(s.MR, gemmInt8AVXVNNI), offset, false
+	s.Name, s.GemmInt8, s.Zero, s.Split = "avxvnni", int8InTiles(s.MR, gemmInt8AVXVNNI), offset, false
 	s.GemmInt4 = gemmInt4AVXVNNI
 	s.Quantize = blocks(quantizeAVXVNNI, 8, offset)
 	return s
@@ -116,10 +116,13 @@ func termsAVX2(q []uint8, scale, x []float32, block, run int) {
 	quantizeTerms(q, scale, x, block, run)
 }
 
+// avx512Rows is the MR of both.
+const avx512Rows = 13
+
 func avx512() *Set {
 	return &Set{
-		Name: "avx512", MR: 13, NR: 32,
-		Gemm:      gemmAVX512,
+		Name: "avx512", MR: avx512Rows, NR: 32,
+		Gemm:      inTiles(avx512Rows, gemmAVX512),
 		WidenInt8: widenInt8AVX512, WidenHalf: widenHalfAVX512, Transpose: transposeAVX2,
 		KGroup: kGroup,
 		Add:    addAVX512, Mul: mulAVX512, Axpy: axpyAVX512, Scale: scaleAVX512,

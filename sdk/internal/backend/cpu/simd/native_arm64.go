@@ -24,7 +24,7 @@ func native() []*Set {
 // i8mm has the matrix product of FEAT_I8MM (Cortex-A510, A710 and later, Neoverse N2, V1 and later, Apple M2).
 func i8mm() *Set {
 	s := neon()
-	s.Name, s.KGroup, s.GemmInt8, s.WidenInt8 = "i8mm", 8, inTiles(s.MR, gemmInt8I8MM), widenInt8I8MM
+	s.Name, s.KGroup, s.GemmInt8, s.WidenInt8 = "i8mm", 8, int8InTiles(s.MR, gemmInt8I8MM), widenInt8I8MM
 	s.GemmInt4 = gemmInt4I8MM
 	return s
 }
@@ -32,7 +32,7 @@ func i8mm() *Set {
 // dotProd has the dot product of FEAT_DotProd (Cortex-A55, A75 and later, as in the Raspberry Pi 5, Apple M1).
 func dotProd() *Set {
 	s := neon()
-	s.Name, s.GemmInt8, s.GemmInt4 = "dotprod", inTiles(s.MR, gemmInt8DotProd), gemmInt4DotProd
+	s.Name, s.GemmInt8, s.GemmInt4 = "dotprod", int8InTiles(s.MR, gemmInt8DotProd), gemmInt4DotProd
 	return s
 }
 
@@ -43,9 +43,9 @@ const neonRows = 6
 func neon() *Set {
 	return &Set{
 		Name: "neon", MR: neonRows, NR: 16,
-		Gemm:      gemmNEON,
+		Gemm:      inTiles(neonRows, gemmNEON),
 		WidenInt8: widenInt8NEON, WidenHalf: widenHalfNEON, Transpose: transposeNEON, KGroup: kGroup,
-		GemmInt8: inTiles(neonRows, gemmInt8NEON), Quantize: quantizeBlocks,
+		GemmInt8: int8InTiles(neonRows, gemmInt8NEON), Quantize: quantizeBlocks,
 		GemmInt4: gemmInt4NEON, QuantizeTerms: quantizeRuns,
 		Add: addNEON, Mul: mulNEON, Axpy: axpyNEON, Scale: scaleNEON,
 		Sum: sumNEON, Dot: dotNEON, Squares: squaresNEON, Largest: largestNEON,

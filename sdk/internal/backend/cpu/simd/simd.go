@@ -19,15 +19,15 @@ var ErrUnsupported = errors.New("unsupported instruction set")
 // and destination must not overlap unless they are the same. Safe for concurrent use.
 type Set struct {
 	Name string // "portable", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "dotprod" or "i8mm"
-	// MR and NR are the GEMM tile: its most rows, and its columns.
+	// MR and NR are the GEMM tile: rows that are computed at a time, and its columns.
 	MR, NR int
 
-	// Gemm computes one tile of c = a b, or c += a b, with m <= MR rows, NR columns and a sum over k terms:
+	// Gemm computes c = a b, or c += a b, with any number m of rows, NR columns and a sum over k terms:
 	//
 	//	c[i cs + j] = Σ a[i ars + l aks] b[l bs + j]      l increasing, one chain of multiply-adds
 	//
 	// The result for a row depends on that row alone, and a sum cut in two by accumulate has the bits of one.
-	Gemm func(m, k int, a []float32, ars, aks int, b []float32, bs int, c []float32, cs int, accumulate bool)
+	Gemm Gemm
 	// WidenInt8 turns an int8 panel into rows of NR elements, dst = src ⊙ scale; scale is one row. The panel holds, for
 	// each KGroup rows, KGroup bytes a column, that is row l of column j at (l/KGroup NR + j) KGroup + l%KGroup.
 	WidenInt8 func(dst []float32, src []int8, scale []float32)
@@ -89,20 +89,6 @@ type Set struct {
 	NormSums func(x, gamma, dy []float32, mean, rstd float32) (u, ux float32)
 	// NormGrad is dx += rstd (gamma ⊙ dy - u - (x - mean) rstd ux).
 	NormGrad func(dx, x, gamma, dy []float32, mean, rstd, u, ux float32)
-}
-
-// GemmInt8 is the type of Set.GemmInt8.
-type GemmInt8 func(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int)
-
-// inTiles is GemmInt8 by a kernel that takes mr rows at most.
-func inTiles(mr int, kernel GemmInt8) GemmInt8 {
-	return func(m, groups, block int, a []uint8, as int, scale []float32, ss int, b []int8, start []int32, columns, bias, c []float32, cs int) {
-		for ; m > mr; m -= mr {
-			kernel(mr, groups, block, a, as, scale, ss, b, start, columns, bias, c, cs)
-			a, scale, c = a[mr*as:], scale[mr*ss:], c[mr*cs:]
-		}
-		kernel(m, groups, block, a, as, scale, ss, b, start, columns, bias, c, cs)
-	}
 }
 
 // All lists the sets that this processor runs, best first; the last is portable.

@@ -60,7 +60,7 @@ func gemm64(i, j, k int, a []float32, ars, aks int, b []float32, bs int) (sum, m
 func TestGemm(t *testing.T) {
 	forEachSet(t, func(t *testing.T, s *Set) {
 		r := rand.New(rand.NewPCG(1, 2))
-		for m := 1; m <= s.MR; m++ {
+		for m := 1; m <= 2*s.MR+1; m++ {
 			for _, k := range []int{0, 1, 2, 7, 64, 197} {
 				for _, transposed := range []bool{false, true} {
 					ars, aks := k+3, 1

@@ -9,15 +9,20 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// gemm writes the microkernel: one tile of m <= mr rows and nv vectors of C, summed over k in increasing order, each
-// element by one chain of fused multiply-adds.
+// gemm writes the kernel for nv vectors of columns of C, rows in tiles of mr (AVX-512: one tile), summed over k in increasing
+// order, each element by one chain of fused multiply-adds.
 //
 // A is read where it lies, element (i, k) at i ars + k aks, so that rows, columns and heads of any matrix serve
 // without packing. There is a loop for every m: a tile with fewer rows costs no more than its rows.
 func (v isa) gemm() {
 	TEXT("gemm"+v.name, NOSPLIT, "func(m, k int, a []float32, ars, aks int, b []float32, bs int, c []float32, cs int, accumulate bool)")
 	Pragma("noescape")
-	Doc("gemm" + v.name + " is Set.Gemm.")
+	rows := ""
+	if v.wide {
+		rows = " for m <= MR"
+	}
+	Doc("gemm" + v.name + " is Set.Gemm" + rows + ".")
+	Label("tile")
 	m := Load(Param("m"), GP64())
 	k := Load(Param("k"), GP64())
 	a := Load(Param("a").Base(), GP64())
@@ -37,11 +42,14 @@ func (v isa) gemm() {
 	}
 	for rows := v.mr; rows > 1; rows-- {
 		CMPQ(m, Imm(uint64(rows)))
-		JEQ(LabelRef(fmt.Sprintf("rows%d", rows)))
+		JGE(LabelRef(fmt.Sprintf("rows%d", rows)))
 	}
 	for rows := 1; rows <= v.mr; rows++ {
 		Label(fmt.Sprintf("rows%d", rows))
 		v.tile(rows, k, a, aks, b, bs, odd)
+		if !v.wide && rows == v.mr {
+			nextTile(rows, moving{"a", "ars", 4}, moving{"c", "cs", 4})
+		}
 		v.upperClear()
 		RET()
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/gotypes"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -148,3 +149,32 @@ func (v isa) end() {
 
 func base(name string) reg.Register   { return Load(Param(name).Base(), GP64()) }
 func length(name string) reg.Register { return Load(Param(name).Len(), GP64()) }
+
+// nextTile moves the parameters on to the next rows and goes back to the label tile, if there are any. A loop in Go around one
+// tile was 5 to 7% slower over a pass.
+func nextTile(rows int, all ...moving) {
+	SUBQ(Imm(uint64(rows)), parameter(Param("m")))
+	JZ(LabelRef("done"))
+	for _, p := range all {
+		by := Load(Param(p.stride), GP64())
+		IMUL3Q(U32(uint64(rows)*p.size), by, by)
+		ADDQ(by, parameter(Param(p.name).Base()))
+	}
+	JMP(LabelRef("tile"))
+	Label("done")
+}
+
+// moving is a slice whose rows lie stride elements of size bytes apart.
+type moving struct {
+	name, stride string
+	size         uint64
+}
+
+// parameter is where a parameter lies, to be compared or changed there.
+func parameter(c gotypes.Component) Mem {
+	b, err := c.Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return b.Addr
+}
