@@ -18,7 +18,7 @@ func TestWeightsInParts(t *testing.T) {
 	open := func(t *testing.T) backend.Backend {
 		return gputest.OpenWith(t, gpu.Options{Untested: true, WeightBytes: 1})
 	}
-	backendtest.Run(t, open, tolerance, "linear", "linear_bwd_x", "block", "timed")
+	backendtest.Run(t, open, tolerance, "linear_bwd_x", "block", "timed")
 	copies := 0
 	for _, line := range blockPlan(t, open(t), true) {
 		if strings.Contains(line, " rows of ") {
