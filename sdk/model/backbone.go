@@ -114,8 +114,8 @@ func (b *Backbone) Linear(block int, layer string) (quant.Matrix, []float32) {
 // be read again at any time.
 func (b *Backbone) Idle(block int, layer string) {
 	m := b.linear[b.config.BlockName(block, layer)+".weight"]
-	checkpoint.Idle(m.Int8)
-	checkpoint.Idle(m.Int4)
+	checkpoint.Idle(b.file, m.Int8)
+	checkpoint.Idle(b.file, m.Int4)
 }
 
 // layerScale returns the gains on a linear layer's output, nil where there are none.

@@ -26,6 +26,9 @@ type File struct {
 	bytes []byte      // the data part, if it is in memory or mapped
 	r     io.ReaderAt // otherwise, where the data is read from
 	start int64       // offset of the data within r
+	// pages is a mapped file; see filePages.
+	pages     []byte
+	pagesOnce sync.Once
 
 	close     func() error
 	closeOnce sync.Once

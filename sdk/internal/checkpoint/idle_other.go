@@ -3,4 +3,4 @@
 package checkpoint
 
 // Idle does nothing on this system.
-func Idle[T number]([]T) {}
+func Idle[T number](*File, []T) {}

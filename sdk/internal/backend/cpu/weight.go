@@ -50,7 +50,7 @@ func pack(m quant.Matrix, set *simd.Set) (*weight, error) {
 	switch m.Scheme {
 	case quant.Q8C:
 		w.group = set.KGroup
-		w.int8s = packGroups(w, m.Int8)
+		w.int8s = packGroups(w, set, m.Int8)
 	case quant.Q4G, quant.Q4G32, quant.Q4G128:
 		w.nibbles = packNibbles(w, m)
 	case quant.F16:
@@ -72,24 +72,34 @@ func packPanels[T any](w *weight, src []T) []T {
 	return dst
 }
 
-// packGroups is packPanels for groups of several bytes, four at a time: loading a model waits for it.
-func packGroups(w *weight, src []int8) []int8 {
+// packGroups is packPanels for groups of several bytes: loading a model waits for it.
+func packGroups(w *weight, set *simd.Set, src []int8) []int8 {
 	out := make([]int8, pieces(w.rows, w.nr)*w.nr*w.depth())
-	from, to := unsigned(src), unsigned(out)
-	step, whole := w.nr*w.group, w.cols/w.group*w.group
-	for r := range w.rows {
-		row, at := from[r*w.cols:(r+1)*w.cols], w.index(r, 0)
-		for c := 0; c < whole; c += w.group {
-			for b := 0; b < w.group; b += 4 {
-				binary.NativeEndian.PutUint32(to[at+b:], binary.NativeEndian.Uint32(row[c+b:]))
-			}
-			at += step
+	if from, to := words(src), words(out); w.group == 4 && w.cols%4 == 0 && from != nil && to != nil {
+		// A group is a word, and a panel the transpose of its rows.
+		k := w.cols / 4
+		for r := 0; r < w.rows; r += w.nr {
+			set.Transpose(to[r*k:], w.nr, from[r*k:], k, min(w.nr, w.rows-r), k)
 		}
-		if whole < w.cols {
-			copy(to[at:], row[whole:])
+		return out
+	}
+	for r := range w.rows {
+		row, at := src[r*w.cols:(r+1)*w.cols], w.index(r, 0)
+		for c := 0; c < w.cols; c += w.group {
+			copy(out[at:at+w.group], row[c:])
+			at += w.nr * w.group
 		}
 	}
 	return out
+}
+
+// words is x as words to be moved about, whatever they mean as floats; nil where they are not aligned.
+func words(x []int8) []float32 {
+	at := unsafe.Pointer(unsafe.SliceData(x))
+	if uintptr(at)%unsafe.Alignof(float32(0)) != 0 {
+		return nil
+	}
+	return unsafe.Slice((*float32)(at), len(x)/4)
 }
 
 // unsigned is x seen as bytes.
@@ -116,7 +126,7 @@ func (w *weight) start(zero uint8, block int) []int32 {
 	}
 	blocks, panel := quant.ActivationBlocks(w.cols, block), w.nr*w.depth()
 	s := make([]int32, pieces(w.rows, w.nr)*blocks*w.nr)
-	for p := 0; p*panel < len(w.int8s); p++ {
+	for p := 0; p*panel < len(w.int8s) && zero != 0; p++ {
 		for c := 0; c < w.depth(); c += w.group {
 			sums := s[(p*blocks+min(c/block, blocks-1))*w.nr:][:w.nr]
 			group := unsigned(w.int8s[p*panel+c*w.nr:][:w.nr*w.group])
@@ -147,7 +157,7 @@ func (w *weight) startBackward(zero uint8, block int) []int32 {
 	}
 	blocks := quant.ActivationBlocks(w.rows, block)
 	s := make([]int32, pieces(w.cols, w.nr)*blocks*w.nr)
-	for r := range w.rows {
+	for r := 0; r < w.rows && zero != 0; r++ {
 		for c := 0; c < w.cols; c += w.group {
 			sums := s[(c/w.nr*blocks+r/block)*w.nr+c%w.nr:]
 			for i, v := range w.int8s[w.index(r, c):][:min(w.group, w.cols-c)] {
