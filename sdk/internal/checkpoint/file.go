@@ -22,13 +22,11 @@ var ErrNoTensor = errors.New("no such tensor")
 // writes are replaced by rename and never truncated.
 type File struct {
 	*header
-	name  string
-	bytes []byte      // the data part, if it is in memory or mapped
-	r     io.ReaderAt // otherwise, where the data is read from
-	start int64       // offset of the data within r
-	// pages is a mapped file; see filePages.
-	pages     []byte
-	pagesOnce sync.Once
+	name   string
+	bytes  []byte      // the data part, if it is in memory or mapped
+	r      io.ReaderAt // otherwise, where the data is read from
+	start  int64       // offset of the data within r
+	mapped []byte      // by Open, nil for other files
 
 	close     func() error
 	closeOnce sync.Once

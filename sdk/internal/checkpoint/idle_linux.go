@@ -1,8 +1,7 @@
 package checkpoint
 
 import (
-	"bufio"
-	"fmt"
+	"encoding/binary"
 	"os"
 	"unsafe"
 
@@ -15,14 +14,19 @@ import (
 func Idle[T number](f *File, data []T) {
 	var element T
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), len(data)*int(unsafe.Sizeof(element)))
+	if pages := wholePages(bytes); len(pages) > 0 && f != nil && (within(pages, f.mapped) || asInFile(pages)) {
+		_ = unix.Madvise(pages, unix.MADV_DONTNEED) // or the pages stay
+	}
+}
+
+// wholePages are the pages that lie in x from end to end.
+func wholePages(x []byte) []byte {
 	page := unix.Getpagesize()
-	if f == nil || len(bytes) < 2*page || !within(bytes, f.filePages()) {
-		return
+	skip := -int(address(x)) & (page - 1)
+	if len(x) < skip+page {
+		return nil
 	}
-	skip := -int(address(bytes)) & (page - 1)
-	if n := (len(bytes) - skip) &^ (page - 1); n > 0 {
-		_ = unix.Madvise(bytes[skip:skip+n], unix.MADV_DONTNEED) // or the pages stay
-	}
+	return x[skip : skip+(len(x)-skip)&^(page-1)]
 }
 
 func address(x []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(x))) }
@@ -32,33 +36,39 @@ func within(x, all []byte) bool {
 	return address(x) >= address(all) && address(x)+uintptr(len(x)) <= address(all)+uintptr(len(all))
 }
 
-// filePages are the bytes that the system reads from a file again once their pages are gone: a mapped file's, or those that are
-// embedded in the program, if it runs from a file as it was linked. Of memory that is no file's they would be lost.
-func (f *File) filePages() []byte {
-	f.pagesOnce.Do(func() {
-		if f.pages == nil && fileBacked(f.bytes) {
-			f.pages = f.bytes
-		}
-	})
-	return f.pages
-}
+// An entry of the system's table of this process's pages.
+const (
+	pageEntry   = 8 // bytes
+	pagePresent = 1 << 63
+	pageSwapped = 1 << 62
+	pageOfFile  = 1 << 61 // and as it is there: not one that was written to in a private mapping
+)
 
-// fileBacked tells whether x lies in one mapping of a file.
-func fileBacked(x []byte) bool {
-	maps, err := os.Open("/proc/self/maps")
+// asInFile tells whether pages can be read from a file again, as those that are embedded in the program. Of any other memory, and
+// of pages that were changed since, such as decrypted ones, the contents would be lost.
+func asInFile(pages []byte) bool {
+	table, err := pageTable(pages)
 	if err != nil {
 		return false
 	}
-	defer maps.Close()
-	for lines := bufio.NewScanner(maps); lines.Scan(); {
-		var from, to, offset, inode uintptr
-		var access, device string
-		if n, _ := fmt.Sscanf(lines.Text(), "%x-%x %s %x %s %d", &from, &to, &access, &offset, &device, &inode); n < 6 {
-			continue
-		}
-		if address(x) >= from && address(x) < to {
-			return inode != 0 && address(x)+uintptr(len(x)) <= to
+	for ; len(table) > 0; table = table[pageEntry:] {
+		e := binary.NativeEndian.Uint64(table)
+		if e&pageSwapped != 0 || e&pagePresent != 0 && e&pageOfFile == 0 {
+			return false
 		}
 	}
-	return false
+	return true
+}
+
+// pageTable is the entries of pages.
+func pageTable(pages []byte) ([]byte, error) {
+	f, err := os.Open("/proc/self/pagemap")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	page := unix.Getpagesize()
+	table := make([]byte, len(pages)/page*pageEntry)
+	_, err = f.ReadAt(table, int64(address(pages))/int64(page)*pageEntry)
+	return table, err
 }

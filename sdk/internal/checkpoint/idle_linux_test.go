@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,75 +13,99 @@ import (
 )
 
 // TestIdle: the pages of a mapped file leave the process, not the system's cache, and come back with what was in them. Those
-// of a file in the process's own memory stay.
+// of a file in the process's own memory stay, and those of a private mapping, as an embedded file is, if they were changed.
 func TestIdle(t *testing.T) {
 	const n = 1 << 20
-	want := bytes.Repeat([]byte("0123456789abcdef"), n/16)
+	content := bytes.Repeat([]byte("0123456789abcdef"), n/16)
 	path := filepath.Join(t.TempDir(), "f.safetensors")
 	header := fmt.Sprintf(`{"x":{"dtype":"I8","shape":[%d],"data_offsets":[0,%d]}}`, n, n)
 	header += strings.Repeat(" ", -len(header)&7)
 	file := append([]byte{byte(len(header)), 0, 0, 0, 0, 0, 0, 0}, header...)
-	file = append(file, want...)
+	file = append(file, content...)
 	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mapped, err := Open(path)
+	opened, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer mapped.Close()
-	inMemory, err := Parse("memory", file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	defer opened.Close()
+	changed := privateMapping(t, path)
+	changed[len(changed)/2] = '*'
 	for _, c := range []struct {
+		name string
 		f    *File
 		gone bool
-	}{{mapped, true}, {inMemory, false}} {
-		if !bytes.Equal(c.f.bytes, want) { // reads each page
-			t.Fatal("the file is not what was written")
-		}
+	}{
+		{"opened", opened, true}, {"embedded", parsed(t, privateMapping(t, path)), true},
+		{"changed", parsed(t, changed), false}, {"in memory", parsed(t, file), false},
+	} {
+		want := bytes.Clone(c.f.bytes) // reads each page
 		before := present(t, c.f.bytes)
 		Idle(c.f, c.f.bytes)
 		after := present(t, c.f.bytes)
-		if pages := n / os.Getpagesize(); before < pages-1 || c.gone != (after <= 2) {
-			t.Errorf("gone %v: %d of %d pages before, %d after", c.gone, before, pages, after)
+		if pages := n / os.Getpagesize(); before < pages-1 || c.gone != (after == 0) || !c.gone && after != before {
+			t.Errorf("%s: %d of %d pages before, %d after", c.name, before, pages, after)
 		}
 		if cached := cachedPages(t, c.f.bytes); c.gone && cached < before/2 {
-			t.Errorf("%d of %d pages are left in the cache", cached, before)
+			t.Errorf("%s: %d of %d pages are left in the cache", c.name, cached, before)
 		}
 		if !bytes.Equal(c.f.bytes, want) {
-			t.Error("what came back is not what was there")
+			t.Errorf("%s: what came back is not what was there", c.name)
 		}
-		Idle(c.f, append([]byte(nil), want...)) // no part of the file: stays
+		copied := bytes.Clone(want)
+		Idle(c.f, copied) // no part of the file
+		if !bytes.Equal(copied, want) {
+			t.Errorf("%s: a copy was lost", c.name)
+		}
 	}
 	Idle[int8](nil, make([]int8, n))
 }
 
-// whole is the pages that lie in x from end to end.
-func whole(x []byte) []byte {
-	page := os.Getpagesize()
-	skip := -int(address(x)) & (page - 1)
-	return x[skip : skip+(len(x)-skip)&^(page-1)]
+func parsed(t *testing.T, data []byte) *File {
+	t.Helper()
+	f, err := Parse("memory", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
-// present is how many pages of x this process has.
-func present(t *testing.T, x []byte) (n int) {
+// privateMapping is a file as the system maps a program's data.
+func privateMapping(t *testing.T, path string) []byte {
 	t.Helper()
-	const entry, there = 8, 7 // bytes of an entry; of these, the one with bit 63
-	page := os.Getpagesize()
-	f, err := os.Open("/proc/self/pagemap")
+	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	x = whole(x)
-	table := make([]byte, len(x)/page*entry)
-	if _, err := f.ReadAt(table, int64(address(x))/int64(page)*entry); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		t.Fatal(err)
 	}
-	for i := there; i < len(table); i += entry {
-		n += int(table[i] >> 7)
+	data, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Munmap(data); err != nil {
+			t.Error(err)
+		}
+	})
+	return data
+}
+
+// present is how many whole pages of x this process has.
+func present(t *testing.T, x []byte) (n int) {
+	t.Helper()
+	table, err := pageTable(wholePages(x))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; len(table) > 0; table = table[pageEntry:] {
+		if binary.NativeEndian.Uint64(table)&pagePresent != 0 {
+			n++
+		}
 	}
 	return n
 }
@@ -88,7 +113,7 @@ func present(t *testing.T, x []byte) (n int) {
 // cachedPages is how many pages of x the system has in memory.
 func cachedPages(t *testing.T, x []byte) (n int) {
 	t.Helper()
-	x = whole(x)
+	x = wholePages(x)
 	found := make([]byte, len(x)/os.Getpagesize())
 	if _, _, e := unix.Syscall(unix.SYS_MINCORE, address(x), uintptr(len(x)), address(found)); e != 0 {
 		t.Fatal(e)

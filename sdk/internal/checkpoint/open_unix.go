@@ -32,7 +32,7 @@ func Open(path string) (*File, error) {
 		_ = unix.Munmap(data) // the parse error is the one to report
 		return nil, err
 	}
-	f.pages = data
+	f.mapped = data
 	f.close = func() error { return errors.Wrapf(unix.Munmap(data), "unmap %s", path) }
 	return f, nil
 }
