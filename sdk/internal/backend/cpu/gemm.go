@@ -13,10 +13,11 @@ const (
 	depth = 384
 	// groupWidth is the most columns of C in one task.
 	groupWidth = 128
-	// rowsAtATime is how many rows a product takes of one panel after the other: whole tiles on AVX2 and arm64, few enough
-	// for the cache.
-	rowsAtATime = 60
 )
+
+// rowsAtATime is how many rows a product takes of one panel after the other: whole tiles, also of the five rows that int8 has on
+// AVX2, and few enough for the cache.
+func rowsAtATime(set *simd.Set) int { return pieces(60, set.MR) * set.MR }
 
 // worker is the memory of one thread of the pool.
 type worker struct {
@@ -144,8 +145,8 @@ func (g *gemm) slice(w *worker, t *term, i0, i1, p0, p1, k0, k int, add, last bo
 	for p := p0; p < p1; p++ {
 		b[p-p0] = t.b.panel(w, w.panels[(p-p0)*size:(p-p0+1)*size], p, k0, k)
 	}
-	for i := i0; i < i1; i += rowsAtATime {
-		m := min(rowsAtATime, i1-i)
+	for i, rows := i0, rowsAtATime(g.set); i < i1; i += rows {
+		m := min(rows, i1-i)
 		a := t.a[i*t.rs+k0*t.cs:]
 		for p := p0; p < p1; p++ {
 			product(g.set, w, m, min(nr, g.n-p*nr), k, a, t.rs, t.cs, b[p-p0], g.c[i*g.ldc+p*nr:], g.ldc, add)

@@ -124,8 +124,8 @@ func (t *int8Term) activations() *activations { return t.x }
 
 // slice implements integerTerm.
 func (t *int8Term) slice(g *gemm, w *worker, i0, i1, p0, p1 int) {
-	for i := i0; i < i1; i += rowsAtATime {
-		m := min(rowsAtATime, i1-i)
+	for i, rows := i0, rowsAtATime(g.set); i < i1; i += rows {
+		m := min(rows, i1-i)
 		for p := p0; p < p1; p++ {
 			t.panel(g, w, i, m, p)
 		}
