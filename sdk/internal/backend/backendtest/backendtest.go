@@ -102,6 +102,25 @@ func (s suite) rejects(t *testing.T, name string, right, faulty func(g *graph)) 
 	})
 }
 
+// refuses: the device does not compile the case, and keeps nothing of it.
+func (s suite) refuses(t *testing.T, build func(g *graph)) {
+	t.Run("refuses", func(t *testing.T) {
+		before := s.be.MemoryInUse()
+		g := newGraph(t, s.be, 0)
+		build(g)
+		prog, err := g.Finish()
+		g.must(err)
+		if exec, err := s.be.Compile(prog); err == nil {
+			g.must(exec.Close())
+			t.Error("it compiled")
+		}
+		g.release()
+		if n := s.be.MemoryInUse(); n != before {
+			t.Errorf("%d bytes more in use after the case was closed", n-before)
+		}
+	})
+}
+
 // independent checks that an item's results have the same bits alone as in a batch of n: the first item and the last,
 // which lies in another tile.
 func (s suite) independent(t *testing.T, name string, n int, build func(g *graph, n int)) {

@@ -106,9 +106,6 @@ func (c int8Case) layer(backward bool) func(g *graph) {
 // testInt8Sums holds the integer sums to the bits of plain loops: all of a row, tails of every kind, and sums beyond what a
 // float32 counts.
 func testInt8Sums(t *testing.T, s suite) {
-	if !s.be.Info().Int8 {
-		t.Skip("the device takes no int8 activations")
-	}
 	for _, c := range []struct{ m, n, k, block int }{
 		{1, 64, 32, quant.PerToken}, {130, 64, 96, quant.PerToken}, {2, 128, 1152, quant.PerToken}, {3, 64, 3072, quant.PerToken},
 		{65, 256, 64, quant.ActivationBlock}, {63, 128, 384, quant.ActivationBlock}, {5, 68, 1152, quant.ActivationBlock},
@@ -119,7 +116,7 @@ func testInt8Sums(t *testing.T, s suite) {
 				continue
 			}
 			full := newInt8Case(scheme, c.m, c.n, c.k, c.block)
-			for _, backward := range backwards(scheme) {
+			for _, backward := range s.backwards(scheme) {
 				t.Run(fmt.Sprintf("%s %dx%dx%d block %d backward %v", scheme, c.m, c.n, c.k, c.block, backward), func(t *testing.T) {
 					sameBits(t, "sums", run(t, s.be, 0, full.layer(backward)).tensors["y"].Data, full.sums())
 				})
@@ -131,9 +128,9 @@ func testInt8Sums(t *testing.T, s suite) {
 	}
 }
 
-// backwards are the passes that take int8: int4 weights have no int8 gradients.
-func backwards(scheme quant.Scheme) []bool {
-	if scheme.Group() > 0 {
+// backwards are the passes that take int8: int4 weights have no int8 gradients, nor have devices without int8.
+func (s suite) backwards(scheme quant.Scheme) []bool {
+	if scheme.Group() > 0 || !s.be.Info().Int8 {
 		return []bool{false}
 	}
 	return []bool{false, true}
@@ -186,9 +183,6 @@ func differ(a, b []float32) (n int) {
 
 // testInt8Values: what an operator leaves rounded for the layers behind it has the bits of what they round themselves.
 func testInt8Values(t *testing.T, s suite) {
-	if !s.be.Info().Int8 {
-		t.Skip("the device takes no int8 activations")
-	}
 	block := func(scheme quant.Scheme, m, dim, hidden, heads int, train, keep bool) func(g *graph) {
 		return func(g *graph) {
 			between := func(name string, v backend.Value) backend.Value {

@@ -42,6 +42,14 @@ func TestSuiteWithoutInt4(t *testing.T) {
 	backendtest.Run(t, func(t *testing.T) backend.Backend { return mustOpen(t, 2, &set) }, tolerance)
 }
 
+// TestSuiteWithoutInt8: int8 layers of a set that has no product for them are the reference's; int8 gradients are refused.
+func TestSuiteWithoutInt8(t *testing.T) {
+	set := *simd.All()[0]
+	set.GemmInt8, set.Quantize = nil, nil
+	backendtest.Run(t, func(t *testing.T) backend.Backend { return mustOpen(t, 2, &set) }, tolerance,
+		"linear_int8", "int8_sums", "int8_values", "linear_bwd_x_int8", "block")
+}
+
 // TestAttentionMemory: what attention takes grows with the tokens, not with their square.
 func TestAttentionMemory(t *testing.T) {
 	d := mustOpen(t, 1, simd.All()[0])

@@ -26,7 +26,7 @@ func TestReference(t *testing.T) {
 func TestFloat32(t *testing.T) {
 	seen := map[string]bool{}
 	backendtest.Run(t, func(*testing.T) backend.Backend {
-		return host.New(host.Options[float32]{Info: backend.Info{ID: "float32", Kind: "cpu"},
+		return host.New(host.Options[float32]{Info: backend.Info{ID: "float32", Kind: "cpu", Int8: true},
 			Kernel: func(_ *host.Executable[float32], op backend.Op) func() error {
 				seen[op.Name()] = true
 				return nil
