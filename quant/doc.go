@@ -18,6 +18,9 @@
 // because they are many: a float32 for each group of 64 would be a ninth of the weight's memory, a float16 is a
 // seventeenth.
 //
+// Quantize gives each row of q8c the finest steps, QuantizePairs those with which two neighbours fit the fastest product of
+// processors without an int8 dot product. Models are quantised by the latter.
+//
 // # int8 activations
 //
 // The schemes with integers can be multiplied by int8 activations; see QuantizeActivations for how these are made. A run is the columns

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -183,5 +184,57 @@ func TestTinyRow(t *testing.T) {
 		if err != nil || m.Int8[0] != -m.Int8[1] || m.Int8[0] < 0 || m.Int8[2] != 0 {
 			t.Errorf("%v: %v %v", v, m.Int8, err)
 		}
+	}
+}
+
+// TestQuantizePairs: pairs stay within MaxPair, each weight within half a step, and a scale is what its row needs: that of
+// Quantize, or what takes the widest pair to 127.
+func TestQuantizePairs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cols := rapid.IntRange(1, 9).Draw(t, "cols")
+		w := rapid.SliceOfN(rapid.Float32Range(-math.MaxFloat32, math.MaxFloat32), 2*cols, 2*cols).Draw(t, "w")
+		m, err := QuantizePairs(w, 2, cols)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err := Quantize(Q8C, w, 2, cols)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r := range 2 {
+			need := float64(plain.Scale[r])
+			for c := 1; c < cols; c += 2 {
+				at := r*cols + c
+				if pair := int(m.Int8[at-1]) + int(m.Int8[at]); max(pair, -pair) > MaxPair {
+					t.Fatalf("columns %d and %d of %v: %d and %d", c-1, c, w[r*cols:(r+1)*cols], m.Int8[at-1], m.Int8[at])
+				}
+				need = max(need, math.Abs(float64(w[at-1])+float64(w[at]))/MaxInt8)
+			}
+			if m.Scale[r] != float32(need) {
+				t.Fatalf("scale %v, expected %v", m.Scale[r], float32(need))
+			}
+			if m.Scale[r] < 1e-30 { // quotients are coarse there
+				continue
+			}
+			for c := range cols {
+				at := r*cols + c
+				if d := math.Abs(float64(m.Int8[at])*float64(m.Scale[r]) - float64(w[at])); d > 0.50001*float64(m.Scale[r]) {
+					t.Fatalf("%v became %d steps of %v", w[at], m.Int8[at], m.Scale[r])
+				}
+			}
+		}
+	})
+	if _, err := QuantizePairs([]float32{1, float32(math.NaN())}, 1, 2); !errors.Is(err, ErrValue) {
+		t.Errorf("NaN: %v", err)
+	}
+	// Where no pair is wider than the widest weight the two are the same; Quantize alone breaks the limit.
+	same, wide := []float32{1, -1, 0.5, 0.25}, []float32{1, 0.5}
+	a, _ := QuantizePairs(same, 1, 4)
+	b, _ := Quantize(Q8C, same, 1, 4)
+	if a.Scale[0] != b.Scale[0] || !slices.Equal(a.Int8, b.Int8) {
+		t.Errorf("%v, expected %v", a, b)
+	}
+	if c, _ := Quantize(Q8C, wide, 1, 2); int(c.Int8[0])+int(c.Int8[1]) <= MaxPair {
+		t.Errorf("Quantize keeps the limit: %v", c.Int8)
 	}
 }

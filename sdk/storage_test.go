@@ -16,7 +16,7 @@ func TestAdapterStorage(t *testing.T) {
 	var bytes [2]int64
 	var features [2][]float32
 	for i, s := range []quant.Scheme{quant.F32, quant.F16} {
-		rt, err := sdk.Open(ctx, sdk.WithDevice("cpu"), sdk.WithAdapterStorage(s))
+		rt, err := sdk.Open(ctx, sdk.WithDevice("cpu"), sdk.WithActivations("float"), sdk.WithAdapterStorage(s))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/edgeadapt/edgeadapt/quant"
+	"github.com/edgeadapt/edgeadapt/sdk/model"
 )
 
 // TestQuantizePyTorch: one network in four files gives one fingerprint, save for the rule of position grids, which is
@@ -128,6 +131,7 @@ func TestQuantizeCalibrationRefuses(t *testing.T) {
 		says string
 	}{
 		{[]string{"--calibrate", dir}, exitUsage, "expected q4g, q4g32 or q4g128"},
+		{[]string{"--scheme", "f16", "--full-range"}, exitUsage, "expected q8c"},
 		{[]string{"--scheme", "q4g", "--calibrate", dir, "--calibrate-images", "0"}, exitUsage, "expected 1 to"},
 		{[]string{"--scheme", "q4g", "--calibrate", filepath.Join(dir, "none")}, exitData, "none"},
 		{[]string{"--scheme", "q4g", "--calibrate", t.TempDir()}, exitData, "no images"},
@@ -140,6 +144,38 @@ func TestQuantizeCalibrationRefuses(t *testing.T) {
 		}
 		if _, err := os.Stat(out); err == nil {
 			t.Errorf("%v: a file was written", c.args)
+		}
+	}
+}
+
+// TestQuantizeFullRange: each row of one file uses all of int8, and no pair of the other's is beyond the limit.
+func TestQuantizeFullRange(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "b.safetensors")
+	for _, full := range []bool{false, true} {
+		args := []string{"quantize", filepath.Join(fixtures, "timm"), "-o", out}
+		if full {
+			args = append(args, "--full-range")
+		}
+		must(t, args...)
+		b, err := model.OpenBackbone(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, _ := b.Linear(0, "mlp.fc1")
+		widest, all := 0, true
+		for r := range m.Rows {
+			row, top := m.Int8[r*m.Cols:(r+1)*m.Cols], int8(0)
+			for c := 0; c+1 < len(row); c += 2 {
+				pair := int(row[c]) + int(row[c+1])
+				widest, top = max(widest, pair, -pair), max(top, row[c], -row[c], row[c+1], -row[c+1])
+			}
+			all = all && top == quant.MaxInt8
+		}
+		if all != full || (widest > quant.MaxPair) != full {
+			t.Errorf("full range %t: the widest pair is %d, all rows reach 127: %t", full, widest, all)
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

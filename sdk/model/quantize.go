@@ -18,11 +18,29 @@ import (
 // Quantize stores the linear layers of src in the given scheme. Patch embedding, positions, norms, biases, layer scale
 // and the checkpoint's own head stay as exact as they were: float16 where the source is float16, else float32. The
 // result shares no memory with src. It returns ErrCorrupt, with the tensor's name, for a weight that is no finite number.
+// The weights of q8c are those of quant.QuantizePairs.
 // Cost: one pass over the weights, with one tensor at a time in float32.
 func Quantize(src *Source, scheme quant.Scheme) (*Backbone, error) {
 	if _, err := quant.ParseScheme(string(scheme)); err != nil {
 		return nil, err
 	}
+	return src.quantize(scheme, func(w []float32, rows, cols int) (quant.Matrix, error) {
+		if scheme == quant.Q8C {
+			return quant.QuantizePairs(w, rows, cols)
+		}
+		return quant.Quantize(scheme, w, rows, cols)
+	})
+}
+
+// QuantizeFullRange is Quantize to q8c by quant.Quantize: each row uses all of int8. Products on x86 processors without
+// VNNI are slower with such weights.
+func QuantizeFullRange(src *Source) (*Backbone, error) {
+	return src.quantize(quant.Q8C, func(w []float32, rows, cols int) (quant.Matrix, error) {
+		return quant.Quantize(quant.Q8C, w, rows, cols)
+	})
+}
+
+func (src *Source) quantize(scheme quant.Scheme, linear func(w []float32, rows, cols int) (quant.Matrix, error)) (*Backbone, error) {
 	b := &Backbone{config: src.config, scheme: scheme, linear: map[string]quant.Matrix{}, float: map[string]param{}}
 	print := newFingerprint(src.config)
 	for _, s := range src.config.specs() {
@@ -35,7 +53,7 @@ func Quantize(src *Source, scheme quant.Scheme) (*Backbone, error) {
 			b.float[s.name] = newParam(t, half)
 			continue
 		}
-		m, err := quant.Quantize(scheme, t.Data, t.Shape[0], t.Shape[1])
+		m, err := linear(t.Data, t.Shape[0], t.Shape[1])
 		if err != nil {
 			return nil, errors.WithMessagef(err, "tensor %q", s.name)
 		}

@@ -109,6 +109,6 @@ func (d *device) roundPart(a *activations, r, j int, x []float32) {
 	if a.run > 0 {
 		d.set.QuantizeTerms(row, scale, x, a.block, a.run)
 	} else {
-		d.set.Quantize(row, scale, x, a.block)
+		a.product(d.set).Quantize(row, scale, x, a.block)
 	}
 }

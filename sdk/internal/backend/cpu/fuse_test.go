@@ -36,43 +36,52 @@ func TestRounded(t *testing.T) {
 		if set.GemmInt8 == nil {
 			t.Skip("the set has no int8 product")
 		}
-		for _, c := range []struct{ batch, tokens, dim, heads, found int }{
-			{1, 5, 128, 2, 4},  // heads of 64: all four
-			{3, 37, 128, 2, 4}, // more rows than a task
-			{2, 7, 96, 3, 3},   // heads of 32: attention's blocks are two heads
-		} {
-			d := mustOpen(t, 2, set)
-			e := newEncoder(t, d, allNumbers[0], c.batch, c.tokens, c.dim, c.heads, 8)
-			in := normal(e.r, c.batch*c.tokens*c.dim)
-			var results [2][]float32
-			for i, keep := range []bool{false, true} {
-				r := backend.NewRecorder()
-				x, y := e.branchless(r, keep)
-				p, err := r.Finish()
-				e.check(err)
-				exec, err := d.Compile(p)
-				e.check(err)
-				e.check(exec.WriteFloats(x, in))
-				results[i] = run(t, exec, y, len(in))
-				want := c.found
-				if keep {
-					want = 0
-				}
-				if set.NR > quant.ActivationBlock || quant.ActivationBlock%set.NR != 0 {
-					want = -1 // GELU's parts are no whole blocks
-				}
-				if got := len(d.rounded(exec.(*executable))); want >= 0 && got != want {
-					t.Errorf("%+v: %d values are left rounded, expected %d", c, got, want)
-				}
-				e.check(exec.Close())
-			}
-			for i := range results[0] {
-				if results[0][i] != results[1][i] {
-					t.Fatalf("%+v: [%d] is %v, rounded apart %v", c, i, results[0][i], results[1][i])
-				}
-			}
-			e.close()
-			d.Close()
+		sets := []*simd.Set{set}
+		if set.Pairs != nil { // the other form of activations
+			without := *set
+			without.Pairs = nil
+			sets = append(sets, &without)
+		}
+		for _, set := range sets {
+			testRounded(t, set, 1, 5, 128, 2, 4)  // heads of 64: all four
+			testRounded(t, set, 3, 37, 128, 2, 4) // more rows than a task
+			testRounded(t, set, 2, 7, 96, 3, 3)   // heads of 32: attention's blocks are two heads
 		}
 	})
+}
+
+func testRounded(t *testing.T, set *simd.Set, batch, tokens, dim, heads, found int) {
+	t.Helper()
+	d := mustOpen(t, 2, set)
+	defer d.Close()
+	e := newEncoder(t, d, allNumbers[0], batch, tokens, dim, heads, 8)
+	defer e.close()
+	in := normal(e.r, batch*tokens*dim)
+	var results [2][]float32
+	for i, keep := range []bool{false, true} {
+		r := backend.NewRecorder()
+		x, y := e.branchless(r, keep)
+		p, err := r.Finish()
+		e.check(err)
+		exec, err := d.Compile(p)
+		e.check(err)
+		e.check(exec.WriteFloats(x, in))
+		results[i] = run(t, exec, y, len(in))
+		want := found
+		if keep {
+			want = 0
+		}
+		if set.NR > quant.ActivationBlock || quant.ActivationBlock%set.NR != 0 {
+			want = -1 // GELU's parts are no whole blocks
+		}
+		if got := len(d.rounded(exec.(*executable))); want >= 0 && got != want {
+			t.Errorf("%d tokens: %d values are left rounded, expected %d", tokens, got, want)
+		}
+		e.check(exec.Close())
+	}
+	for i := range results[0] {
+		if results[0][i] != results[1][i] {
+			t.Fatalf("%d tokens: [%d] is %v, rounded apart %v", tokens, i, results[0][i], results[1][i])
+		}
+	}
 }

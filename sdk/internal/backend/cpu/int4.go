@@ -10,7 +10,10 @@ import (
 
 // format is how a linear wants its activations rounded: the columns that share a scale and, for int4 weights, those of a
 // run, which share a scale of the weights as well; 0 for int8 weights. The zero format is float32.
-type format struct{ block, run int }
+type format struct {
+	block, run int
+	pairs      bool // for the set's product of pairs
+}
 
 // format returns the zero format where the set has no product for the layer's integers.
 func (d *device) format(e *executable, o *backend.Linear) format {
@@ -18,7 +21,7 @@ func (d *device) format(e *executable, o *backend.Linear) format {
 	switch {
 	case o.Block == 0:
 	case w.int8s != nil && d.set.GemmInt8 != nil:
-		return format{block: o.Block}
+		return format{block: o.Block, pairs: w.pairs}
 	case w.nibbles != nil && d.set.GemmInt4 != nil:
 		block, group := min(o.Block, w.cols), w.nibbles.group
 		run := min(o.Block, group)

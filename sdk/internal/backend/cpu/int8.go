@@ -8,7 +8,7 @@ import (
 	"github.com/edgeadapt/edgeadapt/sdk/internal/backend/cpu/simd"
 )
 
-// activations is a float32 matrix [m, k] rounded to int8, as simd.Set.Quantize writes it: rows of stride bytes, and for
+// activations is a float32 matrix [m, k] rounded to int8, as simd.Int8.Quantize writes it: rows of stride bytes, and for
 // each row its blocks' scales.
 type activations struct {
 	m, k int
@@ -32,7 +32,15 @@ func (d *device) bytes(f format, n int) int {
 	if f.run > 0 {
 		return simd.TermsBytes(n, f.run)
 	}
-	return d.set.RoundedBytes(n, f.block)
+	return f.product(d.set).RoundedBytes(n, f.block)
+}
+
+// product is what takes activations of the format, which has no runs.
+func (f format) product(set *simd.Set) *simd.Int8 {
+	if f.pairs {
+		return set.Pairs
+	}
+	return &set.Int8
 }
 
 // parts are the rows and the scales.
@@ -68,7 +76,7 @@ type integerTerm interface {
 // int8Term is an integer product with scales and a bias for its columns: C = columns (Q B) + bias.
 type int8Term struct {
 	x             *activations
-	panels        []int8 // of B, as simd.Set.GemmInt8 takes them
+	panels        []int8 // of B, as simd.Int8.GemmInt8 takes them
 	start         []int32
 	columns, bias []float32 // whole panels of columns; n of the bias
 }
@@ -79,7 +87,7 @@ func (d *device) integers(e *executable, o *backend.Linear, x *activations) inte
 	if w.nibbles != nil {
 		return &int4Term{x: x, w: w, scale: w.nibbles.runScales(x.run, w.cols), columns: w.scale, bias: bias}
 	}
-	return &int8Term{x: x, panels: w.int8s, start: w.start(d.set.Zero, o.Block), columns: w.scale, bias: bias}
+	return &int8Term{x: x, panels: w.int8s, start: w.start(x.product(d.set), o.Block), columns: w.scale, bias: bias}
 }
 
 // linearBackwardInt8 is g = dy W: the scales of W's rows go into dy, and W's bytes into panels of its columns, which
@@ -157,6 +165,6 @@ func (t *int8Term) product(set *simd.Set, i, m, p int, bias, c []float32, ldc in
 	q, scale := t.x.parts()
 	blocks, stride, groups := t.x.blocks, t.x.stride, t.x.groups
 	block, panel := pieces(min(t.x.block, t.x.k), set.KGroup), set.NR*groups*set.KGroup
-	set.GemmInt8(m, groups, block, q[i*stride:], stride, scale[i*blocks:], blocks,
+	t.x.format.product(set).GemmInt8(m, groups, block, q[i*stride:], stride, scale[i*blocks:], blocks,
 		t.panels[p*panel:], t.start[p*blocks*set.NR:], t.columns[p*set.NR:], bias, c, ldc)
 }

@@ -17,7 +17,7 @@ func TestWidenNibbles(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, nr := range []int{4, 16, 32} {
-			set := &simd.Set{Name: "widths", MR: 1, NR: nr, KGroup: 4}
+			set := &simd.Set{Name: "widths", MR: 1, NR: nr, Int8: simd.Int8{KGroup: 4}}
 			w, err := pack(m, set)
 			if err != nil {
 				t.Fatal(err)

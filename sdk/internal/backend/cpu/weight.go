@@ -18,6 +18,7 @@ type weight struct {
 	rows, cols, nr int
 	group          int // columns that lie together: KGroup for int8, else 1
 	int8s          []int8
+	pairs          bool     // int8s are such as simd.Set.Pairs takes, and the set has it
 	nibbles        *nibbles // int4
 	halves         []uint16
 	floats         []float32
@@ -51,6 +52,7 @@ func pack(m quant.Matrix, set *simd.Set) (*weight, error) {
 	case quant.Q8C:
 		w.group = set.KGroup
 		w.int8s = packGroups(w, set, m.Int8)
+		w.pairs = set.Pairs != nil && w.widestPair(set.Pairs) <= quant.MaxPair
 	case quant.Q4G, quant.Q4G32, quant.Q4G128:
 		w.nibbles = packNibbles(w, m)
 	case quant.F16:
@@ -116,24 +118,35 @@ func (w *weight) index(r, c int) int {
 	return panel + (c/w.group*w.nr+r%w.nr)*w.group + c%w.group
 }
 
-// start is what simd.Set.GemmInt8 begins its sums with, by panel, block and row.
-func (w *weight) start(zero uint8, block int) []int32 {
+// widestPair is the largest magnitude that two neighbouring elements of a group have together.
+func (w *weight) widestPair(p *simd.Int8) (pair int32) {
+	sums, panel := make([]int32, w.nr), w.nr*w.depth()
+	for at := 0; at < len(w.int8s); at += panel {
+		pair = max(pair, p.SumInt8(sums, w.int8s[at:at+panel]))
+	}
+	return pair
+}
+
+// start is what simd.Int8.GemmInt8 begins its sums with, by panel, block and row.
+func (w *weight) start(p *simd.Int8, block int) []int32 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := startKey{block: block}
 	if s := w.starts[key]; s != nil {
 		return s
 	}
-	blocks, panel := quant.ActivationBlocks(w.cols, block), w.nr*w.depth()
+	blocks, depth := quant.ActivationBlocks(w.cols, block), w.depth()
 	s := make([]int32, pieces(w.rows, w.nr)*blocks*w.nr)
-	for p := 0; p*panel < len(w.int8s) && zero != 0; p++ {
-		for c := 0; c < w.depth(); c += w.group {
-			sums := s[(p*blocks+min(c/block, blocks-1))*w.nr:][:w.nr]
-			group := unsigned(w.int8s[p*panel+c*w.nr:][:w.nr*w.group])
-			for i := 0; i < len(group); i += 4 {
-				q := binary.NativeEndian.Uint32(group[i:])
-				sums[i/w.group] -= int32(zero) * (int32(int8(q)) + int32(int8(q>>8)) + int32(int8(q>>16)) + int32(int8(q>>24)))
-			}
+	for at := 0; at < len(s) && p.Zero != 0; at += w.nr {
+		panel, b := at/w.nr/blocks, at/w.nr%blocks
+		from, to := b*block, depth
+		if b < blocks-1 {
+			to = from + block
+		}
+		sums := s[at : at+w.nr]
+		p.SumInt8(sums, w.int8s[(panel*depth+from)*w.nr:(panel*depth+to)*w.nr])
+		for i := range sums {
+			sums[i] *= -int32(p.Zero)
 		}
 	}
 	return w.keep(key, s)
@@ -168,7 +181,7 @@ func (w *weight) startBackward(zero uint8, block int) []int32 {
 	return w.keep(key, s)
 }
 
-// packColumns writes the panel of columns p nr to (p+1) nr as simd.Set.GemmInt8 takes it: groups of rows. Rows and
+// packColumns writes the panel of columns p nr to (p+1) nr as simd.Int8.GemmInt8 takes it: groups of rows. Rows and
 // columns beyond the matrix are zero.
 func (w *weight) packColumns(dst []int8, p int) {
 	for r := 0; r < w.rows; r += w.group {

@@ -116,10 +116,7 @@ func FuzzGemmInt8(f *testing.F) {
 		f.Add(uint64(i), uint8(7*i), uint8(groups), uint8(255), i%2 == 0)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, rows, groups, block uint8, atEnd bool) {
-		for _, s := range All() {
-			if s.GemmInt8 == nil {
-				continue
-			}
+		for _, s := range int8Products() {
 			r := rand.New(rand.NewPCG(seed, uint64(rows)))
 			p := newProduct(r, s, 1+int(rows)%(3*s.MR), 1+int(groups), 1+int(block), anyInt8(r))
 			p.a, p.b, p.start = copied(t, p.a, atEnd), copied(t, p.b, atEnd), copied(t, p.start, atEnd)
@@ -212,8 +209,15 @@ func FuzzPack(f *testing.F) {
 					}
 				}
 			}
-			if s.Quantize != nil {
-				checkRound(t, s, src, roundUp(1+int(wide), s.KGroup), atEnd)
+		}
+		for _, s := range int8Products() {
+			r := rand.New(rand.NewPCG(seed, uint64(cols)))
+			x := fenced[float32](t, rows*cols, atEnd)
+			fill(r, x)
+			checkRound(t, s, x, roundUp(1+int(wide), s.KGroup), atEnd)
+			if s.SumInt8 != nil {
+				panel, sums := fenced[int8](t, rows*s.NR*s.KGroup, atEnd), fenced[int32](t, s.NR, atEnd)
+				checkSumInt8(t, s, r, panel, sums)
 			}
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/edgeadapt/edgeadapt/quant"
@@ -23,6 +24,7 @@ type product struct {
 	columns, bias    []float32
 }
 
+// newProduct draws a case; in weights for a product of pairs no pair is beyond quant.MaxPair.
 func newProduct(r *rand.Rand, s *Set, m, groups, block int, draw func() int8) product {
 	k, blocks := groups*s.KGroup, pieces(groups, block)
 	size := s.RoundedBytes(k, block*s.KGroup)
@@ -38,6 +40,9 @@ func newProduct(r *rand.Rand, s *Set, m, groups, block int, draw func() int8) pr
 	for i := range p.w {
 		j, l := i/k, i%k
 		p.w[i] = draw()
+		if i%2 == 1 && s.ofPairs() {
+			p.w[i] = min(max(p.w[i], -quant.MaxPair-min(p.w[i-1], 0)), quant.MaxInt8-max(p.w[i-1], 1)+1)
+		}
 		p.b[(l/s.KGroup*s.NR+j)*s.KGroup+l%s.KGroup] = p.w[i]
 		p.start[l/s.KGroup/block*s.NR+j] -= int32(s.Zero) * int32(p.w[i])
 	}
@@ -113,13 +118,28 @@ func (p product) check(t *testing.T, s *Set, c []float32, cs int) {
 // anyInt8 is a number that activations and weights may be.
 func anyInt8(r *rand.Rand) func() int8 { return func() int8 { return int8(r.IntN(255) - 127) } }
 
-func forEachInt8Set(t *testing.T, f func(t *testing.T, s *Set)) {
-	forEachSet(t, func(t *testing.T, s *Set) {
-		if s.GemmInt8 == nil {
-			t.Skip("the set has no int8 product")
+// int8Products are the sets that have an int8 product, and again those that have one of pairs, in the place of the other.
+func int8Products() (sets []*Set) {
+	for _, s := range All() {
+		if s.GemmInt8 != nil {
+			sets = append(sets, s)
 		}
-		f(t, s)
-	})
+		if s.Pairs != nil {
+			p := *s
+			p.Name, p.Int8 = s.Name+"-pairs", *s.Pairs
+			sets = append(sets, &p)
+		}
+	}
+	return sets
+}
+
+// ofPairs is whether s is one of the latter.
+func (s *Set) ofPairs() bool { return s.Pairs != nil && s.Zero == s.Pairs.Zero }
+
+func forEachInt8Set(t *testing.T, f func(t *testing.T, s *Set)) {
+	for _, s := range int8Products() {
+		t.Run(s.Name, func(t *testing.T) { f(t, s) })
+	}
 }
 
 func TestGemmInt8(t *testing.T) {
@@ -270,10 +290,7 @@ func checkQuantize(t *testing.T, s *Set, x []float32, block int) {
 }
 
 func BenchmarkGemmInt8(b *testing.B) {
-	for _, s := range All() {
-		if s.GemmInt8 == nil {
-			continue
-		}
+	for _, s := range int8Products() {
 		for _, block := range []int{96, 16} {
 			b.Run(fmt.Sprintf("%s/block=%d", s.Name, block), func(b *testing.B) {
 				r := rand.New(rand.NewPCG(1, 1))
@@ -283,6 +300,78 @@ func BenchmarkGemmInt8(b *testing.B) {
 				}
 				b.ReportMetric(float64(2*s.MR*s.NR*96*s.KGroup)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GOP/s")
 			})
+		}
+	}
+}
+
+func TestSumInt8(t *testing.T) {
+	for _, s := range int8Products() {
+		if s.SumInt8 == nil {
+			if s.Zero != 0 {
+				t.Errorf("%s: no SumInt8, which starts are computed with", s.Name)
+			}
+			continue
+		}
+		r := rand.New(rand.NewPCG(19, 20))
+		for groups := range 40 {
+			checkSumInt8(t, s, r, make([]int8, groups*s.NR*s.KGroup), make([]int32, s.NR))
+		}
+	}
+}
+
+// checkSumInt8 holds sums and the widest pair to plain Go.
+func checkSumInt8(t *testing.T, s *Set, r *rand.Rand, panel []int8, sums []int32) {
+	t.Helper()
+	fillInt8(r, panel)
+	want, widest := make([]int32, s.NR), int32(0)
+	for j := range sums {
+		sums[j] = r.Int32() >> 8
+		want[j] = sums[j]
+	}
+	for i, v := range panel {
+		want[i/s.KGroup%s.NR] += int32(v)
+		if i%2 == 1 {
+			pair := int32(v) + int32(panel[i-1])
+			widest = max(widest, pair, -pair)
+		}
+	}
+	if got := s.SumInt8(sums, panel); got != widest || !slices.Equal(sums, want) {
+		t.Fatalf("%s: %d bytes: widest pair %d, expected %d; sums %v, expected %v", s.Name, len(panel), got, widest, sums, want)
+	}
+}
+
+func fillInt8(r *rand.Rand, x []int8) {
+	draw := anyInt8(r)
+	for i := range x {
+		x[i] = draw()
+	}
+}
+
+// TestPairsNeedTheirLimit: one beyond it saturates, so that the limit is no smaller than it has to be.
+func TestPairsNeedTheirLimit(t *testing.T) {
+	for _, s := range int8Products() {
+		if !s.ofPairs() {
+			continue
+		}
+		for pair, exact := range map[int8]bool{quant.MaxPair / 2: true, quant.MaxPair/2 + 1: false} {
+			for _, sign := range []int8{1, -1} {
+				p := newProduct(rand.New(rand.NewPCG(1, 1)), s, 1, 1, 1, func() int8 { return 127 })
+				for i := range p.b {
+					p.b[i] = sign * pair
+				}
+				want := 4 * 255 * int32(sign) * int32(pair)
+				clear(p.start)
+				clear(p.bias)
+				p.scale[0] = 1
+				c := make([]float32, s.NR)
+				for j := range p.columns {
+					p.columns[j] = 1
+				}
+				p.run(s, c, s.NR)
+				if got := c[0] == float32(want); got != exact {
+					t.Errorf("%s: pairs of %d twice: got %v for %d", s.Name, sign*pair, c[0], want)
+				}
+			}
 		}
 	}
 }

@@ -192,15 +192,20 @@ func gemmInt8AVX2(m int, groups int, block int, a []uint8, as int, scale []float
 //go:noescape
 func quantizeAVX2(q []uint8, scale []float32, x []float32, block int)
 
+// gemmInt8PairsAVX2 is Set.GemmInt8.
+//
+//go:noescape
+func gemmInt8PairsAVX2(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
+
+// quantizePairsAVX2 is Set.Quantize for whole blocks of whole registers.
+//
+//go:noescape
+func quantizePairsAVX2(q []uint8, scale []float32, x []float32, block int)
+
 // gemmInt8AVXVNNI is Set.GemmInt8 for m <= MR.
 //
 //go:noescape
 func gemmInt8AVXVNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
-
-// quantizeAVXVNNI is Set.Quantize for whole blocks of whole registers.
-//
-//go:noescape
-func quantizeAVXVNNI(q []uint8, scale []float32, x []float32, block int)
 
 // gemmInt8AVX512VNNI is Set.GemmInt8 for m <= MR.
 //
@@ -211,6 +216,11 @@ func gemmInt8AVX512VNNI(m int, groups int, block int, a []uint8, as int, scale [
 //
 //go:noescape
 func quantizeAVX512VNNI(q []uint8, scale []float32, x []float32, block int)
+
+// sumInt8AVX2 is sumInt8 for the first eight columns of a panel whose groups lie stride bytes apart.
+//
+//go:noescape
+func sumInt8AVX2(sums []int32, panel []int8, stride int, groups int) (pair int32)
 
 // gemmInt4AVX2 is Set.GemmInt4.
 //

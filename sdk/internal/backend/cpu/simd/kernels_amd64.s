@@ -5210,6 +5210,1035 @@ DATA lanesAZ<>+56(SB)/4, $0x42fe0000
 DATA lanesAZ<>+60(SB)/4, $0x42fe0000
 GLOBL lanesAZ<>(SB), RODATA|NOPTR, $64
 
+// func gemmInt8PairsAVX2(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·gemmInt8PairsAVX2(SB), NOSPLIT, $0-216
+tile:
+	MOVQ m+0(FP), AX
+	MOVQ groups+8(FP), CX
+	MOVQ a_base+24(FP), DX
+	MOVQ as+48(FP), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	MOVQ scale_base+56(FP), DI
+	MOVQ w_base+88(FP), R8
+	MOVQ start_base+112(FP), R9
+	CMPQ AX, $0x05
+	JGE  rows5
+	CMPQ AX, $0x04
+	JGE  rows4
+	CMPQ AX, $0x03
+	JGE  rows3
+	CMPQ AX, $0x02
+	JGE  rows2
+
+block1:
+	VMOVUPS 32(R9), Y1
+	VMOVUPS (R9), Y0
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, BX
+	VMOVDQU ones16<>+0(SB), Y4
+	JMP     pairs1
+
+pair1:
+	VMOVDQU      (R8), Y2
+	VMOVDQU      32(R8), Y3
+	VPBROADCASTD (DX), Y5
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDUBSW   Y3, Y5, Y5
+	VPMADDWD     Y4, Y2, Y2
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y2, Y0, Y0
+	VPADDD       Y5, Y1, Y1
+	VMOVDQU      64(R8), Y2
+	VMOVDQU      96(R8), Y3
+	VPBROADCASTD 4(DX), Y5
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDUBSW   Y3, Y5, Y5
+	VPMADDWD     Y4, Y2, Y2
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y2, Y0, Y0
+	VPADDD       Y5, Y1, Y1
+	ADDQ         $0x08, DX
+	ADDQ         $0x80, R8
+
+pairs1:
+	SUBQ         $0x02, BX
+	JGE          pair1
+	ADDQ         $0x02, BX
+	JZ           sums1
+	VMOVDQU      (R8), Y2
+	VMOVDQU      32(R8), Y3
+	VPBROADCASTD (DX), Y5
+	VPMADDUBSW   Y2, Y5, Y2
+	VPMADDUBSW   Y3, Y5, Y5
+	VPMADDWD     Y4, Y2, Y2
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y2, Y0, Y0
+	VPADDD       Y5, Y1, Y1
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R8
+
+sums1:
+	CMPQ         CX, groups+8(FP)
+	JNE          later1
+	MOVQ         ss+80(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         DI, BX
+	MOVQ         c_base+184(FP), SI
+	MOVQ         cs+208(FP), SI
+	SHLQ         $0x02, SI
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	JMP          scaled1
+
+later1:
+	MOVQ         ss+80(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         DI, BX
+	MOVQ         c_base+184(FP), SI
+	MOVQ         cs+208(FP), R10
+	SHLQ         $0x02, R10
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (SI), Y2, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  32(SI), Y2, Y1
+
+scaled1:
+	CMPQ        AX, CX
+	JNE         store1
+	MOVQ        columns_base+136(FP), BX
+	MOVQ        bias_base+160(FP), SI
+	VMOVUPS     (BX), Y2
+	VFMADD213PS (SI), Y2, Y0
+	VMOVUPS     32(BX), Y3
+	VFMADD213PS 32(SI), Y3, Y1
+
+store1:
+	MOVQ    c_base+184(FP), BX
+	MOVQ    cs+208(FP), SI
+	SHLQ    $0x02, SI
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    $0x04, DI
+	ADDQ    $0x40, R9
+	SUBQ    AX, CX
+	JNZ     block1
+	VZEROUPPER
+	RET
+
+rows2:
+block2:
+	VMOVUPS 32(R9), Y1
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y3
+	VMOVUPS (R9), Y2
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, SI
+	VMOVDQU ones16<>+0(SB), Y6
+	JMP     pairs2
+
+pair2:
+	VMOVDQU      (R8), Y4
+	VMOVDQU      32(R8), Y5
+	VPBROADCASTD (DX), Y7
+	VPMADDUBSW   Y4, Y7, Y8
+	VPMADDUBSW   Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPMADDWD     Y6, Y7, Y7
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y7
+	VPMADDUBSW   Y4, Y7, Y4
+	VPMADDUBSW   Y5, Y7, Y7
+	VPMADDWD     Y6, Y4, Y4
+	VPMADDWD     Y6, Y7, Y7
+	VPADDD       Y4, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      64(R8), Y4
+	VMOVDQU      96(R8), Y5
+	VPBROADCASTD 4(DX), Y7
+	VPMADDUBSW   Y4, Y7, Y8
+	VPMADDUBSW   Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPMADDWD     Y6, Y7, Y7
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 4(DX)(BX*1), Y7
+	VPMADDUBSW   Y4, Y7, Y4
+	VPMADDUBSW   Y5, Y7, Y7
+	VPMADDWD     Y6, Y4, Y4
+	VPMADDWD     Y6, Y7, Y7
+	VPADDD       Y4, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	ADDQ         $0x08, DX
+	ADDQ         $0x80, R8
+
+pairs2:
+	SUBQ         $0x02, SI
+	JGE          pair2
+	ADDQ         $0x02, SI
+	JZ           sums2
+	VMOVDQU      (R8), Y4
+	VMOVDQU      32(R8), Y5
+	VPBROADCASTD (DX), Y7
+	VPMADDUBSW   Y4, Y7, Y8
+	VPMADDUBSW   Y5, Y7, Y7
+	VPMADDWD     Y6, Y8, Y8
+	VPMADDWD     Y6, Y7, Y7
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y7
+	VPMADDUBSW   Y4, Y7, Y4
+	VPMADDUBSW   Y5, Y7, Y7
+	VPMADDWD     Y6, Y4, Y4
+	VPMADDWD     Y6, Y7, Y7
+	VPADDD       Y4, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R8
+
+sums2:
+	CMPQ         CX, groups+8(FP)
+	JNE          later2
+	MOVQ         ss+80(FP), R10
+	SHLQ         $0x02, R10
+	MOVQ         DI, SI
+	MOVQ         c_base+184(FP), R11
+	MOVQ         cs+208(FP), R12
+	SHLQ         $0x02, R12
+	VBROADCASTSS (SI), Y4
+	ADDQ         R10, SI
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y4, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y4, Y1, Y1
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y4
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y4, Y3, Y3
+	JMP          scaled2
+
+later2:
+	MOVQ         ss+80(FP), R10
+	SHLQ         $0x02, R10
+	MOVQ         DI, SI
+	MOVQ         c_base+184(FP), R11
+	MOVQ         cs+208(FP), R12
+	SHLQ         $0x02, R12
+	VBROADCASTSS (SI), Y4
+	ADDQ         R10, SI
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R11), Y4, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  32(R11), Y4, Y1
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y4
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R11), Y4, Y2
+	VCVTDQ2PS    Y3, Y3
+	VFMADD213PS  32(R11), Y4, Y3
+
+scaled2:
+	CMPQ        AX, CX
+	JNE         store2
+	MOVQ        columns_base+136(FP), SI
+	MOVQ        bias_base+160(FP), R10
+	VMOVUPS     (SI), Y4
+	VFMADD213PS (R10), Y4, Y0
+	VFMADD213PS (R10), Y4, Y2
+	VMOVUPS     32(SI), Y5
+	VFMADD213PS 32(R10), Y5, Y1
+	VFMADD213PS 32(R10), Y5, Y3
+
+store2:
+	MOVQ    c_base+184(FP), SI
+	MOVQ    cs+208(FP), R10
+	SHLQ    $0x02, R10
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ    R10, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	ADDQ    $0x04, DI
+	ADDQ    $0x40, R9
+	SUBQ    AX, CX
+	JNZ     block2
+	VZEROUPPER
+	RET
+
+rows3:
+block3:
+	VMOVUPS 32(R9), Y1
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y3
+	VMOVUPS (R9), Y2
+	VMOVUPS 32(R9), Y5
+	VMOVUPS (R9), Y4
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, SI
+	VMOVDQU ones16<>+0(SB), Y8
+	JMP     pairs3
+
+pair3:
+	VMOVDQU      (R8), Y6
+	VMOVDQU      32(R8), Y7
+	VPBROADCASTD (DX), Y9
+	VPMADDUBSW   Y6, Y9, Y10
+	VPMADDUBSW   Y7, Y9, Y9
+	VPMADDWD     Y8, Y10, Y10
+	VPMADDWD     Y8, Y9, Y9
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y9
+	VPMADDUBSW   Y6, Y9, Y10
+	VPMADDUBSW   Y7, Y9, Y9
+	VPMADDWD     Y8, Y10, Y10
+	VPMADDWD     Y8, Y9, Y9
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y9
+	VPMADDUBSW   Y6, Y9, Y6
+	VPMADDUBSW   Y7, Y9, Y9
+	VPMADDWD     Y8, Y6, Y6
+	VPMADDWD     Y8, Y9, Y9
+	VPADDD       Y6, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      64(R8), Y6
+	VMOVDQU      96(R8), Y7
+	VPBROADCASTD 4(DX), Y9
+	VPMADDUBSW   Y6, Y9, Y10
+	VPMADDUBSW   Y7, Y9, Y9
+	VPMADDWD     Y8, Y10, Y10
+	VPMADDWD     Y8, Y9, Y9
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 4(DX)(BX*1), Y9
+	VPMADDUBSW   Y6, Y9, Y10
+	VPMADDUBSW   Y7, Y9, Y9
+	VPMADDWD     Y8, Y10, Y10
+	VPMADDWD     Y8, Y9, Y9
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 4(DX)(BX*2), Y9
+	VPMADDUBSW   Y6, Y9, Y6
+	VPMADDUBSW   Y7, Y9, Y9
+	VPMADDWD     Y8, Y6, Y6
+	VPMADDWD     Y8, Y9, Y9
+	VPADDD       Y6, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	ADDQ         $0x08, DX
+	ADDQ         $0x80, R8
+
+pairs3:
+	SUBQ         $0x02, SI
+	JGE          pair3
+	ADDQ         $0x02, SI
+	JZ           sums3
+	VMOVDQU      (R8), Y6
+	VMOVDQU      32(R8), Y7
+	VPBROADCASTD (DX), Y9
+	VPMADDUBSW   Y6, Y9, Y10
+	VPMADDUBSW   Y7, Y9, Y9
+	VPMADDWD     Y8, Y10, Y10
+	VPMADDWD     Y8, Y9, Y9
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y9
+	VPMADDUBSW   Y6, Y9, Y10
+	VPMADDUBSW   Y7, Y9, Y9
+	VPMADDWD     Y8, Y10, Y10
+	VPMADDWD     Y8, Y9, Y9
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y9
+	VPMADDUBSW   Y6, Y9, Y6
+	VPMADDUBSW   Y7, Y9, Y9
+	VPMADDWD     Y8, Y6, Y6
+	VPMADDWD     Y8, Y9, Y9
+	VPADDD       Y6, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R8
+
+sums3:
+	CMPQ         CX, groups+8(FP)
+	JNE          later3
+	MOVQ         ss+80(FP), R10
+	SHLQ         $0x02, R10
+	MOVQ         DI, SI
+	MOVQ         c_base+184(FP), R11
+	MOVQ         cs+208(FP), R12
+	SHLQ         $0x02, R12
+	VBROADCASTSS (SI), Y6
+	ADDQ         R10, SI
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y6
+	ADDQ         R10, SI
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y6
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y6, Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y6, Y5, Y5
+	JMP          scaled3
+
+later3:
+	MOVQ         ss+80(FP), R10
+	SHLQ         $0x02, R10
+	MOVQ         DI, SI
+	MOVQ         c_base+184(FP), R11
+	MOVQ         cs+208(FP), R12
+	SHLQ         $0x02, R12
+	VBROADCASTSS (SI), Y6
+	ADDQ         R10, SI
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R11), Y6, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  32(R11), Y6, Y1
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y6
+	ADDQ         R10, SI
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R11), Y6, Y2
+	VCVTDQ2PS    Y3, Y3
+	VFMADD213PS  32(R11), Y6, Y3
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y6
+	VCVTDQ2PS    Y4, Y4
+	VFMADD213PS  (R11), Y6, Y4
+	VCVTDQ2PS    Y5, Y5
+	VFMADD213PS  32(R11), Y6, Y5
+
+scaled3:
+	CMPQ        AX, CX
+	JNE         store3
+	MOVQ        columns_base+136(FP), SI
+	MOVQ        bias_base+160(FP), R10
+	VMOVUPS     (SI), Y6
+	VFMADD213PS (R10), Y6, Y0
+	VFMADD213PS (R10), Y6, Y2
+	VFMADD213PS (R10), Y6, Y4
+	VMOVUPS     32(SI), Y7
+	VFMADD213PS 32(R10), Y7, Y1
+	VFMADD213PS 32(R10), Y7, Y3
+	VFMADD213PS 32(R10), Y7, Y5
+
+store3:
+	MOVQ    c_base+184(FP), SI
+	MOVQ    cs+208(FP), R10
+	SHLQ    $0x02, R10
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ    R10, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	ADDQ    R10, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	ADDQ    $0x04, DI
+	ADDQ    $0x40, R9
+	SUBQ    AX, CX
+	JNZ     block3
+	VZEROUPPER
+	RET
+
+rows4:
+block4:
+	VMOVUPS 32(R9), Y1
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y3
+	VMOVUPS (R9), Y2
+	VMOVUPS 32(R9), Y5
+	VMOVUPS (R9), Y4
+	VMOVUPS 32(R9), Y7
+	VMOVUPS (R9), Y6
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, R10
+	VMOVDQU ones16<>+0(SB), Y10
+	JMP     pairs4
+
+pair4:
+	VMOVDQU      (R8), Y8
+	VMOVDQU      32(R8), Y9
+	VPBROADCASTD (DX), Y11
+	VPMADDUBSW   Y8, Y11, Y12
+	VPMADDUBSW   Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPMADDWD     Y10, Y11, Y11
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y11
+	VPMADDUBSW   Y8, Y11, Y12
+	VPMADDUBSW   Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPMADDWD     Y10, Y11, Y11
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y11
+	VPMADDUBSW   Y8, Y11, Y12
+	VPMADDUBSW   Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPMADDWD     Y10, Y11, Y11
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD (DX)(SI*1), Y11
+	VPMADDUBSW   Y8, Y11, Y8
+	VPMADDUBSW   Y9, Y11, Y11
+	VPMADDWD     Y10, Y8, Y8
+	VPMADDWD     Y10, Y11, Y11
+	VPADDD       Y8, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      64(R8), Y8
+	VMOVDQU      96(R8), Y9
+	VPBROADCASTD 4(DX), Y11
+	VPMADDUBSW   Y8, Y11, Y12
+	VPMADDUBSW   Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPMADDWD     Y10, Y11, Y11
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 4(DX)(BX*1), Y11
+	VPMADDUBSW   Y8, Y11, Y12
+	VPMADDUBSW   Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPMADDWD     Y10, Y11, Y11
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 4(DX)(BX*2), Y11
+	VPMADDUBSW   Y8, Y11, Y12
+	VPMADDUBSW   Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPMADDWD     Y10, Y11, Y11
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 4(DX)(SI*1), Y11
+	VPMADDUBSW   Y8, Y11, Y8
+	VPMADDUBSW   Y9, Y11, Y11
+	VPMADDWD     Y10, Y8, Y8
+	VPMADDWD     Y10, Y11, Y11
+	VPADDD       Y8, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	ADDQ         $0x08, DX
+	ADDQ         $0x80, R8
+
+pairs4:
+	SUBQ         $0x02, R10
+	JGE          pair4
+	ADDQ         $0x02, R10
+	JZ           sums4
+	VMOVDQU      (R8), Y8
+	VMOVDQU      32(R8), Y9
+	VPBROADCASTD (DX), Y11
+	VPMADDUBSW   Y8, Y11, Y12
+	VPMADDUBSW   Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPMADDWD     Y10, Y11, Y11
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y11
+	VPMADDUBSW   Y8, Y11, Y12
+	VPMADDUBSW   Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPMADDWD     Y10, Y11, Y11
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y11
+	VPMADDUBSW   Y8, Y11, Y12
+	VPMADDUBSW   Y9, Y11, Y11
+	VPMADDWD     Y10, Y12, Y12
+	VPMADDWD     Y10, Y11, Y11
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD (DX)(SI*1), Y11
+	VPMADDUBSW   Y8, Y11, Y8
+	VPMADDUBSW   Y9, Y11, Y11
+	VPMADDWD     Y10, Y8, Y8
+	VPMADDWD     Y10, Y11, Y11
+	VPADDD       Y8, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R8
+
+sums4:
+	CMPQ         CX, groups+8(FP)
+	JNE          later4
+	MOVQ         ss+80(FP), R11
+	SHLQ         $0x02, R11
+	MOVQ         DI, R10
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
+	SHLQ         $0x02, R13
+	VBROADCASTSS (R10), Y8
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y8
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y8
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y8
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y8, Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y8, Y7, Y7
+	JMP          scaled4
+
+later4:
+	MOVQ         ss+80(FP), R11
+	SHLQ         $0x02, R11
+	MOVQ         DI, R10
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
+	SHLQ         $0x02, R13
+	VBROADCASTSS (R10), Y8
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R12), Y8, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  32(R12), Y8, Y1
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y8
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R12), Y8, Y2
+	VCVTDQ2PS    Y3, Y3
+	VFMADD213PS  32(R12), Y8, Y3
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y8
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y4, Y4
+	VFMADD213PS  (R12), Y8, Y4
+	VCVTDQ2PS    Y5, Y5
+	VFMADD213PS  32(R12), Y8, Y5
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y8
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  (R12), Y8, Y6
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  32(R12), Y8, Y7
+
+scaled4:
+	CMPQ        AX, CX
+	JNE         store4
+	MOVQ        columns_base+136(FP), R10
+	MOVQ        bias_base+160(FP), R11
+	VMOVUPS     (R10), Y8
+	VFMADD213PS (R11), Y8, Y0
+	VFMADD213PS (R11), Y8, Y2
+	VFMADD213PS (R11), Y8, Y4
+	VFMADD213PS (R11), Y8, Y6
+	VMOVUPS     32(R10), Y9
+	VFMADD213PS 32(R11), Y9, Y1
+	VFMADD213PS 32(R11), Y9, Y3
+	VFMADD213PS 32(R11), Y9, Y5
+	VFMADD213PS 32(R11), Y9, Y7
+
+store4:
+	MOVQ    c_base+184(FP), R10
+	MOVQ    cs+208(FP), R11
+	SHLQ    $0x02, R11
+	VMOVUPS Y0, (R10)
+	VMOVUPS Y1, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y2, (R10)
+	VMOVUPS Y3, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y4, (R10)
+	VMOVUPS Y5, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y6, (R10)
+	VMOVUPS Y7, 32(R10)
+	ADDQ    $0x04, DI
+	ADDQ    $0x40, R9
+	SUBQ    AX, CX
+	JNZ     block4
+	VZEROUPPER
+	RET
+
+rows5:
+block5:
+	VMOVUPS 32(R9), Y1
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y3
+	VMOVUPS (R9), Y2
+	VMOVUPS 32(R9), Y5
+	VMOVUPS (R9), Y4
+	VMOVUPS 32(R9), Y7
+	VMOVUPS (R9), Y6
+	VMOVUPS 32(R9), Y9
+	VMOVUPS (R9), Y8
+	MOVQ    block+16(FP), AX
+	CMPQ    AX, CX
+	CMOVQGT CX, AX
+	MOVQ    AX, R10
+	VMOVDQU ones16<>+0(SB), Y12
+	JMP     pairs5
+
+pair5:
+	VMOVDQU      (R8), Y10
+	VMOVDQU      32(R8), Y11
+	VPBROADCASTD (DX), Y13
+	VPMADDUBSW   Y10, Y13, Y14
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y14, Y14
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y13
+	VPMADDUBSW   Y10, Y13, Y14
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y14, Y14
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y13
+	VPMADDUBSW   Y10, Y13, Y14
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y14, Y14
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD (DX)(SI*1), Y13
+	VPMADDUBSW   Y10, Y13, Y14
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y14, Y14
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (DX)(BX*4), Y13
+	VPMADDUBSW   Y10, Y13, Y10
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y10, Y10
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y10, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      64(R8), Y10
+	VMOVDQU      96(R8), Y11
+	VPBROADCASTD 4(DX), Y13
+	VPMADDUBSW   Y10, Y13, Y14
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y14, Y14
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 4(DX)(BX*1), Y13
+	VPMADDUBSW   Y10, Y13, Y14
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y14, Y14
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 4(DX)(BX*2), Y13
+	VPMADDUBSW   Y10, Y13, Y14
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y14, Y14
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 4(DX)(SI*1), Y13
+	VPMADDUBSW   Y10, Y13, Y14
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y14, Y14
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 4(DX)(BX*4), Y13
+	VPMADDUBSW   Y10, Y13, Y10
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y10, Y10
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y10, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	ADDQ         $0x08, DX
+	ADDQ         $0x80, R8
+
+pairs5:
+	SUBQ         $0x02, R10
+	JGE          pair5
+	ADDQ         $0x02, R10
+	JZ           sums5
+	VMOVDQU      (R8), Y10
+	VMOVDQU      32(R8), Y11
+	VPBROADCASTD (DX), Y13
+	VPMADDUBSW   Y10, Y13, Y14
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y14, Y14
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y13
+	VPMADDUBSW   Y10, Y13, Y14
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y14, Y14
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y13
+	VPMADDUBSW   Y10, Y13, Y14
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y14, Y14
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD (DX)(SI*1), Y13
+	VPMADDUBSW   Y10, Y13, Y14
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y14, Y14
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (DX)(BX*4), Y13
+	VPMADDUBSW   Y10, Y13, Y10
+	VPMADDUBSW   Y11, Y13, Y13
+	VPMADDWD     Y12, Y10, Y10
+	VPMADDWD     Y12, Y13, Y13
+	VPADDD       Y10, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	ADDQ         $0x04, DX
+	ADDQ         $0x40, R8
+
+sums5:
+	CMPQ         CX, groups+8(FP)
+	JNE          later5
+	MOVQ         ss+80(FP), R11
+	SHLQ         $0x02, R11
+	MOVQ         DI, R10
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
+	SHLQ         $0x02, R13
+	VBROADCASTSS (R10), Y10
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y10
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y10, Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y10
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y10, Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y10
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y10, Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y10
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y10, Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y10, Y9, Y9
+	JMP          scaled5
+
+later5:
+	MOVQ         ss+80(FP), R11
+	SHLQ         $0x02, R11
+	MOVQ         DI, R10
+	MOVQ         c_base+184(FP), R12
+	MOVQ         cs+208(FP), R13
+	SHLQ         $0x02, R13
+	VBROADCASTSS (R10), Y10
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  (R12), Y10, Y0
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  32(R12), Y10, Y1
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y10
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  (R12), Y10, Y2
+	VCVTDQ2PS    Y3, Y3
+	VFMADD213PS  32(R12), Y10, Y3
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y10
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y4, Y4
+	VFMADD213PS  (R12), Y10, Y4
+	VCVTDQ2PS    Y5, Y5
+	VFMADD213PS  32(R12), Y10, Y5
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y10
+	ADDQ         R11, R10
+	VCVTDQ2PS    Y6, Y6
+	VFMADD213PS  (R12), Y10, Y6
+	VCVTDQ2PS    Y7, Y7
+	VFMADD213PS  32(R12), Y10, Y7
+	ADDQ         R13, R12
+	VBROADCASTSS (R10), Y10
+	VCVTDQ2PS    Y8, Y8
+	VFMADD213PS  (R12), Y10, Y8
+	VCVTDQ2PS    Y9, Y9
+	VFMADD213PS  32(R12), Y10, Y9
+
+scaled5:
+	CMPQ        AX, CX
+	JNE         store5
+	MOVQ        columns_base+136(FP), R10
+	MOVQ        bias_base+160(FP), R11
+	VMOVUPS     (R10), Y10
+	VFMADD213PS (R11), Y10, Y0
+	VFMADD213PS (R11), Y10, Y2
+	VFMADD213PS (R11), Y10, Y4
+	VFMADD213PS (R11), Y10, Y6
+	VFMADD213PS (R11), Y10, Y8
+	VMOVUPS     32(R10), Y11
+	VFMADD213PS 32(R11), Y11, Y1
+	VFMADD213PS 32(R11), Y11, Y3
+	VFMADD213PS 32(R11), Y11, Y5
+	VFMADD213PS 32(R11), Y11, Y7
+	VFMADD213PS 32(R11), Y11, Y9
+
+store5:
+	MOVQ    c_base+184(FP), R10
+	MOVQ    cs+208(FP), R11
+	SHLQ    $0x02, R11
+	VMOVUPS Y0, (R10)
+	VMOVUPS Y1, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y2, (R10)
+	VMOVUPS Y3, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y4, (R10)
+	VMOVUPS Y5, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y6, (R10)
+	VMOVUPS Y7, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y8, (R10)
+	VMOVUPS Y9, 32(R10)
+	ADDQ    $0x04, DI
+	ADDQ    $0x40, R9
+	SUBQ    AX, CX
+	JNZ     block5
+	SUBQ    $0x05, m+0(FP)
+	JZ      done
+	MOVQ    as+48(FP), AX
+	IMUL3Q  $0x00000005, AX, AX
+	ADDQ    AX, a_base+24(FP)
+	MOVQ    ss+80(FP), AX
+	IMUL3Q  $0x00000014, AX, AX
+	ADDQ    AX, scale_base+56(FP)
+	MOVQ    cs+208(FP), AX
+	IMUL3Q  $0x00000014, AX, AX
+	ADDQ    AX, c_base+184(FP)
+	JMP     tile
+
+done:
+	VZEROUPPER
+	RET
+
+// func quantizePairsAVX2(q []uint8, scale []float32, x []float32, block int)
+// Requires: AVX, AVX2
+TEXT ·quantizePairsAVX2(SB), NOSPLIT, $0-80
+	MOVQ q_base+0(FP), AX
+	MOVQ x_base+48(FP), CX
+	MOVQ x_len+56(FP), DX
+	MOVQ scale_base+24(FP), BX
+	MOVQ block+72(FP), SI
+
+block:
+	VXORPS Y0, Y0, Y0
+	XORQ   DI, DI
+
+scan:
+	VMOVUPS      (CX)(DI*4), Y1
+	VANDPS       lanesAK<>+0(SB), Y1, Y1
+	VMAXPS       Y1, Y0, Y0
+	ADDQ         $0x08, DI
+	CMPQ         DI, SI
+	JL           scan
+	VEXTRACTF128 $0x01, Y0, X1
+	VMAXPS       X0, X1, X0
+	VPERMILPS    $0x4e, X0, X1
+	VMAXPS       X0, X1, X0
+	VPERMILPS    $0xb1, X0, X1
+	VMAXPS       X0, X1, X0
+	VXORPS       X1, X1, X1
+	VXORPS       X2, X2, X2
+	VUCOMISS     lanesAY<>+0(SB), X0
+	JCS          ranged
+	VDIVSS       lanesAZ<>+0(SB), X0, X1
+	VMOVSS       lanesAZ<>+0(SB), X2
+	VDIVSS       X0, X2, X2
+
+ranged:
+	VMOVSS       X1, (BX)
+	VBROADCASTSS X2, Y0
+	VMOVDQU      signs<>+0(SB), X1
+	MOVQ         SI, DI
+
+round:
+	VMULPS       (CX), Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X3
+	VPACKSSDW    X3, X2, X3
+	VPACKSSWB    X3, X3, X3
+	VPXOR        X1, X3, X3
+	VMOVQ        X3, (AX)
+	ADDQ         $0x08, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DI
+	JG           round
+	ADDQ         $0x04, BX
+	SUBQ         SI, DX
+	JG           block
+	VZEROUPPER
+	RET
+
+DATA signs<>+0(SB)/4, $0x80808080
+DATA signs<>+4(SB)/4, $0x80808080
+DATA signs<>+8(SB)/4, $0x80808080
+DATA signs<>+12(SB)/4, $0x80808080
+GLOBL signs<>(SB), RODATA|NOPTR, $16
+
 // func gemmInt8AVXVNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·gemmInt8AVXVNNI(SB), NOSPLIT, $0-216
@@ -6263,70 +7292,6 @@ store6:
 	JNZ     block6
 	VZEROUPPER
 	RET
-
-// func quantizeAVXVNNI(q []uint8, scale []float32, x []float32, block int)
-// Requires: AVX, AVX2
-TEXT ·quantizeAVXVNNI(SB), NOSPLIT, $0-80
-	MOVQ q_base+0(FP), AX
-	MOVQ x_base+48(FP), CX
-	MOVQ x_len+56(FP), DX
-	MOVQ scale_base+24(FP), BX
-	MOVQ block+72(FP), SI
-
-block:
-	VXORPS Y0, Y0, Y0
-	XORQ   DI, DI
-
-scan:
-	VMOVUPS      (CX)(DI*4), Y1
-	VANDPS       lanesAK<>+0(SB), Y1, Y1
-	VMAXPS       Y1, Y0, Y0
-	ADDQ         $0x08, DI
-	CMPQ         DI, SI
-	JL           scan
-	VEXTRACTF128 $0x01, Y0, X1
-	VMAXPS       X0, X1, X0
-	VPERMILPS    $0x4e, X0, X1
-	VMAXPS       X0, X1, X0
-	VPERMILPS    $0xb1, X0, X1
-	VMAXPS       X0, X1, X0
-	VXORPS       X1, X1, X1
-	VXORPS       X2, X2, X2
-	VUCOMISS     lanesAY<>+0(SB), X0
-	JCS          ranged
-	VDIVSS       lanesAZ<>+0(SB), X0, X1
-	VMOVSS       lanesAZ<>+0(SB), X2
-	VDIVSS       X0, X2, X2
-
-ranged:
-	VMOVSS       X1, (BX)
-	VBROADCASTSS X2, Y0
-	VMOVDQU      signs<>+0(SB), X1
-	MOVQ         SI, DI
-
-round:
-	VMULPS       (CX), Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VEXTRACTI128 $0x01, Y2, X3
-	VPACKSSDW    X3, X2, X3
-	VPACKSSWB    X3, X3, X3
-	VPXOR        X1, X3, X3
-	VMOVQ        X3, (AX)
-	ADDQ         $0x08, AX
-	ADDQ         $0x20, CX
-	SUBQ         $0x08, DI
-	JG           round
-	ADDQ         $0x04, BX
-	SUBQ         SI, DX
-	JG           block
-	VZEROUPPER
-	RET
-
-DATA signs<>+0(SB)/4, $0x80808080
-DATA signs<>+4(SB)/4, $0x80808080
-DATA signs<>+8(SB)/4, $0x80808080
-DATA signs<>+12(SB)/4, $0x80808080
-GLOBL signs<>(SB), RODATA|NOPTR, $16
 
 // func gemmInt8AVX512VNNI(m int, groups int, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns []float32, bias []float32, c []float32, cs int)
 // Requires: AVX, AVX512F, AVX512_VNNI, CMOV
@@ -9209,6 +10174,41 @@ round:
 	ADDQ      $0x04, BX
 	SUBQ      SI, DX
 	JG        block
+	VZEROUPPER
+	RET
+
+// func sumInt8AVX2(sums []int32, panel []int8, stride int, groups int) (pair int32)
+// Requires: AVX, AVX2
+TEXT ·sumInt8AVX2(SB), NOSPLIT, $0-68
+	MOVQ      sums_base+0(FP), AX
+	MOVQ      panel_base+24(FP), CX
+	MOVQ      stride+48(FP), DX
+	MOVQ      groups+56(FP), BX
+	VMOVDQU   ones16<>+0(SB), Y0
+	VPACKUSWB Y0, Y0, Y1
+	VPXOR     Y3, Y3, Y3
+	VMOVDQU   (AX), Y2
+
+group:
+	VPMADDUBSW   (CX), Y1, Y4
+	VPABSW       Y4, Y5
+	VPMAXSW      Y5, Y3, Y3
+	VPMADDWD     Y0, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	ADDQ         DX, CX
+	DECQ         BX
+	JNZ          group
+	VMOVDQU      Y2, (AX)
+	VEXTRACTI128 $0x01, Y3, X0
+	VPMAXSW      X0, X3, X0
+	VPSRLDQ      $0x08, X0, X1
+	VPMAXSW      X1, X0, X0
+	VPSRLDQ      $0x04, X0, X1
+	VPMAXSW      X1, X0, X0
+	VPSRLDQ      $0x02, X0, X1
+	VPMAXSW      X1, X0, X0
+	VPEXTRW      $0x00, X0, AX
+	MOVL         AX, pair+64(FP)
 	VZEROUPPER
 	RET
 

@@ -33,17 +33,16 @@ const offset = 128
 
 func avx512VNNI() *Set {
 	s := avx512()
-	s.Name, s.GemmInt8, s.Zero = "avx512vnni", int8InTiles(s.MR, gemmInt8AVX512VNNI), offset
-	s.GemmInt4 = gemmInt4AVX512VNNI
-	s.Quantize = blocks(quantizeAVX512VNNI, 16, offset)
+	s.Name, s.GemmInt4 = "avx512vnni", gemmInt4AVX512VNNI
+	s.Int8 = Int8{kGroup, int8InTiles(s.MR, gemmInt8AVX512VNNI), blocks(quantizeAVX512VNNI, 16, offset), offset, false, sumInt8}
 	return s
 }
 
 func avxVNNI() *Set {
 	s := avx2()
-	s.Name, s.GemmInt8, s.Zero, s.Split = "avxvnni", int8InTiles(s.MR, gemmInt8AVXVNNI), offset, false
-	s.GemmInt4 = gemmInt4AVXVNNI
-	s.Quantize = blocks(quantizeAVXVNNI, 8, offset)
+	s.Name, s.GemmInt4 = "avxvnni", gemmInt4AVXVNNI
+	s.Int8, s.Pairs = *s.Pairs, nil // the same form of activations
+	s.GemmInt8 = int8InTiles(s.MR, gemmInt8AVXVNNI)
 	return s
 }
 
@@ -124,8 +123,8 @@ func avx512() *Set {
 		Name: "avx512", MR: avx512Rows, NR: 32,
 		Gemm:      inTiles(avx512Rows, gemmAVX512),
 		WidenInt8: widenInt8AVX512, WidenHalf: widenHalfAVX512, Transpose: transposeAVX2,
-		KGroup: kGroup,
-		Add:    addAVX512, Mul: mulAVX512, Axpy: axpyAVX512, Scale: scaleAVX512,
+		Int8: Int8{KGroup: kGroup},
+		Add:  addAVX512, Mul: mulAVX512, Axpy: axpyAVX512, Scale: scaleAVX512,
 		Sum: sumAVX512, Dot: dotAVX512, Squares: squaresAVX512, Largest: largestAVX512,
 		GELU: geluAVX512, GELUGrad: geluGradAVX512, ExpSum: expSumAVX512, ScoreGrad: scoreGradAVX512,
 		GemmInt4: gemmInt4AVX2, QuantizeTerms: termsAVX2,
@@ -138,14 +137,23 @@ func avx2() *Set {
 		Name: "avx2", MR: 6, NR: 16,
 		Gemm:      gemmAVX2,
 		WidenInt8: widenInt8AVX2, WidenHalf: widenHalfAVX2, Transpose: transposeAVX2,
-		KGroup: kGroup,
-		Add:    addAVX2, Mul: mulAVX2, Axpy: axpyAVX2, Scale: scaleAVX2,
+		Int8:  Int8{kGroup, gemmInt8AVX2, quantizeSplit, 0, true, nil},
+		Pairs: &Int8{kGroup, gemmInt8PairsAVX2, blocks(quantizePairsAVX2, 8, offset), offset, false, sumInt8},
+		Add:   addAVX2, Mul: mulAVX2, Axpy: axpyAVX2, Scale: scaleAVX2,
 		Sum: sumAVX2, Dot: dotAVX2, Squares: squaresAVX2, Largest: largestAVX2,
 		GELU: geluAVX2, GELUGrad: geluGradAVX2, ExpSum: expSumAVX2, ScoreGrad: scoreGradAVX2,
 		Normalize: normalizeAVX2, NormSums: normSumsAVX2, NormGrad: normGradAVX2,
-		GemmInt8: gemmInt8AVX2, Quantize: quantizeSplit, Split: true,
 		WidenInt4: widenInt4AVX2, GemmInt4: gemmInt4AVX2, QuantizeTerms: termsAVX2,
 	}
+}
+
+// sumInt8 is Int8.SumInt8.
+func sumInt8(sums []int32, panel []int8) (pair int32) {
+	stride := len(sums) * kGroup
+	for j := 0; j < len(sums) && len(panel) > 0; j += 8 {
+		pair = max(pair, sumInt8AVX2(sums[j:], panel[j*kGroup:], stride, len(panel)/stride))
+	}
+	return pair
 }
 
 // transposeAVX2 takes blocks of 8 x 8 and leaves the edges to plain Go.

@@ -44,8 +44,8 @@ func neon() *Set {
 	return &Set{
 		Name: "neon", MR: neonRows, NR: 16,
 		Gemm:      inTiles(neonRows, gemmNEON),
-		WidenInt8: widenInt8NEON, WidenHalf: widenHalfNEON, Transpose: transposeNEON, KGroup: kGroup,
-		GemmInt8: int8InTiles(neonRows, gemmInt8NEON), Quantize: quantizeBlocks,
+		WidenInt8: widenInt8NEON, WidenHalf: widenHalfNEON, Transpose: transposeNEON,
+		Int8:     Int8{KGroup: kGroup, GemmInt8: int8InTiles(neonRows, gemmInt8NEON), Quantize: quantizeBlocks},
 		GemmInt4: gemmInt4NEON, QuantizeTerms: quantizeRuns,
 		Add: addNEON, Mul: mulNEON, Axpy: axpyNEON, Scale: scaleNEON,
 		Sum: sumNEON, Dot: dotNEON, Squares: squaresNEON, Largest: largestNEON,

@@ -13,8 +13,9 @@ func portable() *Set {
 	return &Set{
 		Name: "portable", MR: 4, NR: 4,
 		Gemm:      gemm,
-		WidenInt8: widenInt8, WidenHalf: widenHalf, Transpose: transpose, KGroup: kGroup,
-		GemmInt8: gemmInt8, Quantize: quantize, GemmInt4: gemmInt4, QuantizeTerms: quantizeTerms,
+		WidenInt8: widenInt8, WidenHalf: widenHalf, Transpose: transpose,
+		Int8:     Int8{KGroup: kGroup, GemmInt8: gemmInt8, Quantize: quantize},
+		GemmInt4: gemmInt4, QuantizeTerms: quantizeTerms,
 		Add: add, Mul: mul, Axpy: axpy, Scale: scale,
 		Sum: sum, Dot: dot, Squares: squares, Largest: largest,
 		GELU: gelu, GELUGrad: geluGrad, ExpSum: expSum, ScoreGrad: scoreGrad,

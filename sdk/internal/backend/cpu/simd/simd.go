@@ -36,23 +36,10 @@ type Set struct {
 	WidenInt4 func(dst []float32, src []uint8, scale []float32)
 	// WidenHalf is dst = src ⊙ scale over rows of NR IEEE halves.
 	WidenHalf func(dst []float32, src []uint16, scale []float32)
-	// KGroup is how many rows of an int8 panel lie together, 4 or 8.
-	KGroup int
-
-	// GemmInt8 computes c = a b over int8 activations and weights, with any number m of rows, NR columns and groups KGroup
-	// terms. The sums of each block of KGroup block terms are exact integers; the float parts are added in order:
-	//
-	//	c[i cs + j] = bias[j] + columns[j] Σ_block scale[i ss + block] float(start[block NR + j] + Σ a[i as + l] b[l, j])
-	//
-	// a holds what Quantize writes, as bytes from row to row, b is a panel as WidenInt8 takes it without any -128, and
-	// start is -Zero Σ b[l, j].
-	// A row's result depends on that row alone. Nil where the set has nothing faster than Gemm.
-	GemmInt8 GemmInt8
-	// Quantize rounds a row as quant.QuantizeActivations does. q has RoundedBytes, which GemmInt8 reads. Blocks are whole
-	// groups, but for the row's last.
-	Quantize func(q []uint8, scale, x []float32, block int)
-	Zero     uint8 // the activation that stands for 0
-	Split    bool  // activations are magnitudes and signs
+	// Int8 is the product of int8 activations and weights.
+	Int8
+	// Pairs is a faster one, for weights that have no b[2l, j] + b[2l+1, j] beyond quant.MaxPair. Nil where there is none.
+	Pairs *Int8
 
 	// GemmInt4 computes one tile of c = a b over int8 activations and int4 weights, with m <= Int4Rows rows, Int4Columns
 	// columns and octets Octet terms. The sums of each run of Octet run terms are exact integers, sum(i, j, r); the float

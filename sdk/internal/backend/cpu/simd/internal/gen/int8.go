@@ -20,17 +20,20 @@ type int8Set struct {
 	offset bool
 	// alloc gives the registers: acc of the tile, then weights, then temporaries.
 	alloc func() func() reg.Register
-	// split takes activations as magnitudes and signs: there is no dot product.
+	// split takes activations as magnitudes and signs.
 	split  bool
+	rounds bool         // it needs a quantize of its own: AVX-VNNI takes what the product of pairs takes
 	factor reg.Register // the scale of the row in hand
-	// dot adds to each accumulator of a row the products of four activations x, the same in all lanes, with w.
+	// dot adds to each accumulator of a row the products of four activations x, the same in all lanes, with w. Without one there
+	// is a product of pairs.
 	dot func(temp func() reg.Register, x reg.Register, w []Op, acc []reg.Register)
 }
 
 var int8Sets = []int8Set{
-	{isa: isas[0].withRows(splitRows), name: "AVX2", alloc: virtual(isas[0]), split: true},
+	{isa: isas[0].withRows(pairRows), name: "AVX2", alloc: virtual(isas[0]), split: true, rounds: true},
+	{isa: isas[0].withRows(pairRows), name: "PairsAVX2", alloc: virtual(isas[0]), offset: true, rounds: true},
 	{isa: isas[0], name: "AVXVNNI", offset: true, alloc: physical, dot: dotVEX},
-	{isa: isas[1], name: "AVX512VNNI", offset: true, alloc: virtual(isas[1]), dot: dotEVEX},
+	{isa: isas[1], name: "AVX512VNNI", offset: true, rounds: true, alloc: virtual(isas[1]), dot: dotEVEX},
 }
 
 // withRows is the set with tiles of so many rows.
@@ -86,7 +89,7 @@ func (s int8Set) gemm() {
 	TEXT("gemmInt8"+s.name, NOSPLIT, "func(m, groups, block int, a []uint8, as int, scale []float32, ss int, w []int8, start []int32, columns, bias, c []float32, cs int)")
 	Pragma("noescape")
 	rows := ""
-	if !s.split {
+	if s.dot != nil {
 		rows = " for m <= MR"
 	}
 	Doc("gemmInt8" + s.name + " is Set.GemmInt8" + rows + ".")
@@ -104,7 +107,7 @@ func (s int8Set) gemm() {
 	for rows := 1; rows <= s.mr; rows++ {
 		Label(label(rows, "rows"))
 		s.tile(rows, groups, a, scale, w, start, func(what string) string { return label(rows, what) })
-		if s.split && rows == s.mr {
+		if s.dot == nil && rows == s.mr {
 			nextTile(rows, moving{"a", "as", 1}, moving{"scale", "ss", 4}, moving{"c", "cs", 4})
 		}
 		s.end()
@@ -176,8 +179,8 @@ func (s int8Set) tile(rows int, groups reg.Register, a rowPointers, scale, w, st
 	CMPQ(n, groups)
 	CMOVQGT(groups, n)
 	MOVQ(n, left)
-	if s.split {
-		s.splitGroups(acc, weights, left, a, w, label)
+	if s.dot == nil {
+		s.pairGroups(acc, weights, left, a, w, label)
 	} else {
 		s.groups(acc, weights, alloc, left, a, w, label)
 	}

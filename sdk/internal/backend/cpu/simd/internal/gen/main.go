@@ -39,8 +39,11 @@ func main() {
 	}
 	for _, s := range int8Sets {
 		s.gemm()
-		s.quantize()
+		if s.rounds {
+			s.quantize()
+		}
 	}
+	sumInt8()
 	isas[0].gemmInt4()
 	for _, s := range int8Sets {
 		if s.dot != nil {
