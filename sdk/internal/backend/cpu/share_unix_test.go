@@ -105,13 +105,16 @@ func bareFloat(set *simd.Set, k int) (func(), int) {
 	return func() { set.Gemm(set.MR, k, a, k, 1, p, set.NR, c, set.NR, true) }, set.MR * set.NR * k
 }
 
-// bareInt8 is the int8 microkernel on one tile with one block.
+// bareInt8 is the int8 microkernel on one block of one panel, in whole tiles, also where these have five rows.
 func bareInt8(set *simd.Set, k int) (func(), int) {
-	k = min(k, depth)
-	groups, stride := k/set.KGroup, set.RoundedBytes(k, k)
-	a, p, start := make([]uint8, set.MR*stride), make([]int8, k*set.NR), make([]int32, set.NR)
-	scale, columns, c := aligned(set.MR), aligned(2*set.NR), aligned(set.MR*set.NR)
+	product, k, m := &set.Int8, min(k, depth), 5*set.MR
+	if set.Pairs != nil {
+		product = set.Pairs
+	}
+	groups, stride := k/set.KGroup, product.RoundedBytes(k, k)
+	a, p, start := make([]uint8, m*stride), make([]int8, k*set.NR), make([]int32, set.NR)
+	scale, columns, c := aligned(m), aligned(2*set.NR), aligned(m*set.NR)
 	return func() {
-		set.GemmInt8(set.MR, groups, groups, a, stride, scale, 1, p, start, columns, columns[set.NR:], c, set.NR)
-	}, set.MR * set.NR * k
+		product.GemmInt8(m, groups, groups, a, stride, scale, 1, p, start, columns, columns[set.NR:], c, set.NR)
+	}, m * set.NR * k
 }

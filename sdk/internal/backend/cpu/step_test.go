@@ -80,10 +80,7 @@ func (e *encoder) frozen(n, k int) backend.Frozen {
 	for i := range x {
 		x[i] *= 0.05
 	}
-	m, err := quant.Quantize(e.numbers.scheme, x, n, k)
-	if e.numbers.scheme == quant.Q8C { // as models have them
-		m, err = quant.QuantizePairs(x, n, k)
-	}
+	m, err := quantized(e.numbers.scheme, x, n, k)
 	e.check(err)
 	w, err := e.d.NewWeight("w", m)
 	e.check(err)
