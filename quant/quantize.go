@@ -75,6 +75,19 @@ func widestPair(row []float32) (pair float64) {
 	return pair
 }
 
+// PairsFit is whether m is int8 with no two elements in columns 2i and 2i+1 that come to more than MaxPair.
+func (m Matrix) PairsFit() bool {
+	for r := 0; r < m.Rows && m.Int8 != nil; r++ {
+		row := m.Int8[r*m.Cols : (r+1)*m.Cols]
+		for c := 1; c < len(row); c += 2 {
+			if pair := int(row[c-1]) + int(row[c]); pair > MaxPair || pair < -MaxPair {
+				return false
+			}
+		}
+	}
+	return m.Int8 != nil
+}
+
 // checkWeights makes sure that w is a matrix of finite numbers.
 func checkWeights(w []float32, rows, cols int) error {
 	if rows <= 0 || cols <= 0 || len(w) != rows*cols {

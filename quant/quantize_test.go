@@ -201,6 +201,9 @@ func TestQuantizePairs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if !m.PairsFit() {
+			t.Fatal("PairsFit does not see it")
+		}
 		for r := range 2 {
 			need := float64(plain.Scale[r])
 			for c := 1; c < cols; c += 2 {
@@ -234,7 +237,10 @@ func TestQuantizePairs(t *testing.T) {
 	if a.Scale[0] != b.Scale[0] || !slices.Equal(a.Int8, b.Int8) {
 		t.Errorf("%v, expected %v", a, b)
 	}
-	if c, _ := Quantize(Q8C, wide, 1, 2); int(c.Int8[0])+int(c.Int8[1]) <= MaxPair {
+	if c, _ := Quantize(Q8C, wide, 1, 2); int(c.Int8[0])+int(c.Int8[1]) <= MaxPair || c.PairsFit() {
 		t.Errorf("Quantize keeps the limit: %v", c.Int8)
+	}
+	if c, _ := Quantize(F32, same, 1, 4); c.PairsFit() {
+		t.Error("float32 weights are no int8")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk"
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/model"
@@ -57,7 +58,8 @@ type inspection struct {
 	Kind        string                   `json:"kind"` // backbone, adapter, checkpoint, safetensors or pytorch
 	Fingerprint string                   `json:"fingerprint,omitempty"`
 	Scheme      string                   `json:"scheme,omitempty"`
-	Backbone    *model.Config            `json:"backbone,omitempty"` // of a backbone or checkpoint
+	FullRange   bool                     `json:"full_range,omitempty"` // of q8c, as by 'quantize --full-range'
+	Backbone    *model.Config            `json:"backbone,omitempty"`   // of a backbone or checkpoint
 	Adapter     *adapter.Config          `json:"adapter,omitempty"`
 	Calibration *model.CalibrationRecord `json:"calibration,omitempty"` // of a backbone's int4 weights
 	MadeFor     *adapter.Ref             `json:"made_for,omitempty"`    // the adapter's backbone
@@ -139,7 +141,7 @@ func (r *inspection) backbone() error {
 	defer b.Close()
 	c := b.Config()
 	r.Kind, r.Backbone, r.Scheme, r.Fingerprint, r.Metadata = "backbone", &c, string(b.Scheme()), b.Fingerprint(), nil
-	r.Calibration = b.Calibration()
+	r.Calibration, r.FullRange = b.Calibration(), b.Scheme() == quant.Q8C && !b.PairsFit()
 	return nil
 }
 
@@ -179,7 +181,7 @@ func (r *inspection) print(a *app, tensors bool) error {
 	if r.Adapter != nil {
 		rows = append(rows, r.adapterRows()...)
 	}
-	for _, row := range [][]string{{"scheme", schemeText(r.Scheme)}, {"calibrated", calibrationText(r.Calibration)}, {"fingerprint", r.Fingerprint}, {"note", r.Note}} {
+	for _, row := range [][]string{{"scheme", r.schemeText()}, {"calibrated", calibrationText(r.Calibration)}, {"fingerprint", r.Fingerprint}, {"note", r.Note}} {
 		if row[1] != "" {
 			rows = append(rows, row)
 		}
@@ -206,12 +208,15 @@ func calibrationText(c *model.CalibrationRecord) string {
 	return fmt.Sprintf("with %d pictures, seed %d", c.Images, c.Seed)
 }
 
-// schemeText adds what an int4 scheme's name stands for.
-func schemeText(name string) string {
-	if g := model.Scheme(name).Group(); g > 0 {
-		return fmt.Sprintf("%s (int4, a scale for each row and %d columns)", name, g)
+// schemeText adds what the name of an integer scheme stands for.
+func (r *inspection) schemeText() string {
+	if g := model.Scheme(r.Scheme).Group(); g > 0 {
+		return fmt.Sprintf("%s (int4, a scale for each row and %d columns)", r.Scheme, g)
 	}
-	return name
+	if r.FullRange {
+		return r.Scheme + " (full range, which is slower on x86 processors without VNNI)"
+	}
+	return r.Scheme
 }
 
 func backboneRows(c *model.Config) [][]string {

@@ -56,9 +56,8 @@ What the tensors do not say comes from config.json, or from --heads and --layer-
 
 Patch embedding, norms and biases stay float in every scheme.
 
-The int8 weights of two neighbouring columns never come to more than 128 together, for which a row's steps may get up to twice
-as wide. Processors without an int8 dot product multiply such weights faster, and no model lost accuracy that we could measure.
-With --full-range each row uses all of int8.
+The int8 weights of two neighbouring columns never come to more than 128 together: x86 processors without VNNI multiply such weights
+faster. A row's steps get a little wider for it; with --full-range each row uses all of int8.
 
 With --calibrate the int4 weights are chosen for the outputs that they give on pictures, and not as the nearest ones: any
 pictures of the kind that the model will see, without labels, in DIR or in folders below it. A ViT-S takes some three minutes of one core.`,

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,17 +163,16 @@ func TestQuantizeFullRange(t *testing.T) {
 			t.Fatal(err)
 		}
 		m, _ := b.Linear(0, "mlp.fc1")
-		widest, all := 0, true
+		all := true
 		for r := range m.Rows {
-			row, top := m.Int8[r*m.Cols:(r+1)*m.Cols], int8(0)
-			for c := 0; c+1 < len(row); c += 2 {
-				pair := int(row[c]) + int(row[c+1])
-				widest, top = max(widest, pair, -pair), max(top, row[c], -row[c], row[c+1], -row[c+1])
-			}
-			all = all && top == quant.MaxInt8
+			row := m.Int8[r*m.Cols : (r+1)*m.Cols]
+			all = all && (slices.Max(row) == quant.MaxInt8 || slices.Min(row) == -quant.MaxInt8)
 		}
-		if all != full || (widest > quant.MaxPair) != full {
-			t.Errorf("full range %t: the widest pair is %d, all rows reach 127: %t", full, widest, all)
+		if all != full || b.PairsFit() == full {
+			t.Errorf("full range %t: all rows reach 127: %t, pairs fit: %t", full, all, b.PairsFit())
+		}
+		if o := must(t, "inspect", out); strings.Contains(o.stdout, "full range") != full {
+			t.Errorf("full range %t: %s", full, o.stdout)
 		}
 		if err := b.Close(); err != nil {
 			t.Fatal(err)
