@@ -17,15 +17,16 @@ type Calibration struct {
 	Images  int    // at most so many; 0 for 32
 	Seed    uint64 // draws them
 	Threads int    // processors to use, 0 for all
-	// Progress, which may be nil, is told how many layers of how many are done.
+	// Progress, which may be nil, is told how many layers of how many are done, or images for int8.
 	Progress func(done, of int)
 }
 
 // defaultCalibration gives each input of a ViT-S's widest layer five samples of its own; RATIONALE has the numbers.
 const defaultCalibration = 32
 
-// Calibrate quantises a checkpoint to an int4 scheme with pictures of the kind that the model will see, of which it needs
-// no labels: the integers are chosen for the outputs that they give and not for the nearest weights. It runs on the CPU.
+// Calibrate quantises a checkpoint to a scheme of integers with pictures of the kind that the model will see, of which it needs
+// no labels. int4 weights are chosen for the outputs that they give and not as the nearest ones. Before they are rounded to
+// int8, weights take over the range of channels of activations that are much larger than others. It runs on the CPU.
 // The same pictures, seed and processor give the same backbone. It also returns the images that cannot be read, which are
 // left out; ErrDataset says that none is left.
 func Calibrate(ctx context.Context, src *model.Source, scheme model.Scheme, items []data.Item, c Calibration) (*model.Backbone, []data.Skipped, error) {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/edgeadapt/edgeadapt/quant"
 	"github.com/edgeadapt/edgeadapt/sdk"
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
 	"github.com/edgeadapt/edgeadapt/sdk/model"
@@ -61,7 +60,7 @@ type inspection struct {
 	FullRange   bool                     `json:"full_range,omitempty"` // of q8c, as by 'quantize --full-range'
 	Backbone    *model.Config            `json:"backbone,omitempty"`   // of a backbone or checkpoint
 	Adapter     *adapter.Config          `json:"adapter,omitempty"`
-	Calibration *model.CalibrationRecord `json:"calibration,omitempty"` // of a backbone's int4 weights
+	Calibration *model.CalibrationRecord `json:"calibration,omitempty"` // of a backbone
 	MadeFor     *adapter.Ref             `json:"made_for,omitempty"`    // the adapter's backbone
 	Parameters  int                      `json:"parameters,omitempty"`
 	Plugin      *pluginInfo              `json:"plugin,omitempty"`
@@ -141,7 +140,7 @@ func (r *inspection) backbone() error {
 	defer b.Close()
 	c := b.Config()
 	r.Kind, r.Backbone, r.Scheme, r.Fingerprint, r.Metadata = "backbone", &c, string(b.Scheme()), b.Fingerprint(), nil
-	r.Calibration, r.FullRange = b.Calibration(), b.Scheme() == quant.Q8C && !b.PairsFit()
+	r.Calibration, r.FullRange = b.Calibration(), b.FullRange()
 	return nil
 }
 

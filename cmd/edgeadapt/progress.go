@@ -73,18 +73,18 @@ func (p *progress) images(what tune.Phase) func(done, total int) {
 	}
 }
 
-// layers shows how many of a number of layers are done.
-func (p *progress) layers(what string) func(done, of int) {
+// parts shows how many of a number of layers or images are done.
+func (p *progress) parts(what, unit string) func(done, of int) {
 	began := time.Now()
 	var bar *mpb.Bar
 	return func(done, of int) {
 		left := clock(time.Since(began) * time.Duration(of-done) / time.Duration(max(done, 1)))
 		switch {
 		case p.bars == nil && (done%8 == 0 || done == of):
-			fmt.Fprintf(p.w, "%s %d of %d layers  %s left\n", what, done, of, left)
+			fmt.Fprintf(p.w, "%s %d of %d %s  %s left\n", what, done, of, unit, left)
 		case p.bars != nil:
 			if bar == nil {
-				bar = p.bars.AddBar(int64(of), mpb.PrependDecorators(decor.Name(what)), mpb.AppendDecorators(decor.CountersNoUnit(" %d/%d layers")))
+				bar = p.bars.AddBar(int64(of), mpb.PrependDecorators(decor.Name(what)), mpb.AppendDecorators(decor.CountersNoUnit(" %d/%d "+unit)))
 				p.bar = bar
 			}
 			bar.SetCurrent(int64(done))

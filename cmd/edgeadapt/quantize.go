@@ -59,8 +59,9 @@ Patch embedding, norms and biases stay float in every scheme.
 The int8 weights of two neighbouring columns never come to more than 128 together: x86 processors without VNNI multiply such weights
 faster. A row's steps get a little wider for it; with --full-range each row uses all of int8.
 
-With --calibrate the int4 weights are chosen for the outputs that they give on pictures, and not as the nearest ones: any
-pictures of the kind that the model will see, without labels, in DIR or in folders below it. A ViT-S takes some three minutes of one core.`,
+--calibrate takes pictures of the kind that the model will see, any number, without labels, in DIR or in folders below it. The int4
+weights are then chosen for the outputs that they give on them, and not as the nearest ones (a ViT-S takes some three minutes of
+one core); for int8, channels of large values hand their range over to the weights, so that activations lose less when they are rounded (seconds).`,
 		Example: `  edgeadapt quantize dinov2-small/ -o vit.safetensors
   edgeadapt quantize mae_pretrain_vit_base.pth --heads 12 -o vit.safetensors
   edgeadapt quantize dinov2-small/ -o vit.q4g.safetensors --scheme q4g --calibrate photos/`,
@@ -71,7 +72,7 @@ pictures of the kind that the model will see, without labels, in DIR or in folde
 	c.Flags().BoolVar(&f.fullRange, "full-range", false, "use all of int8 in each row of q8c, for slower products on x86 processors without VNNI")
 	c.Flags().IntVar(&f.heads, "heads", 0, "attention heads, where config.json does not say them or there is none")
 	c.Flags().Float32Var(&f.eps, "layer-norm-eps", 0, "eps of the norms, where config.json does not say it (0: 1e-6, as in timm, MAE and DINOv2)")
-	c.Flags().StringVar(&f.calibrate, "calibrate", "", "folder of pictures to calibrate int4 weights with")
+	c.Flags().StringVar(&f.calibrate, "calibrate", "", "folder of pictures to calibrate integer weights with")
 	c.Flags().IntVar(&f.images, "calibrate-images", 32, "how many of them to use")
 	c.Flags().Uint64Var(&f.seed, "seed", 0, "which of them")
 	c.Flags().IntVar(&f.threads, "threads", 0, "processor cores to calibrate on (default: all)")
@@ -140,8 +141,11 @@ func (f *quantizeFlags) run(ctx context.Context, a *app, path string) error {
 
 // check refuses flags that mean nothing together.
 func (f *quantizeFlags) check() error {
-	if f.calibrate != "" && model.Scheme(f.scheme).Group() == 0 {
-		return usagef("--calibrate with --scheme %s, expected q4g, q4g32 or q4g128", f.scheme)
+	if f.calibrate != "" && !model.Scheme(f.scheme).Integers() {
+		return usagef("--calibrate with --scheme %s, expected q8c, q4g, q4g32 or q4g128", f.scheme)
+	}
+	if f.calibrate != "" && f.fullRange {
+		return usagef("--calibrate and --full-range, expected one of them")
 	}
 	if f.fullRange && f.scheme != "q8c" {
 		return usagef("--full-range with --scheme %s, expected q8c", f.scheme)
@@ -169,10 +173,13 @@ func (f *quantizeFlags) convert(ctx context.Context, a *app, src *model.Source) 
 	if err != nil {
 		return nil, r, err
 	}
-	p := newProgress(a.stderr)
+	p, unit := newProgress(a.stderr), "layers"
 	defer p.end()
+	if model.Scheme(f.scheme).Group() == 0 {
+		unit = "images"
+	}
 	b, r.Skipped, err = sdk.Calibrate(ctx, src, model.Scheme(f.scheme), items, sdk.Calibration{Images: f.images, Seed: f.seed, Threads: f.threads,
-		Progress: p.layers("calibrate")})
+		Progress: p.parts("calibrate", unit)})
 	for _, s := range r.Skipped {
 		p.say(fmt.Sprintf("skipped %s: %s", s.Path, s.Reason))
 	}

@@ -62,12 +62,24 @@ func TestInspectPyTorch(t *testing.T) {
 
 // TestQuantizeCalibrated: pictures change the integers and nothing else, and each run gives the same bytes.
 func TestQuantizeCalibrated(t *testing.T) {
+	t.Run("q4g", func(t *testing.T) {
+		testCalibrated(t, "q4g", "12 of 12 layers", "q4g (int4, a scale for each row and 64 columns)")
+	})
+	t.Run("q8c", func(t *testing.T) { testCalibrated(t, "q8c", "3 of 3 images", "q8c") })
+	pictures := filepath.Join("..", "..", "sdk", "testdata", "pictures")
+	if o := must(t, "quantize", filepath.Join(fixtures, "timm"), "--scheme", "q4g32", "-o", filepath.Join(t.TempDir(), "d"), "--calibrate", pictures); !strings.Contains(o.stderr, "with 6 images, 32 were asked for") {
+		t.Errorf("stderr %q", o.stderr)
+	}
+}
+
+func testCalibrated(t *testing.T, scheme, progress, text string) {
+	t.Helper()
 	dir := t.TempDir()
 	pictures, checkpoint := filepath.Join("..", "..", "sdk", "testdata", "pictures"), filepath.Join(fixtures, "timm")
 	write := func(name string, args ...string) (quantizeResult, []byte) {
 		t.Helper()
 		out := filepath.Join(dir, name)
-		o := must(t, append([]string{"quantize", checkpoint, "--scheme", "q4g", "--json", "-o", out}, args...)...)
+		o := must(t, append([]string{"quantize", checkpoint, "--scheme", scheme, "--json", "-o", out}, args...)...)
 		var r quantizeResult
 		if err := json.Unmarshal([]byte(o.stdout), &r); err != nil {
 			t.Fatal(err)
@@ -76,7 +88,7 @@ func TestQuantizeCalibrated(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if args != nil && !strings.Contains(o.stderr, "12 of 12 layers") {
+		if args != nil && !strings.Contains(o.stderr, progress) {
 			t.Errorf("stderr %q", o.stderr)
 		}
 		return r, b
@@ -95,15 +107,12 @@ func TestQuantizeCalibrated(t *testing.T) {
 	if bytes.Equal(weights(first), weights(rounded)) || !bytes.Equal(first, second) || bytes.Equal(weights(first), weights(other)) {
 		t.Error("calibrated files: expected two equal ones, another by seed and another without pictures")
 	}
-	if o := must(t, "inspect", filepath.Join(dir, "a")); !strings.Contains(o.stdout, "q4g (int4, a scale for each row and 64 columns)") ||
+	if o := must(t, "inspect", filepath.Join(dir, "a")); !strings.Contains(o.stdout, text) ||
 		!strings.Contains(o.stdout, "with 3 pictures, seed 0") {
 		t.Errorf("inspect prints %q", o.stdout)
 	}
 	if o := must(t, "inspect", filepath.Join(dir, "plain"), "--json"); strings.Contains(o.stdout, "calibration") {
 		t.Errorf("a file that nobody calibrated: %s", o.stdout)
-	}
-	if o := must(t, "quantize", checkpoint, "--scheme", "q4g32", "-o", filepath.Join(dir, "d"), "--calibrate", pictures); !strings.Contains(o.stderr, "with 6 images, 32 were asked for") {
-		t.Errorf("stderr %q", o.stderr)
 	}
 }
 
@@ -131,7 +140,8 @@ func TestQuantizeCalibrationRefuses(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"--calibrate", dir}, exitUsage, "expected q4g, q4g32 or q4g128"},
+		{[]string{"--scheme", "f16", "--calibrate", dir}, exitUsage, "expected q8c, q4g, q4g32 or q4g128"},
+		{[]string{"--calibrate", dir, "--full-range"}, exitUsage, "expected one of them"},
 		{[]string{"--scheme", "f16", "--full-range"}, exitUsage, "expected q8c"},
 		{[]string{"--scheme", "q4g", "--calibrate", dir, "--calibrate-images", "0"}, exitUsage, "expected 1 to"},
 		{[]string{"--scheme", "q4g", "--calibrate", filepath.Join(dir, "none")}, exitData, "none"},
@@ -168,8 +178,8 @@ func TestQuantizeFullRange(t *testing.T) {
 			row := m.Int8[r*m.Cols : (r+1)*m.Cols]
 			all = all && (slices.Max(row) == quant.MaxInt8 || slices.Min(row) == -quant.MaxInt8)
 		}
-		if all != full || b.PairsFit() == full {
-			t.Errorf("full range %t: all rows reach 127: %t, pairs fit: %t", full, all, b.PairsFit())
+		if all != full || b.FullRange() != full {
+			t.Errorf("full range %t: all rows reach 127: %t, it says %t", full, all, b.FullRange())
 		}
 		if o := must(t, "inspect", out); strings.Contains(o.stdout, "full range") != full {
 			t.Errorf("full range %t: %s", full, o.stdout)

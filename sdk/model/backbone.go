@@ -57,15 +57,15 @@ func (b *Backbone) Fingerprint() string { return b.config.Fingerprint }
 // Scheme is how the linear layers are stored.
 func (b *Backbone) Scheme() quant.Scheme { return b.scheme }
 
-// PairsFit is whether all linear layers are int8 as Quantize chooses it, which the CPU multiplies faster on x86 processors
-// without VNNI; see quant.MaxPair. It reads all weights.
-func (b *Backbone) PairsFit() bool {
+// FullRange is whether b has int8 weights of which some pair exceeds quant.MaxPair, as QuantizeFullRange gives them. It reads
+// the weights.
+func (b *Backbone) FullRange() bool {
 	for _, m := range b.linear {
-		if !m.PairsFit() {
-			return false
+		if m.Scheme == quant.Q8C && !m.PairsFit() {
+			return true
 		}
 	}
-	return len(b.linear) > 0
+	return false
 }
 
 // Close releases the file behind an opened backbone. Nobody may use b or what its methods returned afterwards. It may

@@ -21,15 +21,7 @@ import (
 // The weights of q8c are those of quant.QuantizePairs.
 // Cost: one pass over the weights, with one tensor at a time in float32.
 func Quantize(src *Source, scheme quant.Scheme) (*Backbone, error) {
-	if _, err := quant.ParseScheme(string(scheme)); err != nil {
-		return nil, err
-	}
-	return src.quantize(scheme, func(w []float32, rows, cols int) (quant.Matrix, error) {
-		if scheme == quant.Q8C {
-			return quant.QuantizePairs(w, rows, cols)
-		}
-		return quant.Quantize(scheme, w, rows, cols)
-	})
+	return src.quantize(scheme, nearest(scheme), nil)
 }
 
 // QuantizeFullRange is Quantize to q8c by quant.Quantize: each row uses all of int8. Products on x86 processors without
@@ -37,10 +29,52 @@ func Quantize(src *Source, scheme quant.Scheme) (*Backbone, error) {
 func QuantizeFullRange(src *Source) (*Backbone, error) {
 	return src.quantize(quant.Q8C, func(w []float32, rows, cols int) (quant.Matrix, error) {
 		return quant.Quantize(quant.Q8C, w, rows, cols)
-	})
+	}, nil)
 }
 
-func (src *Source) quantize(scheme quant.Scheme, linear func(w []float32, rows, cols int) (quant.Matrix, error)) (*Backbone, error) {
+// QuantizeSmoothed is Quantize to q8c of the same function with other numbers: the columns of a layer that reads a norm, LayerQKV
+// or LayerFC1 of any block, are multiplied by factors, and what the norm writes is divided by them. factors are by the layer's
+// canonical name.
+func QuantizeSmoothed(src *Source, factors map[string][]float32) (*Backbone, error) {
+	edits := map[string]func(t tensor.Tensor){}
+	for i := range src.config.Depth {
+		for layer, norm := range map[string]string{LayerQKV: "norm1", LayerFC1: "norm2"} {
+			f := factors[src.config.LinearName(i, layer)]
+			if f == nil {
+				continue
+			}
+			divide := func(t tensor.Tensor) { eachColumn(t, f, func(v, f float32) float32 { return v / f }) }
+			norm = src.config.BlockName(i, norm)
+			edits[norm+".weight"], edits[norm+".bias"] = divide, divide
+			edits[src.config.LinearName(i, layer)+".weight"] = func(t tensor.Tensor) {
+				eachColumn(t, f, func(v, f float32) float32 { return v * f })
+			}
+		}
+	}
+	return src.quantize(quant.Q8C, nearest(quant.Q8C), edits)
+}
+
+func eachColumn(t tensor.Tensor, f []float32, edit func(v, f float32) float32) {
+	for i, v := range t.Data {
+		t.Data[i] = edit(v, f[i%len(f)])
+	}
+}
+
+// nearest quantises a matrix as models have it.
+func nearest(scheme quant.Scheme) func(w []float32, rows, cols int) (quant.Matrix, error) {
+	return func(w []float32, rows, cols int) (quant.Matrix, error) {
+		if scheme == quant.Q8C {
+			return quant.QuantizePairs(w, rows, cols)
+		}
+		return quant.Quantize(scheme, w, rows, cols)
+	}
+}
+
+// quantize stores linear layers by the function linear, after the edits of tensors by name.
+func (src *Source) quantize(scheme quant.Scheme, linear func(w []float32, rows, cols int) (quant.Matrix, error), edits map[string]func(tensor.Tensor)) (*Backbone, error) {
+	if _, err := quant.ParseScheme(string(scheme)); err != nil {
+		return nil, err
+	}
 	b := &Backbone{config: src.config, scheme: scheme, linear: map[string]quant.Matrix{}, float: map[string]param{}}
 	print := newFingerprint(src.config)
 	for _, s := range src.config.specs() {
@@ -49,6 +83,10 @@ func (src *Source) quantize(scheme quant.Scheme, linear func(w []float32, rows, 
 			return nil, err
 		}
 		print.add(s.name, t)
+		if edit := edits[s.name]; edit != nil {
+			edit(t)
+			half = false
+		}
 		if !s.linear {
 			b.float[s.name] = newParam(t, half)
 			continue

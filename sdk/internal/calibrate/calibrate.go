@@ -1,6 +1,8 @@
-// Package calibrate quantises a checkpoint with pictures: block after block and layer after layer it records what the
-// layer sees above the layers that are quantised already, and what it would see above float ones, and package quant finds
-// the integers whose outputs come closest.
+// Package calibrate quantises a checkpoint with pictures.
+//
+// int4: block after block and layer after layer it records what the layer sees above the layers that are quantised already,
+// and what it would see above float ones, and package quant finds the integers whose outputs come closest. int8: columns of
+// activations and of weights share their ranges, so that both round well; see smooth.go.
 package calibrate
 
 import (
@@ -18,17 +20,20 @@ import (
 // blockLayers are those of every block, in the order in which they run.
 var blockLayers = []string{model.LayerQKV, model.LayerProj, model.LayerFC1, model.LayerFC2}
 
-// Run quantises src to an int4 scheme with normalised images [3, H, W] of one size. progress, which may be nil, is told
-// how many layers of how many are done. The result is the same for any number of threads of the same device.
+// Run quantises src to a scheme of integers with normalised images [3, H, W] of one size. progress, which may be nil, is told
+// how many layers of how many are done, or for int8 images. The result is the same for any number of threads of the same device.
 //
-// Memory: the tokens of all images twice, one block's weights as float32, and 32 bytes for each pair of a layer's
+// Memory for int4: the tokens of all images twice, one block's weights as float32, and 32 bytes for each pair of a layer's
 // inputs, 75 MB for a ViT-S.
 func Run(ctx context.Context, be backend.Backend, src *model.Source, scheme quant.Scheme, images []tensor.Tensor, threads int, progress func(done, of int)) (*model.Backbone, error) {
-	if scheme.Group() == 0 {
-		return nil, errors.WithMessagef(quant.ErrScheme, "calibration of scheme %q, expected an int4 scheme", scheme)
+	if !scheme.Integers() {
+		return nil, errors.WithMessagef(quant.ErrScheme, "calibration of scheme %q, expected one of integers", scheme)
 	}
 	if len(images) == 0 {
 		return nil, errors.WithMessage(quant.ErrInputs, "no images")
+	}
+	if scheme.Group() == 0 {
+		return smooth(ctx, be, src, images, progress)
 	}
 	host, err := model.Quantize(src, scheme)
 	if err != nil {

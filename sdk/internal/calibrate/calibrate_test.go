@@ -42,8 +42,8 @@ func source(t *testing.T, parts ...string) *model.Source {
 	return src
 }
 
-// smooth makes n images of a few waves each.
-func smooth(seed uint64, n, side int) (images []tensor.Tensor) {
+// waves makes n images of a few waves each.
+func waves(seed uint64, n, side int) (images []tensor.Tensor) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range n {
 		x := tensor.New(3, side, side)
@@ -61,9 +61,9 @@ func smooth(seed uint64, n, side int) (images []tensor.Tensor) {
 }
 
 // deviation is the squared distance of b's last tokens to want's, over those of want.
-func deviation(t *testing.T, be backend.Backend, b *model.Backbone, images []tensor.Tensor, want [][]float32) (float64, [][]float32) {
+func deviation(t *testing.T, be backend.Backend, b *model.Backbone, acts nn.Activations, images []tensor.Tensor, want [][]float32) (float64, [][]float32) {
 	t.Helper()
-	v, err := nn.NewViT(be, b, nn.FloatActivations)
+	v, err := nn.NewViT(be, b, acts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestRun(t *testing.T) {
 			if c.side == 0 {
 				c.side, _ = src.Config().ImageSize()
 			}
-			seen, others := smooth(1, 24, c.side), smooth(2, 6, c.side)
+			seen, others := waves(1, 24, c.side), waves(2, 6, c.side)
 			float, err := model.Quantize(src, quant.F32)
 			if err != nil {
 				t.Fatal(err)
@@ -126,9 +126,9 @@ func TestRun(t *testing.T) {
 			if steps != total || total < 4*src.Config().Depth {
 				t.Errorf("progress told %d times of %d", steps, total)
 			}
-			_, want := deviation(t, be, float, others, nil)
-			was, _ := deviation(t, be, plain, others, want)
-			got, _ := deviation(t, be, b, others, want)
+			_, want := deviation(t, be, float, nn.FloatActivations, others, nil)
+			was, _ := deviation(t, be, plain, nn.FloatActivations, others, want)
+			got, _ := deviation(t, be, b, nn.FloatActivations, others, want)
 			t.Logf("deviation %.4g, rounded %.4g", got, was)
 			if got > c.least*was {
 				t.Errorf("deviation %.4g, rounded %.4g", got, was)
@@ -142,7 +142,7 @@ func TestRun(t *testing.T) {
 
 // TestRunRepeats: the number of threads has no say.
 func TestRunRepeats(t *testing.T) {
-	images := smooth(1, 3, 32)
+	images := waves(1, 3, 32)
 	var first *model.Backbone
 	for _, threads := range []int{1, 2} {
 		b, err := Run(context.Background(), open(t, threads), source(t, "vit", "timm"), quant.Q4G32, images, threads, nil)
@@ -168,7 +168,7 @@ func TestRunRefuses(t *testing.T) {
 	be, src := open(t, 1), source(t, "vit", "timm")
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
-	broken := smooth(1, 1, 32)
+	broken := waves(1, 1, 32)
 	broken[0].Data[5] = float32(math.NaN())
 	for _, c := range []struct {
 		name   string
@@ -178,11 +178,14 @@ func TestRunRefuses(t *testing.T) {
 		is     error
 	}{
 		{"no images", context.Background(), quant.Q4G, nil, quant.ErrInputs},
-		{"scheme", context.Background(), quant.Q8C, smooth(1, 1, 32), quant.ErrScheme},
-		{"sizes", context.Background(), quant.Q4G, append(smooth(1, 1, 32), smooth(1, 1, 48)...), tensor.ErrShape},
-		{"odd size", context.Background(), quant.Q4G, smooth(1, 1, 33), tensor.ErrShape},
+		{"scheme", context.Background(), quant.F16, waves(1, 1, 32), quant.ErrScheme},
+		{"sizes", context.Background(), quant.Q4G, append(waves(1, 1, 32), waves(1, 1, 48)...), tensor.ErrShape},
+		{"odd size", context.Background(), quant.Q4G, waves(1, 1, 33), tensor.ErrShape},
 		{"nan", context.Background(), quant.Q4G, broken, quant.ErrInputs},
-		{"cancelled", cancelled, quant.Q4G, smooth(1, 1, 32), context.Canceled},
+		{"int8, nan", context.Background(), quant.Q8C, broken, quant.ErrInputs},
+		{"int8, sizes", context.Background(), quant.Q8C, append(waves(1, 1, 32), waves(1, 1, 48)...), tensor.ErrShape},
+		{"int8, cancelled", cancelled, quant.Q8C, waves(1, 1, 32), context.Canceled},
+		{"cancelled", cancelled, quant.Q4G, waves(1, 1, 32), context.Canceled},
 	} {
 		if _, err := Run(c.ctx, be, src, c.scheme, c.images, 1, nil); !errors.Is(err, c.is) {
 			t.Errorf("%s: %v, expected %v", c.name, err, c.is)
