@@ -15,6 +15,15 @@ import (
 type Range struct {
 	Buffer       *Buffer
 	Offset, Size int
+	Half         bool // the floats in it are float16: kernels that fetch FloatTexels get them as float32
+}
+
+// texelSize is the size of a texel of b where it is bound as kind.
+func (b Range) texelSize(kind shaders.Kind) int {
+	if b.Half && kind == shaders.FloatTexels {
+		return texelBytes / 2
+	}
+	return texelBytes
 }
 
 // command is a dispatch, or a copy where kernel is nil (bindings are then destination and source).
@@ -189,7 +198,7 @@ const texelBytes = 16
 func checkBinding(l Limits, kind shaders.Kind, b Range) error {
 	align, limit := l.StorageAlignment, int64(l.StorageRange)
 	if kind != shaders.StorageBuffer {
-		align, limit = l.TexelAlignment, int64(l.TexelElements)*texelBytes
+		align, limit = l.TexelAlignment, int64(l.TexelElements)*int64(b.texelSize(kind))
 	}
 	if b.Offset%align != 0 {
 		return errors.WithMessagef(ErrUsage, "buffer %s: offset %d is not a multiple of %d", b.Buffer.name, b.Offset, align)

@@ -285,8 +285,12 @@ func (rec *Recording) view(key viewKey) (vk.BufferView, error) {
 	if v, ok := rec.views[key]; ok {
 		return v, nil
 	}
+	format := texelFormats[key.kind]
+	if key.bound.texelSize(key.kind) < texelBytes {
+		format = vk.FormatR16g16b16a16Sfloat // every device has it
+	}
 	info := vk.BufferViewCreateInfo{
-		SType: vk.StructureTypeBufferViewCreateInfo, Buffer: key.bound.Buffer.handle, Format: texelFormats[key.kind],
+		SType: vk.StructureTypeBufferViewCreateInfo, Buffer: key.bound.Buffer.handle, Format: format,
 		Offset: vk.DeviceSize(key.bound.Offset), Range: vk.DeviceSize(roundUp(key.bound.Size, texelBytes)),
 	}
 	defer info.Free()

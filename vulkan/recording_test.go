@@ -4,8 +4,10 @@ package vulkan_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -51,6 +53,39 @@ func dispatchOne(t *testing.T, d *vulkan.Device, name string, n int) {
 	}
 	expect(t, y, func(i int) float32 { return 4 * float32(i%1000+1) })
 	expect(t, x, func(i int) float32 { return 0.5 * float32(i%1000+1) })
+}
+
+// TestHalfTexels: a range of float16 is fetched as float32, the same buffer otherwise as what its words are as float32.
+func TestHalfTexels(t *testing.T) {
+	d := vulkantest.Device(t)
+	const n = 64
+	x, y := buffer(t, d, "x", vulkan.DeviceLocal, make([]float32, n/2)), buffer(t, d, "y", vulkan.DeviceLocal, make([]float32, n))
+	defer x.Close()
+	defer y.Close()
+	halves := make([]byte, 2*n)
+	for i := range n { // 1 + i/1024, as float16 has it
+		binary.LittleEndian.PutUint16(halves[2*i:], uint16(15<<10+i))
+	}
+	if err := x.Write(0, halves); err != nil {
+		t.Fatal(err)
+	}
+	r := d.NewRecorder()
+	half := whole(x)
+	half.Half = true
+	k := kernel(t, d, "axpy/TEXEL")
+	r.Dispatch(k, []vulkan.Range{half, whole(y)}, push(n, 1), 1, 1, 1)
+	r.Dispatch(k, []vulkan.Range{whole(x), whole(y)}, push(1, 1), 1, 1, 1)
+	rec := finish(t, r)
+	defer rec.Close()
+	run(t, rec)
+	word := math.Float32frombits(binary.LittleEndian.Uint32(halves))
+	expect(t, y, func(i int) float32 {
+		v := 1 + float32(i)/1024
+		if i == 0 {
+			v += word
+		}
+		return v
+	})
 }
 
 // TestCopyRows takes columns out of one matrix and puts them into another.

@@ -31,7 +31,7 @@ func (s *staging) write(dst *Buffer, offset int, p []byte) error {
 		if err := s.buffer.Write(0, part); err != nil {
 			return err
 		}
-		if err := s.copy(Range{dst, offset, len(part)}, Range{s.buffer, 0, len(part)}); err != nil {
+		if err := s.copy(Range{Buffer: dst, Offset: offset, Size: len(part)}, Range{Buffer: s.buffer, Size: len(part)}); err != nil {
 			return err
 		}
 		offset, p = offset+len(part), p[len(part):]
@@ -50,7 +50,7 @@ func (s *staging) read(src *Buffer, offset int, p []byte) error {
 		if err := s.ready(src.d); err != nil {
 			return err
 		}
-		if err := s.copy(Range{s.buffer, 0, len(part)}, Range{src, offset, len(part)}); err != nil {
+		if err := s.copy(Range{Buffer: s.buffer, Size: len(part)}, Range{Buffer: src, Offset: offset, Size: len(part)}); err != nil {
 			return err
 		}
 		if err := s.buffer.Read(0, part); err != nil {
