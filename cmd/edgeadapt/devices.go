@@ -45,6 +45,7 @@ type device struct {
 	Driver string `json:"driver"`
 	Memory int64  `json:"memory_bytes"` // 0 if unknown
 	Int8   bool   `json:"int8_activations"`
+	Half   bool   `json:"f16_activations"`
 }
 
 func deviceList(devices []sdk.Device) []device {

@@ -1,6 +1,6 @@
 // Attention per image and head: S = q kt scale; P = softmax(S); o = P v; lse = log sum exp S.
 //
-// qkv [B T, 3 H d], o [B T, H d], lse [B, H, T]; include/flash.glsl says how threads share the work. One thread computes
+// qkv [B T, 3 H d], perhaps float16 (include/half.glsl), o [B T, H d], lse [B, H, T]; include/flash.glsl says how threads share the work. One thread computes
 // one query's output over all keys, with running maximum and sum (online softmax), so no T x T matrix exists. float32
 // throughout; keys in increasing order. With ROUND, for heads of 64 channels, o is int8 in blocks of them
 // (include/rounded.glsl). Reference: sdk/internal/ref/attention.go.
@@ -12,8 +12,11 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 
 #include "flash.glsl"
+#include "half.glsl"
 
 layout(std430, set = 0, binding = 0) readonly buffer QKV { vec4 qkv[]; };
+layout(std430, set = 0, binding = 0) readonly buffer Halves { uvec2 halves[]; };
+#define QKV4(at) (HALF ? floatsOf(halves[at]) : qkv[at])
 #if defined(ROUND)
 #include "rounded.glsl"
 layout(std430, set = 0, binding = 1) writeonly buffer O { uint o[]; };
@@ -28,7 +31,7 @@ void main() {
     uint mine = qkvAt(0u, image, head, min(t, T - 1u));
     vec4 sum[QUADS];
     EACHQUAD {
-        KEPT(i) = qkv[mine + i];
+        KEPT(i) = QKV4(mine + i);
         sum[i] = vec4(0.0);
     }
     float top = -1e30, total = 0.0; // finite, so that no infinities are subtracted
@@ -41,7 +44,7 @@ void main() {
         }
         EACHQUAD {
             vec4 q = KEPT(i);
-            EACHSTEP s[j] = dot4(q, qkv[k[j] + i], s[j]);
+            EACHSTEP s[j] = dot4(q, QKV4(k[j] + i), s[j]);
         }
         EACHSTEP {
             s[j] = u + j < T ? s[j] * scale : -1e30;
@@ -55,7 +58,7 @@ void main() {
             s[j] = u + j < T ? exp(s[j] - top) : 0.0;
             total += s[j];
         }
-        EACHSTEP EACHQUAD sum[i] = fma(vec4(s[j]), qkv[k[j] + H * QUADS + i], sum[i]);
+        EACHSTEP EACHQUAD sum[i] = fma(vec4(s[j]), QKV4(k[j] + H * QUADS + i), sum[i]);
     }
     if (t >= T) return;
 #if defined(ROUND)

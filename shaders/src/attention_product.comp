@@ -11,13 +11,16 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 
+#if defined(VALUES)
+#define FORWARD
+#endif
 #include "pairs.glsl"
 
 VEC4S(0, m);
 #if defined(DV)
 VEC4S(1, dout);
 #else
-VEC4S(1, qkv);
+QKV(1);
 #endif
 layout(std430, set = 0, binding = 2) writeonly buffer Y { float y[]; };
 #if defined(WINDOWS) && !defined(DV)

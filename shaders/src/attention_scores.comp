@@ -11,9 +11,12 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 
+#if defined(SCORES)
+#define FORWARD
+#endif
 #include "pairs.glsl"
 
-VEC4S(0, qkv);
+QKV(0);
 #if defined(GRAD)
 VEC4S(1, dout);
 layout(std430, set = 0, binding = 2) readonly buffer Delta { float delta[]; };

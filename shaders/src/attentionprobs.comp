@@ -7,9 +7,10 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 
+#define FORWARD
 #include "heads.glsl"
 
-VEC4S(0, qkv);
+QKV(0);
 layout(std430, set = 0, binding = 1) readonly buffer LSE { float lse[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer P { float p[]; };
 
@@ -18,6 +19,6 @@ void main() {
     if (image >= B) return;
     uint q = qkvAt(0u, image, head, t), k = qkvAt(1u, image, head, u);
     float s = 0.0;
-    for (uint c = 0; c < d; c += 4u) s = dot4(LOAD4(qkv, q + c, d - c), LOAD4(qkv, k + c, d - c), s);
+    for (uint c = 0; c < d; c += 4u) s = dot4(QKV4(q + c, d - c), QKV4(k + c, d - c), s);
     p[id] = exp(s * scale - lse[row]);
 }

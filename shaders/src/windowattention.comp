@@ -10,9 +10,10 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 
+#define FORWARD
 #include "windows.glsl"
 
-VEC4S(0, qkv);
+QKV(0);
 VEC4S(1, pad);
 layout(std430, set = 0, binding = 2) readonly buffer Table { float table[]; };
 layout(std430, set = 0, binding = 3) writeonly buffer O { float o[]; };

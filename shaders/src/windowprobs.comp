@@ -8,9 +8,10 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 
+#define FORWARD
 #include "windows.glsl"
 
-VEC4S(0, qkv);
+QKV(0);
 VEC4S(1, pad);
 layout(std430, set = 0, binding = 2) readonly buffer Table { float table[]; };
 layout(std430, set = 0, binding = 3) writeonly buffer P { float p[]; };
@@ -18,7 +19,7 @@ layout(std430, set = 0, binding = 3) writeonly buffer P { float p[]; };
 // Channels c .. c+3 of q (part 0) or k (1) of a place.
 vec4 channels(uint part, uint image, uint head, Place place, uint c) {
     if (PADDED && place.token == NONE) return LOAD4(pad, padAt(part, head) + c, d - c);
-    return LOAD4(qkv, qkvAt(part, image, head, place.token) + c, d - c);
+    return QKV4(qkvAt(part, image, head, place.token) + c, d - c);
 }
 
 float score(uint image, uint head, Place at, Place key) {

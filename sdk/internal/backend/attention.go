@@ -16,7 +16,7 @@ func (h Heads) dim(p *Program, qkv Value) (int, error) {
 //	S = q kᵀ / sqrt(d);  P = softmax(S);  o = P v;  lse = log sum exp S
 //
 // qkv [B T, 3 D] holds q, k, v side by side, heads contiguous within each; o [B T, D]; lse [B, heads, T].
-// No T x T matrix need exist in memory.
+// Qkv may be F16. No T x T matrix need exist in memory.
 type Attention struct {
 	Heads
 	QKV    Value
@@ -24,6 +24,8 @@ type Attention struct {
 }
 
 func (*Attention) Name() string { return "attention" }
+
+func (o *Attention) half() Value { return o.QKV }
 
 func (o *Attention) Operands() []Operand { return reads(o.QKV).writes(o.O, o.LSE) }
 
@@ -40,7 +42,7 @@ func (r *Recorder) Attention(qkv Value, h Heads) (o, lse Value) {
 	return op.O, op.LSE
 }
 
-// AttentionProbs is the matrix P of Attention, for inspection: p [B, heads, T, T], rows sum to 1.
+// AttentionProbs is the matrix P of Attention, for inspection: p [B, heads, T, T], rows sum to 1. Qkv may be F16.
 type AttentionProbs struct {
 	Heads
 	QKV, LSE Value
@@ -48,6 +50,8 @@ type AttentionProbs struct {
 }
 
 func (*AttentionProbs) Name() string { return "attentionprobs" }
+
+func (o *AttentionProbs) half() Value { return o.QKV }
 
 func (o *AttentionProbs) Operands() []Operand { return reads(o.QKV, o.LSE).writes(o.P) }
 

@@ -47,6 +47,7 @@ type Info struct {
 	Driver string // driver or instruction set, with its version
 	Memory int64  // bytes of device memory, 0 if unknown
 	Int8   bool   // whether Linear takes int8 activations
+	Half   bool   // whether Linear's results may be float16
 }
 
 // Buffer is resident float memory: adapter parameters, optimiser state, small float weights.

@@ -20,6 +20,8 @@ const (
 // that share their scales are integers, as package quant says; W's scheme has Integers. Only for devices whose Info
 // says Int8.
 //
+// Y without an epilogue may be F16, for devices whose Info says Half: rounded as ref.Half says, with rows of whole vectors of four.
+//
 // The last epilogue adds AdaptMLP's up-projection on the same accumulators: hidden [M, r], up [N, r], upBias [N].
 type Linear struct {
 	Epilogue     Epilogue
@@ -38,6 +40,13 @@ func (o *Linear) Operands() []Operand {
 	return reads(o.X, o.Bias, o.Residual, o.Hidden, o.Up, o.UpBias).writes(o.Y, o.DGELU)
 }
 
+func (o *Linear) half() Value {
+	if o.Epilogue == EpiNone {
+		return o.Y
+	}
+	return None
+}
+
 func (o *Linear) check(p *Program) error {
 	m, k, err := matrix(p, "x", o.X)
 	if err != nil {
@@ -49,6 +58,7 @@ func (o *Linear) check(p *Program) error {
 		want(p, "bias", o.Bias, n),
 		want(p, "y", o.Y, m, n),
 		option(k > 0, "x has no columns"),
+		option(p.Info(o.Y).Type != F16 || n%4 == 0, "float16 rows of %d, expected a multiple of 4", n),
 		option(o.Block >= 0, "negative block"))
 	if err != nil {
 		return err
@@ -86,7 +96,8 @@ func Int8Readers(p *Program, v Value, from int) (block int) {
 type Frozen struct {
 	W                Weight
 	Bias             Buffer
-	Block, GradBlock int // of int8 activations and int8 gradients, as Linear and LinearBackward say
+	Block, GradBlock int  // of int8 activations and int8 gradients, as Linear and LinearBackward say
+	Half             bool // Linear's results are F16
 }
 
 // Branch is AdaptMLP's hidden state and the up-projection that finishes it.
@@ -102,11 +113,14 @@ func (r *Recorder) linear(x Value, f Frozen, op Linear) Value {
 	op.X, op.W, op.Block = x, f.W, f.Block
 	op.Bias = r.Param("bias", f.Bias, 0, f.Bias.Len())
 	op.Y = r.temp("linear", r.dim(x, 0), f.W.Rows())
+	if f.Half && r.err == nil {
+		r.p.values[op.Y].Type = F16
+	}
 	r.record(&op)
 	return op.Y
 }
 
-// Linear records y = x Wᵀ + bias.
+// Linear records y = x Wᵀ + bias, as float16 where f says so.
 func (r *Recorder) Linear(x Value, f Frozen) Value { return r.linear(x, f, Linear{}) }
 
 // LinearResidual records y = residual + x Wᵀ + bias.

@@ -6,7 +6,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Layout says where a Program's temporaries live: element offsets into one or more arenas.
+// Layout says where a Program's temporaries live: offsets into one or more arenas, in elements of 32 bits.
 type Layout struct {
 	Arena  []int // by Value: which arena, -1 for inputs, parameters and values nobody touches
 	Offset []int // by Value: first element
@@ -29,7 +29,10 @@ func Plan(p *Program, align, limit int) (Layout, error) {
 			order = append(order, v)
 		}
 	}
-	size := func(v Value) int { return (p.Shape(v).Elems() + align - 1) / align * align }
+	size := func(v Value) int {
+		n := (p.Shape(v).Elems()*p.Info(v).Type.Size() + 3) / 4
+		return (n + align - 1) / align * align
+	}
 	slices.SortStableFunc(order, func(a, b Value) int { return size(b) - size(a) })
 	var placed []Value
 	for _, v := range order {

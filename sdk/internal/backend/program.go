@@ -13,7 +13,7 @@ const None Value = 0
 // DType is a value's element type.
 type DType uint8
 
-// Every value is F32 save labels and random keys, and the arena of a mixed batch, which may be F16.
+// Every value is F32 save labels and random keys, and what may be F16: the arena of a mixed batch, and what attention reads.
 const (
 	F32 DType = iota
 	I32

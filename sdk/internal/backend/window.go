@@ -29,7 +29,7 @@ func (w Windows) dim(p *Program, qkv, pad, table Value) (int, error) {
 // qkv [B T, 3 D] holds q, k, v side by side, heads contiguous within each; o [B T, D]; lse [B, heads, T]. Partition, cyclic
 // shift and their reversal are addressing: o is in the order of qkv. Pad [3 D] is q, k and v of a place that holds no token:
 // such places are keys like all others. Table [entries, heads] is the relative position bias; window.Layout says which entry
-// belongs to a pair, and which pairs are masked.
+// belongs to a pair, and which pairs are masked. Qkv may be F16.
 type WindowAttention struct {
 	Windows
 	QKV, Pad, Table Value
@@ -37,6 +37,8 @@ type WindowAttention struct {
 }
 
 func (*WindowAttention) Name() string { return "windowattention" }
+
+func (o *WindowAttention) half() Value { return o.QKV }
 
 func (o *WindowAttention) Operands() []Operand {
 	return reads(o.QKV, o.Pad, o.Table).writes(o.O, o.LSE)
@@ -60,7 +62,7 @@ func (r *Recorder) WindowAttention(qkv, pad, table Value, w Windows) (o, lse Val
 }
 
 // WindowProbs is the matrix P of WindowAttention, for inspection: p [B windows, heads, L, L] over the L places of a window,
-// those of padding among them; rows sum to 1.
+// those of padding among them; rows sum to 1. Qkv may be F16.
 type WindowProbs struct {
 	Windows
 	QKV, Pad, Table Value
@@ -68,6 +70,8 @@ type WindowProbs struct {
 }
 
 func (*WindowProbs) Name() string { return "windowprobs" }
+
+func (o *WindowProbs) half() Value { return o.QKV }
 
 func (o *WindowProbs) Operands() []Operand { return reads(o.QKV, o.Pad, o.Table).writes(o.P) }
 

@@ -48,6 +48,8 @@ var edgeCases = map[string]map[uint32]uint32{
 	"blocks": {wideID: 1, blockID: 4}, // activations with a scale for 64 columns
 	"long":   {wideID: 1, longID: 1},  // rows of int8 whose sums float32 does not hold
 	"groups": {wideID: 1, groupID: 1}, // int4 weights in groups of 32, the shaders' default being 64
+	"half":   {wideID: 1, halfID: 1},  // what attention reads as float16, the same for heads of any size
+	"odd":    {wideID: 0, halfID: 1},
 }
 
 const ( // specialisation constants
@@ -55,6 +57,7 @@ const ( // specialisation constants
 	blockID = 7
 	longID  = 8
 	wideID  = 9 // sizes are whole vectors
+	halfID  = 10
 )
 
 // picked are the variants that a GPU gets, in every case that a kernel tells apart.
@@ -76,6 +79,12 @@ func (g edgeGPU) picked() (jobs []edgeJob, err error) {
 		jobs = append(jobs, edgeJobOf(g.name, best, "whole"))
 		if other, err := shaders.Pick(k.Name, has&^(shaders.TexelFetch|shaders.BigTiles)); err == nil && hasSpec(other, wideID) {
 			jobs = append(jobs, edgeJobOf(g.name, other, "any"))
+			if hasSpec(other, halfID) {
+				jobs = append(jobs, edgeJobOf(g.name, other, "odd"))
+			}
+		}
+		if hasSpec(best, halfID) {
+			jobs = append(jobs, edgeJobOf(g.name, best, "half"))
 		}
 		if hasSpec(best, blockID) {
 			jobs = append(jobs, edgeJobOf(g.name, best, "blocks"))

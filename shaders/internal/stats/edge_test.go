@@ -33,6 +33,7 @@ func TestEdgePicks(t *testing.T) {
 // int4 weights, whose groups end sums, and dot products have no long rows. Groups have two sizes.
 func TestEdgeCases(t *testing.T) {
 	want := map[string]bool{
+		"linear_q8ca8 half": true, "linear_q8ca8 odd": true, "linear_q4ga8 half": true, "linear_q4ga8 odd": true,
 		"linear_q8ca8 whole": true, "linear_q8ca8 any": true, "linear_q8ca8 blocks": true, "linear_q8ca8 long": true,
 		"linear_q4ga8 whole": true, "linear_q4ga8 any": true, "linear_q4ga8 blocks": true, "linear_q4ga8 groups": true,
 		"quantize whole": true, "quantize any": true, "quantize blocks": true, "axpy whole": true,

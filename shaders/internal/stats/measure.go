@@ -41,13 +41,38 @@ type reported struct {
 	Code                            struct{ Mac float64 }
 }
 
+// compilation is a variant with the constants of its row, or with float16 where it may have that.
+type compilation struct {
+	*shaders.Kernel
+	half bool
+}
+
+func (c compilation) String() string {
+	if c.half {
+		return c.Kernel.String() + " half"
+	}
+	return c.Kernel.String()
+}
+
+// compilations are those of kernels.
+func compilations(kernels []*shaders.Kernel) (all []compilation) {
+	for _, k := range kernels {
+		all = append(all, compilation{k, false})
+		if hasSpec(k, halfID) {
+			all = append(all, compilation{k, true})
+		}
+	}
+	return all
+}
+
 // measure compiles all kernels, as many at a time as there are processors.
 func measure(tool, spirv string, families []string, kernels []*shaders.Kernel) (table, error) {
-	results := make([][]reported, len(kernels))
-	errs := make([]error, len(kernels))
+	all := compilations(kernels)
+	results := make([][]reported, len(all))
+	errs := make([]error, len(all))
 	slots := make(chan struct{}, runtime.NumCPU())
 	var wg sync.WaitGroup
-	for i, k := range kernels {
+	for i, k := range all {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
@@ -59,7 +84,7 @@ func measure(tool, spirv string, families []string, kernels []*shaders.Kernel) (
 		return table{}, err
 	}
 	var t table
-	for i, k := range kernels {
+	for i, k := range all {
 		for _, r := range results[i] {
 			if t.driver == "" {
 				t.driver = r.Driver
@@ -70,13 +95,16 @@ func measure(tool, spirv string, families []string, kernels []*shaders.Kernel) (
 	return t, nil
 }
 
-// compile asks shaderstats for one kernel with the constants of its row. A shader that spills makes it exit with 1: the budgets
+// compile asks shaderstats for one kernel. A shader that spills makes it exit with 1: the budgets
 // judge that, not the exit status.
-func compile(tool, spirv string, families []string, k *shaders.Kernel) ([]reported, error) {
+func compile(tool, spirv string, families []string, k compilation) ([]reported, error) {
 	args := []string{"--json", "--allow", "--families", strings.Join(families, ",")}
 	if len(k.Spec) > 0 {
 		var list []string
 		for _, s := range k.Spec {
+			if s.ID == halfID && k.half {
+				s.Value = 1
+			}
 			list = append(list, fmt.Sprintf("%d=%d", s.ID, s.Value))
 		}
 		args = append(args, "--spec", strings.Join(list, ","))

@@ -5,7 +5,7 @@
 //
 // bias [N] at 2; residual, y [M, N]; hidden [M, R]; up [N, R]; upBias [N]. GELU_TRAIN is GELU that stores dgelu [M, N], the
 // derivative at a, too. With ROUND y is stored as int8 in blocks of 64 columns (include/rounded.glsl); N is a multiple
-// of 64. A kernel that includes this computes ROWS x 4 QUADS sums a thread, row i of them being m0 + i ROWSTEP; of the
+// of 64. Y without any of them may be float16 (include/half.glsl). A kernel that includes this computes ROWS x 4 QUADS sums a thread, row i of them being m0 + i ROWSTEP; of the
 // threads of a group, 16 / QUADS adjacent ones have a panel of 64 columns of the same rows.
 
 #include "gelu.glsl"
@@ -30,6 +30,11 @@ layout(std430, set = 0, binding = 6) readonly buffer UpBias { float upBias[]; };
 layout(std430, set = 0, binding = Y_SLOT) writeonly buffer Y { uint y[]; };
 #else
 layout(std430, set = 0, binding = Y_SLOT) writeonly buffer Y { vec4 y[]; };
+#endif
+#if !(defined(RESIDUAL) || defined(GELU) || defined(GELU_TRAIN) || defined(ADAPTER))
+#define MAY_BE_HALF
+#include "half.glsl"
+layout(std430, set = 0, binding = Y_SLOT) writeonly buffer Halves { uvec2 halves[]; };
 #endif
 layout(push_constant) uniform Push { uint M, N, K, R; float adapterScale; };
 
@@ -127,6 +132,9 @@ void epilogue(uint m0, uint quad, inout vec4 acc[ROWS][QUADS]) {
         uint m = m0 + i * ROWSTEP, n = (quad + q) * 4u;
         if (m < M && n < N) {
             vec4 v = activate(m, n, acc[i][q]);
+#if defined(MAY_BE_HALF)
+            if (HALF) halves[(m * N + n) >> 2] = halvesOf(v); else
+#endif
             STORE4(y, m * N + n, N - n, v)
         }
     }

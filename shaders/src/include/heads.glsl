@@ -9,6 +9,7 @@ layout(constant_id = 9) const bool WIDE = false; // d is a multiple of 4
 layout(push_constant) uniform Push { uint B, T, H, d; float scale; };
 
 #include "load.glsl"
+#include "qkv.glsl"
 
 // What this thread owns: tokens first to first + OWN - 1 of a head, of which those beyond the last repeat it. False where
 // there is nothing left.

@@ -13,6 +13,7 @@ layout(constant_id = 9) const bool WIDE = false; // d is a multiple of 4
 layout(push_constant) uniform Push { uint B, T, H, d; float scale; uint first, count, stride; };
 
 #include "load.glsl"
+#include "qkv.glsl"
 
 const bool PADDED = false;
 const uint NONE = 0xffffffffu;
@@ -60,9 +61,9 @@ uint numberAt(Pair p, uint i) { return (p.image * H + p.head) * tokensOf() + kno
 bool kept(Pair p, uint i) { return i < sizeOf() && !(PADDED && tokenOf(p, i) == NONE); }
 
 #if defined(WINDOWS)
-#define VECTOR(at, c) (PADDED && ((at) & PAD) != 0u ? LOAD4(pad, ((at) & ~PAD) + (c), d - (c)) : LOAD4(qkv, (at) + (c), d - (c)))
+#define VECTOR(at, c) (PADDED && ((at) & PAD) != 0u ? LOAD4(pad, ((at) & ~PAD) + (c), d - (c)) : QKV4((at) + (c), d - (c)))
 #else
-#define VECTOR(at, c) LOAD4(qkv, (at) + (c), d - (c))
+#define VECTOR(at, c) QKV4((at) + (c), d - (c))
 #endif
 
 #define EACH4(i) [[unroll]] for (uint i = 0; i < 4; i++)

@@ -25,6 +25,7 @@ layout(push_constant) uniform Push {
 };
 
 #include "load.glsl"
+#include "qkv.glsl"
 
 const uint NONE = 0xffffffffu;
 const float MASK = -100.0;
@@ -101,11 +102,13 @@ uint padAt(uint part, uint head) { return (part * H + head) * d; }
 
 #define LOADFROM(dst, buf, at) { uint from = (at); \
     [[unroll]] for (uint i = 0; i < QUADS; i++) dst[i] = LOAD4(buf, from + 4u * i, d - 4u * i); }
+#define LOADQKV(dst, at) { uint from = (at); \
+    [[unroll]] for (uint i = 0; i < QUADS; i++) dst[i] = QKV4(from + 4u * i, d - 4u * i); }
 
 // Loads q, k or v of a place.
 #define LOADPLACE(dst, part, place) \
     if (PADDED && place.token == NONE) LOADFROM(dst, pad, padAt(part, head)) \
-    else LOADFROM(dst, qkv, qkvAt(part, image, head, place.token))
+    else LOADQKV(dst, qkvAt(part, image, head, place.token))
 
 // Channels beyond d hold zeros and are not stored.
 #define STOREHEAD(buf, at, src, factor) { uint from = (at); \

@@ -56,6 +56,7 @@ func (r *recording) each(name string, h heads, n int, bindings ...backend.Value)
 	if err != nil {
 		return err
 	}
+	v.set(halfID, r.half(bindings[0])) // qkv, or what is never float16
 	return r.over(v, n, push(h.Batch, h.Tokens, h.Count, h.d, h.scale()), r.values(bindings...))
 }
 
@@ -72,8 +73,8 @@ func (r *recording) flash(v variant, h heads, bindings ...backend.Value) error {
 }
 
 // pairsOf are the products that stand for a fused kernel over heads.
-func (r *recording) pairsOf(h heads) pairs {
-	return pairs{word: "attention", most: flashChannels, n: h.Batch * h.Count, size: h.Tokens, d: h.d, numbers: h.rows(), args: push(h.Batch, h.Tokens, h.Count, h.d, h.scale())}
+func (r *recording) pairsOf(h heads, qkv backend.Value) pairs {
+	return pairs{flags: map[uint32]uint32{halfID: r.half(qkv)}, word: "attention", most: flashChannels, n: h.Batch * h.Count, size: h.Tokens, d: h.d, numbers: h.rows(), args: push(h.Batch, h.Tokens, h.Count, h.d, h.scale())}
 }
 
 func (r *recording) attention(o *backend.Attention) error {
@@ -87,9 +88,10 @@ func (r *recording) attention(o *backend.Attention) error {
 		return err
 	}
 	if ok {
+		v.set(halfID, r.half(o.QKV))
 		return r.flash(v, h, o.QKV, o.O, o.LSE)
 	}
-	return r.pairsForward(r.pairsOf(h), r.e.places[o.QKV], r.e.places[o.LSE], r.e.places[o.O], nil)
+	return r.pairsForward(r.pairsOf(h, o.QKV), r.e.places[o.QKV], r.e.places[o.LSE], r.e.places[o.O], nil)
 }
 
 func (r *recording) attentionProbs(o *backend.AttentionProbs) error {
@@ -115,7 +117,7 @@ func (r *recording) attentionBackward(o *backend.AttentionBackward) error {
 			return err
 		}
 		if !ok {
-			return r.pairsBackward(r.pairsOf(h), r.e.places[o.QKV], r.gradient(o.DO, o.Delta, o.DQKV), nil)
+			return r.pairsBackward(r.pairsOf(h, o.QKV), r.e.places[o.QKV], r.gradient(o.DO, o.Delta, o.DQKV), nil)
 		}
 		if err := r.flash(v, h, k.bindings...); err != nil {
 			return err

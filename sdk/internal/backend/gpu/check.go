@@ -73,20 +73,19 @@ func (d *device) checkKernel(ctx context.Context, k *shaders.Kernel, c *backend.
 	return nil
 }
 
-// checkPipeline makes k's pipelines: with its row's tiles, for rows of whole vectors and for others, and those of divided dispatches.
+// checkPipeline makes k's pipelines: with its row's tiles, for rows of whole vectors and for others, for float16 and for float32 where it
+// has that, and those of divided dispatches.
 func (d *device) checkPipeline(k *shaders.Kernel, c *backend.KernelCheck) error {
 	began := time.Now()
-	for _, wide := range []uint32{0, 1} {
+	for flags := range uint32(4) {
 		spec, err := k.SpecValues(nil)
 		if err != nil {
 			return err
 		}
-		for i, s := range k.Spec {
-			if s.ID == wideID {
-				spec[i] = wide
-			}
-		}
-		whole, err := d.dev.NewKernel(k, spec)
+		v := variant{k, spec}
+		v.set(wideID, flags&1)
+		v.set(halfID, flags>>1)
+		whole, err := d.dev.NewKernel(k, spec) // at once where flags change nothing
 		if err != nil {
 			c.Fault = err.Error()
 		} else if d.divides() && !slices.Contains(apart, k.Name) {

@@ -54,7 +54,7 @@ func Devices() ([]backend.Info, error) {
 }
 
 func describe(d vulkan.DeviceInfo) backend.Info {
-	return backend.Info{ID: fmt.Sprintf("vulkan:%d", d.Index), Name: d.Name, Kind: d.Kind, UUID: d.UUID, Driver: d.DriverVersion, Memory: d.Memory, Int8: true}
+	return backend.Info{ID: fmt.Sprintf("vulkan:%d", d.Index), Name: d.Name, Kind: d.Kind, UUID: d.UUID, Driver: d.DriverVersion, Memory: d.Memory, Int8: true, Half: true}
 }
 
 // Open opens the device with the given number ("vulkan:0") or UUID.
@@ -216,14 +216,19 @@ func (b *buffer) Read(offset int, dst []float32) error {
 	}
 	defer b.d.hold()()
 	if b.dtype == backend.F16 {
-		halves := make([]uint16, len(dst))
-		err := b.buf.Read(2*offset, bytesOf(halves))
-		for i, h := range halves {
-			dst[i] = quant.FromF16(h)
-		}
-		return translate(err)
+		return translate(readHalves(b.buf, 2*offset, dst))
 	}
 	return translate(b.buf.Read(4*offset, bytesOf(dst)))
+}
+
+// readHalves reads float16 from a byte on.
+func readHalves(b *vulkan.Buffer, from int, dst []float32) error {
+	halves := make([]uint16, len(dst))
+	err := b.Read(from, bytesOf(halves))
+	for i, h := range halves {
+		dst[i] = quant.FromF16(h)
+	}
+	return err
 }
 
 func (b *buffer) Close() error {

@@ -154,7 +154,7 @@ func (e *executable) buffer(name string, bytes int, m vulkan.Memory) (*vulkan.Bu
 func (r *recording) place(v backend.Value, l backend.Layout) error {
 	e := r.e
 	info := e.p.Info(v)
-	size := info.Type.Size() * pad(info.Shape.Elems())
+	size, half := info.Type.Size()*pad(info.Shape.Elems()), info.Type == backend.F16
 	switch info.Kind {
 	case backend.Param:
 		b, ok := info.Buffer.(*buffer)
@@ -166,7 +166,7 @@ func (r *recording) place(v backend.Value, l backend.Layout) error {
 		return r.placeInput(v, info.Name, size)
 	default:
 		if l.Arena[v] >= 0 {
-			e.places[v] = vulkan.Range{Buffer: e.arenas[l.Arena[v]], Offset: 4 * l.Offset[v], Size: size}
+			e.places[v] = vulkan.Range{Buffer: e.arenas[l.Arena[v]], Offset: 4 * l.Offset[v], Size: size, Half: half}
 		}
 	}
 	return nil
@@ -225,10 +225,14 @@ func (e *executable) ReadFloats(v backend.Value, dst []float32) error {
 	if err := e.check(v, len(dst)); err != nil {
 		return err
 	}
-	if info := e.p.Info(v); !info.Output || e.places[v].Buffer == nil {
+	at := e.places[v]
+	if info := e.p.Info(v); !info.Output || at.Buffer == nil {
 		return errors.Errorf("%s is not an output", info.Name)
 	}
-	return translate(e.places[v].Buffer.Read(e.places[v].Offset, bytesOf(dst)))
+	if at.Half {
+		return translate(readHalves(at.Buffer, at.Offset, dst))
+	}
+	return translate(at.Buffer.Read(at.Offset, bytesOf(dst)))
 }
 
 func (e *executable) check(v backend.Value, n int) error {

@@ -128,6 +128,7 @@ func (r *recording) linearInt8(o *backend.Linear, w *weight, name string, wide b
 	if err != nil {
 		return err
 	}
+	v.set(halfID, r.half(o.Y))
 	if v.Needs&shaders.SharedMemory != 0 {
 		v.set(wideID, flag(wide && k%tileColumns == 0))
 	}

@@ -40,6 +40,7 @@ func (r *recording) linearOf(o *backend.Linear, w *weight, at func(backend.Value
 		return err
 	}
 	v.set(groupID, w.groupWords())
+	v.set(halfID, r.half(o.Y))
 	return r.over(v, v.tiles(m, v.quads(v.columns(w.rows))), constants, append(append(r.values(o.X), w.whole()), own...))
 }
 

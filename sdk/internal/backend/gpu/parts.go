@@ -44,9 +44,18 @@ func (c *columns) room(n int) vulkan.Range {
 
 // rows are the columns in a whole matrix, and in one of their own.
 func (c *columns) rows(whole, own vulkan.Range) (vulkan.Rows, vulkan.Rows) {
-	skip := 4 * c.part.from
+	size := elementOf(whole)
+	skip := size * c.part.from
 	whole.Offset, whole.Size = whole.Offset+skip, whole.Size-skip
-	return vulkan.Rows{Range: whole, Stride: 4 * c.n}, vulkan.Rows{Range: own, Stride: 4 * c.part.rows}
+	return vulkan.Rows{Range: whole, Stride: size * c.n}, vulkan.Rows{Range: own, Stride: size * c.part.rows}
+}
+
+// elementOf is the size of an element of a matrix.
+func elementOf(v vulkan.Range) int {
+	if v.Half {
+		return backend.F16.Size()
+	}
+	return backend.F32.Size()
 }
 
 // take copies the columns of a matrix.
@@ -60,7 +69,7 @@ func (c *columns) take(whole vulkan.Range) (own vulkan.Range) {
 // put copies them back.
 func (c *columns) put(whole, own vulkan.Range) {
 	dst, src := c.rows(whole, own)
-	c.r.copyRows(rowCopy{dst, src, 4 * c.part.rows, c.m})
+	c.r.copyRows(rowCopy{dst, src, elementOf(whole) * c.part.rows, c.m})
 }
 
 // rowCopy is a planned copy.

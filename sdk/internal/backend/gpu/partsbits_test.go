@@ -51,7 +51,7 @@ func (c partsCase) matrix(r *rand.Rand, rows, cols int) (quant.Matrix, error) {
 }
 
 // forward is how many results are not gradients.
-const forward = 7
+const forward = 8
 
 // partsGraph is a Program of the case on a device.
 type partsGraph struct {
@@ -120,7 +120,9 @@ func (c partsCase) run(d *device, edit func(w *weight)) (results [][]float32, er
 	trained, derivative := g.LinearGELU(x, f, true)
 	plain, _ := g.LinearGELU(x, f, false)
 	between, _ := g.LinearGELU(x, f, false)
-	outs := []backend.Value{g.Linear(x, f), g.LinearResidual(x, f, residual), trained, derivative, plain,
+	halved := f
+	halved.Half = c.n%4 == 0
+	outs := []backend.Value{g.Linear(x, f), g.Linear(x, halved), g.LinearResidual(x, f, residual), trained, derivative, plain,
 		g.LinearResidualAdapter(x, f, residual, backend.Branch{Hidden: hidden, Scale: 0.5,
 			Up: g.Param("up", up, 0, c.n, bottleneck), UpBias: g.Param("up bias", upBias, 0, c.n)}),
 		g.Linear(between, second), g.LinearBackward(residual, f, backend.None), g.LinearBackward(residual, f, x)}

@@ -137,9 +137,9 @@ func (r *recording) reserve() error {
 			n, k := r.matrix(o.DW)
 			need = max(need, slicesOf(r.rows(o.DY))*n*k)
 		case *backend.Attention:
-			need = max(need, r.pairsOf(r.headsOf(o.Heads, o.QKV)).scratch(r, 1))
+			need = max(need, r.pairsOf(r.headsOf(o.Heads, o.QKV), o.QKV).scratch(r, 1))
 		case *backend.AttentionBackward:
-			need = max(need, r.pairsOf(r.headsOf(o.Heads, o.QKV)).scratch(r, 2))
+			need = max(need, r.pairsOf(r.headsOf(o.Heads, o.QKV), o.QKV).scratch(r, 2))
 		case *backend.WindowAttention:
 			need = max(need, pairsOfWindows(r.windowsOf(o.Windows, o.QKV)).scratch(r, 1))
 		case *backend.WindowAttentionBackward:
@@ -215,6 +215,11 @@ type variant struct {
 
 // wideID is the specialisation constant by which one module serves sizes that are multiples of four and others.
 const wideID = 9
+
+// halfID is the specialisation constant by which a kernel has v as float16: what it stores, or reads other than by texels.
+const halfID = 10
+
+func (r *recording) half(v backend.Value) uint32 { return flag(r.e.p.Info(v).Type == backend.F16) }
 
 // variant picks a kernel for operands that all are, or are not, rows of whole vectors of four elements (of whole words
 // of a weight, where there is one). Variants that fetch texels serve only these, and big tiles only gain by them.

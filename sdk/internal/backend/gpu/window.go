@@ -21,12 +21,13 @@ const windowChannels = 32
 // windows is what the kernels of one attention within windows share.
 type windows struct {
 	backend.Windows
-	d int
+	d    int
+	half uint32 // whether qkv is float16
 }
 
 func (r *recording) windowsOf(w backend.Windows, qkv backend.Value) windows {
 	_, columns := r.matrix(qkv)
-	return windows{w, columns / (3 * w.Count)}
+	return windows{w, columns / (3 * w.Count), r.half(qkv)}
 }
 
 func (w windows) args() []byte {
@@ -44,6 +45,7 @@ func (w windows) flags() map[uint32]uint32 {
 		quadsID:  uint32(ceil(w.d, 4)),
 		paddedID: flag(rows.Padded() != rows.Tokens || cols.Padded() != cols.Tokens),
 		maskedID: flag(rows.Shift > 0 || cols.Shift > 0),
+		halfID:   w.half,
 	}
 }
 

@@ -46,7 +46,7 @@ func New[T ref.Float](o Options[T]) *Backend[T] {
 
 // NewReference makes the reference device: float64 values, plain loops, one goroutine.
 func NewReference() *Backend[float64] {
-	return New(Options[float64]{Info: backend.Info{ID: "ref", Name: "float64 reference", Kind: "reference", Int8: true}})
+	return New(Options[float64]{Info: backend.Info{ID: "ref", Name: "float64 reference", Kind: "reference", Int8: true, Half: true}})
 }
 
 // Info implements backend.Backend.

@@ -103,7 +103,9 @@ func (e *Executable[T]) place(v backend.Value, l backend.Layout, arenas [][]T) e
 	case info.Type == backend.I32:
 		e.ints[v] = make([]int32, n)
 		e.add(4 * int64(n))
-	case info.Kind == backend.Input:
+	case info.Type == backend.F16 && !e.be.opt.Info.Half:
+		return errors.Errorf("%s is float16, which %s does not have", info.Name, e.be.opt.Info.ID)
+	case info.Kind == backend.Input || info.Type == backend.F16: // of the latter the arena has half the room that T takes
 		e.floats[v] = e.Scratch(n)
 	case l.Arena[v] >= 0:
 		e.floats[v] = arenas[l.Arena[v]][l.Offset[v] : l.Offset[v]+n : l.Offset[v]+n]

@@ -141,7 +141,13 @@ func (e *Executable[T]) linear(o *backend.Linear) (func() error, error) {
 	x := func() []T { return ref.RoundActivations(f(o.X), m, k, o.Block) }
 	switch o.Epilogue {
 	case backend.EpiNone:
-		return always(func() { ref.Linear(f(o.Y), x(), w, f(o.Bias), m, n, k) })
+		half := e.p.Info(o.Y).Type == backend.F16
+		return always(func() {
+			ref.Linear(f(o.Y), x(), w, f(o.Bias), m, n, k)
+			if half {
+				ref.RoundHalf(f(o.Y))
+			}
+		})
 	case backend.EpiResidual:
 		return always(func() { ref.LinearResidual(f(o.Y), x(), w, f(o.Bias), f(o.Residual), m, n, k) })
 	case backend.EpiGELU:

@@ -23,6 +23,7 @@ func Cases() []Case {
 	cases = append(cases, otherInt8...)
 	cases = append(cases, products...)
 	cases = append(cases, normsAndAttention...)
+	cases = append(cases, halves...)
 	cases = append(cases, images...)
 	cases = append(cases, training...)
 	for _, half := range []bool{false, true} {
@@ -38,7 +39,8 @@ func linearCases(scheme quant.Scheme) []Case {
 	dy := func(g *graph, s size) backend.Value { return g.input(ints("dy", s.m*s.n), s.m, s.n) }
 	return []Case{
 		{"linear" + suffix, []string{"linear" + suffix}, 0, func(g *graph, s size) {
-			g.read(g.Linear(x(g, s), g.frozen(scheme, s.n, s.k)))
+			x := x(g, s)
+			g.read(g.Linear(x, g.frozen(scheme, s.n, s.k)), g.halfLinear(x, g.frozen(scheme, s.n&^3, s.k)))
 		}},
 		{"linear_residual" + suffix, []string{"linear_residual" + suffix}, 0, func(g *graph, s size) {
 			g.read(g.LinearResidual(x(g, s), g.frozen(scheme, s.n, s.k), g.input(ints("residual", s.m*s.n), s.m, s.n)))
@@ -136,10 +138,13 @@ func attentionOf(g *graph, s size) (backend.Heads, backend.Value, int) {
 }
 
 // windowsOf are shifted windows of a grid that they do not divide.
-func windowsOf(g *graph, s size) (w backend.Windows, qkv, pad, table backend.Value, d int) {
-	axis := window.NewAxis(9, 4, 4, true)
-	w = backend.Windows{Batch: 2, Count: 2, Layout: window.Layout{Rows: axis, Columns: window.NewAxis(10, 4, 4, true)}}
-	d = 2 * 16
+func windowsOf() backend.Windows {
+	return backend.Windows{Batch: 2, Count: 2, Layout: window.Layout{Rows: window.NewAxis(9, 4, 4, true), Columns: window.NewAxis(10, 4, 4, true)}}
+}
+
+// windowOperands are what an attention within windows reads: two heads of whole vectors, or of 5.
+func windowOperands(g *graph, s size) (w backend.Windows, qkv, pad, table backend.Value, d int) {
+	w, d = windowsOf(), 2*16
 	if s == sizes[Odd] {
 		d = 2 * 5
 	}
@@ -176,13 +181,13 @@ var normsAndAttention = []Case{
 	}},
 	{"windowattention", []string{"windowattention", "windowprobs",
 		"windowattention_scores", "windowattention_softmax", "windowattention_values"}, float, func(g *graph, s size) {
-		w, qkv, pad, table, _ := windowsOf(g, s)
+		w, qkv, pad, table, _ := windowOperands(g, s)
 		g.read2(g.WindowAttention(qkv, pad, table, w))
 		g.read(g.WindowProbs(qkv, pad, table, w))
 	}},
 	{"windowattention_bwd_x", []string{"windowattention", "attention_delta", "windowattention_bwd_dq", "windowattention_bwd_dk", "windowattention_bwd_dv",
 		"windowattention_scores", "windowattention_softmax", "windowattention_values", "windowattention_grad", "windowattention_dq", "windowattention_dk", "windowattention_dv"}, float, func(g *graph, s size) {
-		w, qkv, pad, table, d := windowsOf(g, s)
+		w, qkv, pad, table, d := windowOperands(g, s)
 		o, lse := g.WindowAttention(qkv, pad, table, w)
 		g.read(g.WindowAttentionBackward(qkv, pad, table, o, lse, g.input(normal("do", w.Batch*w.Tokens()*d), w.Batch*w.Tokens(), d), w))
 	}},

@@ -168,11 +168,16 @@ func (g *graph) frozen(scheme quant.Scheme, n, k int) backend.Frozen {
 		}
 		w[i] *= power
 	}
-	f := backend.Frozen{Bias: g.hold(ints("bias", n), false, false)}
-	m, err := quant.Quantize(scheme, w, n, k)
+	return g.layer(scheme, w, ints("bias", n), k)
+}
+
+// layer is a frozen layer of given weights; int4 rows have a factor of their own.
+func (g *graph) layer(scheme quant.Scheme, w, bias []float32, k int) backend.Frozen {
+	f := backend.Frozen{Bias: g.hold(bias, false, false)}
+	m, err := quant.Quantize(scheme, w, len(bias), k)
 	if err == nil {
-		if group > 0 {
-			m.Scale = rowPowers(n)
+		if scheme.Group() > 0 {
+			m.Scale = rowPowers(len(bias))
 		}
 		f.W, err = g.be.NewWeight("selftest", m)
 	}

@@ -14,7 +14,8 @@ func int8Cases(scheme quant.Scheme) []Case {
 	suffix := "_" + string(scheme) + "a8"
 	return []Case{
 		{"linear" + suffix, []string{"linear" + suffix, "quantize"}, 0, func(g *graph, s size) {
-			g.read(g.Linear(g.rounded(s.m, s.k, 1), g.int8s(scheme, s.n, s.k, quant.PerToken)))
+			x := g.rounded(s.m, s.k, 1)
+			g.read(g.Linear(x, g.int8s(scheme, s.n, s.k, quant.PerToken)), g.halfLinear(x, g.int8s(scheme, s.n&^3, s.k, quant.PerToken)))
 		}},
 		{"linear" + suffix + " in blocks", []string{"linear" + suffix, "quantize"}, 0, func(g *graph, s size) {
 			g.read(g.Linear(g.rounded(s.m, s.k, 1), g.int8s(scheme, s.n, s.k, quant.ActivationBlock)))
