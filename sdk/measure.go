@@ -31,7 +31,7 @@ type Measurement struct {
 	Driver       string  `json:"driver"` // the CPU's instruction set
 	Backbone     string  `json:"backbone"`
 	Scheme       string  `json:"scheme"`
-	Activations  string  `json:"activations"` // "int8" or "float"
+	Activations  string  `json:"activations"` // "int8" or "float", and "+f16" behind it where they are stored so
 	Mode         string  `json:"mode"`        // "forward" or "step"
 	Size         int     `json:"size"`
 	Batch        int     `json:"batch"`
@@ -204,7 +204,7 @@ func (bb *Backbone) check(ctx context.Context, v *nn.ViT, c MeasureConfig) (floa
 		worst = max(worst, relMax(got[i], exact[i]))
 	}
 	allowed := checkTolerance
-	if v.Activations() == nn.Int8Activations {
+	if v.Activations().Int8() {
 		allowed = checkToleranceInt8
 	}
 	if !(worst <= allowed) {

@@ -70,6 +70,9 @@ func WithThreads(n int) Option { return func(o *options) { o.threads = n } }
 // WithActivations says how the inputs of the layers of a backbone with integer weights are multiplied: "int8", rounded as
 // they come, which is up to several times faster; "float"; or "auto", the default: int8 for predictions, where the weights are
 // integers, and float for Tune. An adapter works with either.
+//
+// "+f16" behind the name, as in "auto+f16", has Vulkan devices keep q, k and v of every attention as float16 in memory; they are computed
+// with in float32, and features differ by less than a hundredth. Other devices, and Tune, keep float32.
 func WithActivations(name string) Option { return func(o *options) { o.activations = name } }
 
 // WithValidation switches Vulkan's validation layers on; their messages go to the logger as errors.

@@ -36,7 +36,7 @@ func (bb *Backbone) profile(ctx context.Context, v *nn.ViT, c MeasureConfig) (*P
 		return nil, err
 	}
 	block := 0
-	if v.Activations() == nn.Int8Activations {
+	if v.Activations().Int8() {
 		block = quant.PerToken
 	}
 	roof, err := watch.Calibrate(ctx, bb.host.Scheme(), block)

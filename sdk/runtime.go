@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/edgeadapt/edgeadapt/quant"
@@ -147,19 +148,27 @@ func (rt *Runtime) UseBackbone(ctx context.Context, b *model.Backbone) (*Backbon
 
 // activationsOn is how b's layers are to be multiplied on be.
 func (o options) activationsOn(be backend.Backend, b *model.Backbone) (nn.Activations, error) {
-	switch o.activations {
+	name, half := o.storedAs()
+	storage := nn.Activations(0)
+	if half && be.Info().Half {
+		storage = nn.HalfStorage
+	}
+	switch name {
 	case "float":
-		return nn.FloatActivations, nil
+		return nn.FloatActivations | storage, nil
 	case "int8":
-		return nn.Int8Activations, nil
+		return nn.Int8Activations | storage, nil
 	case "auto":
 		if i := be.Info(); i.Int8 && i.Kind != "reference" && b.Scheme().Integers() {
-			return nn.Int8Activations, nil
+			return nn.Int8Activations | storage, nil
 		}
-		return nn.FloatActivations, nil
+		return nn.FloatActivations | storage, nil
 	}
-	return 0, errors.WithMessagef(ErrOption, "activations %q, expected auto, int8 or float", o.activations)
+	return 0, errors.WithMessagef(ErrOption, "activations %q, expected auto, int8 or float, and +f16 behind it or not", o.activations)
 }
+
+// storedAs takes WithActivations apart: how layers' inputs are multiplied, and whether what attention reads is stored as float16.
+func (o options) storedAs() (name string, half bool) { return strings.CutSuffix(o.activations, "+f16") }
 
 // forget removes a closed backbone.
 func (rt *Runtime) forget(bb *Backbone) {

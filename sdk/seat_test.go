@@ -109,6 +109,9 @@ func TestAutoRemembers(t *testing.T) {
 	if load(sdk.WithActivations("float")) == 0 {
 		t.Error("the memo of other activations was believed")
 	}
+	if load(sdk.WithActivations("float+f16")) == 0 {
+		t.Error("the memo of another storage was believed")
+	}
 	g.info.Driver = "2.0"
 	if load() == 0 {
 		t.Error("the memo of another driver was believed")

@@ -41,13 +41,13 @@ func (bb *Backbone) Tune(ctx context.Context, ds *data.Dataset, c tune.Config, p
 	}
 }
 
-// trained is the network as it is trained: with float activations unless the caller asked for others. It shares bb's
+// trained is the network as it is trained: with float activations unless the caller asked for others, stored as float32. It shares bb's
 // memory; the caller closes it.
 func (bb *Backbone) trained(ctx context.Context) (v *nn.ViT, err error) {
 	err = bb.withMixer(ctx, func(*nn.Mixer) (err error) {
 		vit := bb.net.Load().vit
-		acts := vit.Activations()
-		if bb.rt.opt.activations == "auto" {
+		acts := vit.Activations() &^ nn.HalfStorage
+		if name, _ := bb.rt.opt.storedAs(); name == "auto" {
 			acts = nn.FloatActivations
 		}
 		v, err = vit.With(acts)

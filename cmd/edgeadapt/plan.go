@@ -19,7 +19,7 @@ type planFlags struct {
 func (f *planFlags) register(c *cobra.Command) {
 	c.Flags().BoolVar(&f.wanted, "plan", false, "of a backbone: the memory of a pass, tensor by tensor")
 	c.Flags().StringVar(&f.session.device, "device", "auto", "--plan: auto, cpu, vulkan:N or a UUID")
-	c.Flags().StringVar(&f.session.activations, "activations", "auto", "--plan: int8, float or auto")
+	c.Flags().StringVar(&f.session.activations, "activations", "auto", "--plan: int8, float or auto, and +f16 behind it or not")
 	c.Flags().IntVar(&f.measure.Batch, "batch", 1, "--plan: images at a time; the CPU takes few in one pass, and one after the other")
 	c.Flags().IntVar(&f.measure.Size, "size", 0, "--plan: side of the input in pixels (default: the backbone's)")
 	c.Flags().BoolVar(&f.measure.Step, "step", false, "--plan: of a training step, with branches of 64 channels in all blocks")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/edgeadapt/edgeadapt/sdk"
 	"github.com/edgeadapt/edgeadapt/sdk/adapter"
@@ -33,7 +34,7 @@ type sessionFlags struct {
 func (f *sessionFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.device, "device", "auto", "auto, cpu, vulkan:N or a UUID; see 'edgeadapt devices'")
 	c.Flags().StringVar(&f.backbone, "backbone", "", "backbone file (default: the built-in ViT-S/14)")
-	c.Flags().StringVar(&f.activations, "activations", "auto", "int8, float, or auto: int8 to predict with integer weights, float to tune")
+	c.Flags().StringVar(&f.activations, "activations", "auto", "int8, float, or auto: int8 to predict with integer weights, float to tune; +f16 behind it keeps q, k and v as float16 in Vulkan's memory")
 	c.Flags().IntVar(&f.threads, "threads", 0, "processor cores to use (default: all)")
 }
 
@@ -46,8 +47,8 @@ func (f *sessionFlags) open(ctx context.Context, a *app) (_ *session, err error)
 	if f.threads < 0 {
 		return nil, usagef("--threads %d, expected at least 1", f.threads)
 	}
-	if !slices.Contains([]string{"auto", "int8", "float"}, f.activations) {
-		return nil, usagef("--activations %s, expected auto, int8 or float", f.activations)
+	if !slices.Contains([]string{"auto", "int8", "float"}, strings.TrimSuffix(f.activations, "+f16")) {
+		return nil, usagef("--activations %s, expected auto, int8 or float, and +f16 behind it or not", f.activations)
 	}
 	opts := []sdk.Option{sdk.WithDevice(f.device), sdk.WithThreads(f.threads), sdk.WithActivations(f.activations),
 		sdk.WithLogger(slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))}

@@ -37,7 +37,9 @@ type blockState struct {
 func (b *block) forward(r *backend.Recorder, x backend.Value, a attention, br *branch, train bool) (backend.Value, blockState) {
 	s := blockState{x: x}
 	s.n1, s.stats1 = r.LayerNorm(x, b.norm1)
-	s.qkv = r.Linear(s.n1, b.qkv)
+	qkv := b.qkv
+	qkv.Half = qkv.Half && !train
+	s.qkv = r.Linear(s.n1, qkv)
 	s.o, s.lse = a.forward(r, s.qkv)
 	s.mid = r.LinearResidual(s.o, b.proj, x)
 	s.n2, s.stats2 = r.LayerNorm(s.mid, b.norm2)

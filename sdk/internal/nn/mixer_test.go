@@ -191,6 +191,9 @@ func mixerEqualsAlone(t *testing.T, be backend.Backend, folder string, storage b
 	if be.Info().Int8 {
 		acts = nn.Int8Activations
 	}
+	if storage == backend.F16 && be.Info().Half {
+		acts |= nn.HalfStorage
+	}
 	m := newMixBenchOf(t, be, importBackbone(t, quant.Q8C, folder, "timm"), acts, 9, storage)
 	largest := int64(0)
 	for _, task := range m.tasks[1:] {

@@ -81,7 +81,8 @@ func (s *resources) frozen(name string, m quant.Matrix, bias []float32) backend.
 	return backend.Frozen{W: w, Bias: s.floats(name+".bias", bias)}
 }
 
-// Activations is how the inputs of the frozen linear layers are multiplied.
+// Activations is how the inputs of the frozen linear layers are multiplied: FloatActivations or Int8Activations, to which
+// HalfStorage may be added.
 type Activations int
 
 const (
@@ -92,28 +93,41 @@ const (
 	// through int4 weights, whose scales change along the columns, stay float32. For weights of integers on devices whose
 	// Info says Int8.
 	Int8Activations
+	// HalfStorage has what attention reads, the largest activation of a block, in memory as float16, outside training. For
+	// devices whose Info says Half.
+	HalfStorage
 )
 
-// String is the name of the option: "float" or "int8".
+// Int8 is whether the inputs are rounded to int8, Half whether what attention reads is stored as float16.
+func (a Activations) Int8() bool { return a&Int8Activations != 0 }
+func (a Activations) Half() bool { return a&HalfStorage != 0 }
+
+// String is the name of the option: "float" or "int8", and "+f16" behind it with HalfStorage.
 func (a Activations) String() string {
-	if a == Int8Activations {
-		return "int8"
+	name := "float"
+	if a.Int8() {
+		name = "int8"
 	}
-	return "float"
+	if a.Half() {
+		name += "+f16"
+	}
+	return name
 }
 
-// ErrActivations says that a device or a weight scheme has no int8 activations.
-var ErrActivations = errors.New("no int8 activations")
+// ErrActivations says that a device or a weight scheme does not have the activations asked for.
+var ErrActivations = errors.New("no such activations")
 
 // apply sets the blocks of a block's layers: qkv and fc1 read what a LayerNorm wrote, proj and fc2 attention and GELU.
 func (a Activations) apply(b *block, scheme quant.Scheme) {
 	token, columns, gradient := quant.PerToken, quant.ActivationBlock, quant.ActivationBlock
-	if a == FloatActivations {
+	if !a.Int8() {
 		token, columns = 0, 0
 	}
-	if a == FloatActivations || scheme.Group() > 0 {
+	if !a.Int8() || scheme.Group() > 0 {
 		gradient = 0
 	}
+	const vector = 4
+	b.qkv.Half = a.Half() && b.qkv.W.Rows()%vector == 0 // as all models have it
 	b.qkv.Block, b.proj.Block, b.fc1.Block, b.fc2.Block = token, columns, token, columns
 	if b.merge != nil {
 		m := *b.merge
@@ -127,8 +141,11 @@ func (a Activations) apply(b *block, scheme quant.Scheme) {
 
 // check returns ErrActivations where a device or a scheme does not have them.
 func (a Activations) check(be backend.Backend, scheme quant.Scheme) error {
-	if a == Int8Activations && !(be.Info().Int8 && scheme.Integers()) {
-		return errors.WithMessagef(ErrActivations, "device %s with weights of scheme %s, expected integers on the CPU or Vulkan", be.Info().ID, scheme)
+	if a.Int8() && !(be.Info().Int8 && scheme.Integers()) {
+		return errors.WithMessagef(ErrActivations, "int8 on device %s with weights of scheme %s, expected integers on the CPU or Vulkan", be.Info().ID, scheme)
+	}
+	if a.Half() && !be.Info().Half {
+		return errors.WithMessagef(ErrActivations, "float16 storage on device %s, expected Vulkan", be.Info().ID)
 	}
 	return nil
 }
