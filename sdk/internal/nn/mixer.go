@@ -18,6 +18,7 @@ type Mixer struct {
 	arena  arena
 	passes []*cachedPass // most recently used last
 	limits struct{ bottleneck, classes int }
+	room   map[passKey]int // by MixConfig.images: the most images that the device had room for, until passes go and make more
 }
 
 type cachedPass struct {
@@ -63,7 +64,7 @@ func shorter(n int) int {
 // NewMixer makes a Mixer whose resident tasks, stored as float32 or float16, take at most budget bytes. It must be closed
 // before v.
 func NewMixer(v *ViT, budget int64, storage backend.DType) *Mixer {
-	m := &Mixer{v: v, arena: arena{be: v.be, dtype: storage, budget: int(budget / int64(storage.Size())), stats: Stats{Budget: budget}}}
+	m := &Mixer{v: v, room: map[passKey]int{}, arena: arena{be: v.be, dtype: storage, budget: int(budget / int64(storage.Size())), stats: Stats{Budget: budget}}}
 	m.arena.moved = func() error { return m.forget(func(k passKey) bool { return k.mixed }) }
 	return m
 }
@@ -74,6 +75,11 @@ type MixConfig struct {
 	From          Entry        // Images or AtBlock; with the latter, no task of the batch has a branch below
 	Pool          adapter.Pool // of the features of images without a task
 	Taps          []string
+}
+
+// images tells apart what passes of different sizes compute.
+func (c MixConfig) images() passKey {
+	return passKey{height: c.Height, width: c.Width, from: c.From, taps: strings.Join(c.Taps, ",")}
 }
 
 // Load makes t resident now instead of at its first use.
@@ -107,6 +113,7 @@ func (m *Mixer) Run(ctx context.Context, c MixConfig, input []float32, tasks []*
 		f, err := m.pass(c, tasks[first:first+n])
 		if n > 1 && errors.Is(err, backend.ErrOutOfMemory) {
 			most = shorter(n)
+			m.room[c.images()] = most // or each call would compile in vain what there is no room for
 			continue
 		}
 		if err != nil {
@@ -133,6 +140,9 @@ const cpuElems = 50_000
 // most is how many images a pass takes. The CPU gains nothing from many tokens at a time, and loses where what it keeps
 // of them leaves its caches: eight images of 224 pixels took 9.4 times as long as one in one pass, and 7.8 in eight.
 func (m *Mixer) most(c MixConfig) int {
+	if known, ok := m.room[c.images()]; ok {
+		return known
+	}
 	if m.v.be.Info().Kind != "cpu" {
 		return MaxBatch
 	}
@@ -261,6 +271,7 @@ func (m *Mixer) forget(match func(passKey) bool) (first error) {
 		if !match(e.key) {
 			return false
 		}
+		clear(m.room)
 		if err := e.pass.Close(); err != nil && first == nil {
 			first = err
 		}

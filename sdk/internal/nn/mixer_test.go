@@ -398,7 +398,7 @@ func TestMixerShortPasses(t *testing.T) {
 // cramped is a device without room for Programs with a value of more elements than that.
 type cramped struct {
 	backend.Backend
-	most int
+	most, refused int
 }
 
 func (c *cramped) Info() backend.Info { return backend.Info{Kind: "discrete"} }
@@ -406,6 +406,7 @@ func (c *cramped) Info() backend.Info { return backend.Info{Kind: "discrete"} }
 func (c *cramped) Compile(p *backend.Program) (backend.Executable, error) {
 	for v := backend.Value(1); int(v) <= p.Values(); v++ {
 		if n := p.Shape(v).Elems(); p.Info(v).Kind == backend.Temp && n > c.most {
+			c.refused++
 			return nil, fmt.Errorf("%w: %d elements", backend.ErrOutOfMemory, n)
 		}
 	}
@@ -415,7 +416,7 @@ func (c *cramped) Compile(p *backend.Program) (backend.Executable, error) {
 // TestMixerShortens: where the device has no room for a batch, shorter passes serve it, to the same bits; where it has none for an
 // image, that is the error.
 func TestMixerShortens(t *testing.T) {
-	be := &cramped{reference(t), math.MaxInt}
+	be := &cramped{Backend: reference(t), most: math.MaxInt}
 	m := newMixBench(t, be, quant.F32, nn.FloatActivations, 1, backend.F32)
 	x := nn.NewMixer(m.v, 1<<30, backend.F32)
 	defer x.Close()
@@ -435,7 +436,11 @@ func TestMixerShortens(t *testing.T) {
 		if err != nil || !slices.Equal(passes, want) {
 			t.Errorf("room for %d images: passes of %v, expected %v (%v)", most, passes, want, err)
 		}
+		refused := be.refused
 		got, err := m.run(x, input, tasks)
+		if be.refused != refused {
+			t.Errorf("room for %d images: %d passes more were compiled in vain", most, be.refused-refused)
+		}
 		for i, y := range got {
 			task := 1
 			if i == 2 {
