@@ -41,7 +41,7 @@ type PlannedValue struct {
 	Name   string `json:"name"`
 	Kind   string `json:"kind"` // "input", "temporary" or "output"
 	Shape  []int  `json:"shape"`
-	Type   string `json:"type"`
+	Type   string `json:"type"` // in memory: "float32", "float16", "int32", "int8" with its scales
 	Bytes  int64  `json:"bytes"`
 	Arena  int    `json:"arena"` // -1: memory of its own
 	Offset int64  `json:"offset"`
@@ -125,7 +125,7 @@ func plannedPass(p *backend.Program, l backend.Layout, limit, bytes int64) Plann
 		case info.Output:
 			kind = "output"
 		}
-		out.Values = append(out.Values, PlannedValue{Name: info.Name, Kind: kind, Shape: info.Shape, Type: info.Type.String(), Bytes: at.Bytes,
+		out.Values = append(out.Values, PlannedValue{Name: info.Name, Kind: kind, Shape: info.Shape, Type: at.Type, Bytes: at.Bytes,
 			Arena: at.Arena, Offset: at.Offset, First: at.First, Last: at.Last})
 	}
 	slices.SortStableFunc(out.Values, func(a, b PlannedValue) int { return a.First - b.First })

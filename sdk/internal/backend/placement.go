@@ -12,7 +12,8 @@ type Placement struct {
 	Arena       int   // -1: memory of its own
 	Offset      int64 // bytes
 	Bytes       int64 // without what alignment adds
-	First, Last int   // operators that touch it, from the first on; an output lives to the number of operators
+	Type        string
+	First, Last int // operators that touch it, from the first on; an output lives to the number of operators
 }
 
 // Placements lists the inputs and temporaries of p that any operator touches, by number.
@@ -24,9 +25,12 @@ func Placements(p *Program, l Layout) []Placement {
 		if info.Kind == Param || first[v] < 0 {
 			continue
 		}
-		at := Placement{Value: v, Arena: l.Arena[v], Offset: 4 * int64(l.Offset[v]), Bytes: int64(info.Shape.Elems() * info.Type.Size()), First: first[v], Last: last[v]}
+		at := Placement{Value: v, Arena: l.Arena[v], Offset: 4 * int64(l.Offset[v]), Bytes: int64(l.Bytes[v]), First: first[v], Last: last[v], Type: info.Type.String()}
 		if info.Kind == Input { // the host may write it at any time
-			at.First, at.Last = 0, len(p.Ops())
+			at.First, at.Last, at.Bytes = 0, len(p.Ops()), int64(info.Shape.Elems()*info.Type.Size())
+		}
+		if at.Bytes < int64(info.Shape.Elems()*info.Type.Size()) {
+			at.Type = "int8" // with its scales: a layer rounds what it reads, and the device leaves it so from the start
 		}
 		out = append(out, at)
 	}

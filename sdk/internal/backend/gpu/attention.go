@@ -80,7 +80,7 @@ func (r *recording) pairsOf(h heads, qkv backend.Value) pairs {
 func (r *recording) attention(o *backend.Attention) error {
 	h := r.headsOf(o.Heads, o.QKV)
 	name := "attention"
-	if r.rounded[o.O] {
+	if r.rounded[o.O] > 0 {
 		name = "attention_round"
 	}
 	v, ok, err := r.fused(name, h.d, flashChannels)

@@ -82,7 +82,9 @@ func (d *device) compileOnce(p *backend.Program, timed bool) (*executable, error
 }
 
 func (e *executable) prepare() error {
-	layout, _, err := e.d.Place(e.p)
+	r := &recording{e: e, rec: e.d.dev.NewRecorder()}
+	r.findRounded()
+	layout, _, err := r.layout()
 	if err != nil {
 		return err
 	}
@@ -92,7 +94,6 @@ func (e *executable) prepare() error {
 			return err
 		}
 	}
-	r := &recording{e: e, rec: e.d.dev.NewRecorder()}
 	if e.timed {
 		r.rec.Time()
 	}
@@ -101,7 +102,6 @@ func (e *executable) prepare() error {
 			return err
 		}
 	}
-	r.findRounded()
 	if err := r.reserve(); err != nil {
 		return err
 	}
@@ -123,11 +123,27 @@ func (e *executable) prepare() error {
 	return err
 }
 
-// Place implements backend.Placer: no piece is longer than what a kernel can bind.
+// Place implements backend.Placer.
 func (d *device) Place(p *backend.Program) (l backend.Layout, limit int64, err error) {
-	bytes := d.dev.Info().Limits.BufferBytes()
-	l, err = backend.Plan(p, backend.ParamAlign, bytes/4)
-	return l, int64(bytes), err
+	r := &recording{e: &executable{d: d, p: p}}
+	r.findRounded()
+	return r.layout()
+}
+
+// layout plans the temporaries: no piece is longer than what a kernel can bind.
+func (r *recording) layout() (l backend.Layout, limit int64, err error) {
+	most := r.e.d.dev.Info().Limits.BufferBytes()
+	l, err = backend.PlanOf(r.e.p, backend.ParamAlign, most/4, r.bytes)
+	return l, int64(most), err
+}
+
+// bytes is what v takes, whole vectors of it.
+func (r *recording) bytes(v backend.Value) int {
+	if words := r.rounded[v]; words > 0 {
+		return 4 * words
+	}
+	info := r.e.p.Info(v)
+	return info.Type.Size() * pad(info.Shape.Elems())
 }
 
 // watch has runs checked by a canary. Timed ones have none: they would time it too.
@@ -154,7 +170,7 @@ func (e *executable) buffer(name string, bytes int, m vulkan.Memory) (*vulkan.Bu
 func (r *recording) place(v backend.Value, l backend.Layout) error {
 	e := r.e
 	info := e.p.Info(v)
-	size, half := info.Type.Size()*pad(info.Shape.Elems()), info.Type == backend.F16
+	size, half := r.bytes(v), info.Type == backend.F16
 	switch info.Kind {
 	case backend.Param:
 		b, ok := info.Buffer.(*buffer)

@@ -23,9 +23,9 @@ const exactColumns = 1024
 const wordColumns = 16
 
 // findRounded finds the values that exist as int8 only: the operator that computes one rounds it, and the layers that
-// read it find it so, in the memory planned for it as float32.
+// read it find it so.
 func (r *recording) findRounded() {
-	r.rounded = map[backend.Value]bool{}
+	r.rounded = map[backend.Value]int{}
 	p := r.e.p
 	for at, op := range p.Ops() {
 		v, offered := r.producer(op)
@@ -38,7 +38,9 @@ func (r *recording) findRounded() {
 		if block == 0 || (offered == wholeRow) != whole || !whole && block != offered {
 			continue
 		}
-		r.rounded[v] = roundedWords(m, k, block) <= pad(m*k)
+		if words := roundedWords(m, k, block); words <= pad(m*k) {
+			r.rounded[v] = words
+		}
 	}
 }
 
@@ -120,7 +122,7 @@ func (r *recording) linearInt8(o *backend.Linear, w *weight, name string, wide b
 		return errors.Errorf("int8 activations with a weight of scheme %s, expected integers", w.scheme)
 	}
 	m, k := r.matrix(o.X)
-	if r.rounded[o.Y] {
+	if r.rounded[o.Y] > 0 {
 		name += "_round"
 	}
 	cuts := o.Block >= k || tileColumns%o.Block == 0 || o.Block%tileColumns == 0
@@ -132,11 +134,11 @@ func (r *recording) linearInt8(o *backend.Linear, w *weight, name string, wide b
 	if v.Needs&shaders.SharedMemory != 0 {
 		v.set(wideID, flag(wide && k%tileColumns == 0))
 	}
-	if lanes := v.value(lanesID, 0); lanes != 0 && r.rounded[o.Y] {
+	if lanes := v.value(lanesID, 0); lanes != 0 && r.rounded[o.Y] > 0 {
 		v.set(columnQuads, uint32(panelRows/4/lanes)) // a group has a block of columns
 	}
 	x := r.values(o.X)[0]
-	if !r.rounded[o.X] {
+	if r.rounded[o.X] == 0 {
 		if x, err = r.quantize("quantize", m, k, o.Block, push(m, k), x); err != nil {
 			return err
 		}

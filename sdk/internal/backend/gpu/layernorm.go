@@ -10,7 +10,7 @@ import (
 func (r *recording) layerNorm(o *backend.LayerNorm) error {
 	m, d := r.matrix(o.X)
 	name := "layernorm"
-	if r.rounded[o.Y] {
+	if r.rounded[o.Y] > 0 {
 		name = "layernorm_round"
 	}
 	return r.rowGroups(name, m, d, push(m, d, o.Eps), r.values(o.X, o.Gamma, o.Beta, o.Y, o.Mean, o.Rstd))

@@ -123,7 +123,7 @@ func given(vs ...backend.Value) []backend.Value {
 
 // roundedX is how many elements of scratch memory a layer's x takes as int8.
 func (r *recording) roundedX(o *backend.Linear) int {
-	if m, k := r.matrix(o.X); o.Block > 0 && !r.rounded[o.X] {
+	if m, k := r.matrix(o.X); o.Block > 0 && r.rounded[o.X] == 0 {
 		return roundedWords(m, k, o.Block)
 	}
 	return 0

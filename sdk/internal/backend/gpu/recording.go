@@ -22,8 +22,8 @@ import (
 type recording struct {
 	e       *executable
 	rec     *vulkan.Recorder
-	scratch vulkan.Range           // what one operator leaves between its dispatches
-	rounded map[backend.Value]bool // those that exist as int8 only
+	scratch vulkan.Range          // what one operator leaves between its dispatches
+	rounded map[backend.Value]int // those that exist as int8 only: their words of 32 bits
 	planned []dispatch
 	time    time.Duration // estimated, of the operator whose dispatches come next
 	at      int           // that operator's place in the Program
