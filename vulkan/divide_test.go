@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/edgeadapt/edgeadapt/shaders"
 	"github.com/edgeadapt/edgeadapt/vulkan"
 	"github.com/edgeadapt/edgeadapt/vulkan/vulkantest"
 )
@@ -52,5 +53,36 @@ func TestDivide(t *testing.T) {
 	r.Dispatch(kernel(t, d, "scale"), []vulkan.Range{whole(x), whole(y)}, push(640, 3), 10, 1, 1)
 	if rec := finish(t, r); r.Len() != 2 {
 		t.Errorf("%q: divided without need, or without leave", rec.Plan())
+	}
+}
+
+// TestDividedKernel: a kernel made for divided dispatches is one pipeline, which whole ones run with, too; the control has one for each.
+func TestDividedKernel(t *testing.T) {
+	const n = 640
+	for pipelines, made := range map[int]func(d *vulkan.Device, desc *shaders.Kernel, spec []uint32) (*vulkan.Kernel, error){
+		1: (*vulkan.Device).NewDividedKernel, 2: (*vulkan.Device).NewKernel,
+	} {
+		d := vulkantest.Device(t)
+		desc, err := shaders.Pick("scale", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := made(d, desc, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, y := buffer(t, d, "x", vulkan.DeviceLocal, ramp(n, 1)), buffer(t, d, "y", vulkan.DeviceLocal, make([]float32, n))
+		r := d.NewRecorder()
+		r.Estimate(3 * vulkan.SegmentTime)
+		r.Divide()
+		r.Dispatch(k, []vulkan.Range{whole(x), whole(y)}, push(n, 3), 10, 1, 1)
+		r.Dispatch(k, []vulkan.Range{whole(y), whole(x)}, push(n, 2), 10, 1, 1)
+		rec := finish(t, r)
+		if r.Len() != 4 || d.Pipelines() != pipelines {
+			t.Errorf("%d commands by %d pipelines, expected 4 by %d", r.Len(), d.Pipelines(), pipelines)
+		}
+		run(t, rec)
+		expect(t, x, func(i int) float32 { return 6 * float32(i%1000+1) })
+		rec.Close()
 	}
 }

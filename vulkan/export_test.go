@@ -22,6 +22,13 @@ func (rec *Recording) Segments() int { return len(rec.segments) }
 // Repeat submits segment from where segment to belongs, as if a driver had lost the one and got to another.
 func (rec *Recording) Repeat(from, to int) { rec.segments[to] = rec.segments[from] }
 
+// Pipelines is how many pipelines the device has made or is making.
+func (d *Device) Pipelines() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.kernels)
+}
+
 // StagingBytes is the length of one copy through staging.
 const StagingBytes = stagingBytes
 

@@ -58,15 +58,23 @@ type kernelEntry struct {
 // ID; those it leaves out keep the values of the kernel's row. Kernels may be compiled from several goroutines at once.
 // It returns ErrUnsupported if the workgroup, push constants or bindings exceed the device.
 func (d *Device) NewKernel(desc *shaders.Kernel, spec []uint32) (*Kernel, error) {
+	return d.kernelOf(desc, spec, false)
+}
+
+// NewDividedKernel is NewKernel for dispatches that are to be divided: their parts need a flag in the pipeline. It serves whole ones too.
+func (d *Device) NewDividedKernel(desc *shaders.Kernel, spec []uint32) (*Kernel, error) {
+	return d.kernelOf(desc, spec, true)
+}
+
+func (d *Device) kernelOf(desc *shaders.Kernel, spec []uint32, based bool) (*Kernel, error) {
 	values, err := desc.SpecValues(spec)
 	if err != nil {
 		return nil, errors.WithMessage(ErrUsage, err.Error())
 	}
-	return d.newKernel(desc, values, false)
+	return d.newKernel(desc, values, based)
 }
 
-// Divided is k for the parts of a divided dispatch: the same but for a flag, as a pipeline of its own, compiled when it is first
-// asked for.
+// Divided is k for the parts of a divided dispatch: a pipeline of its own, compiled when it is first asked for.
 func (k *Kernel) Divided() (*Kernel, error) { return k.d.newKernel(k.desc, k.spec, true) }
 
 func (d *Device) newKernel(desc *shaders.Kernel, values []uint32, based bool) (*Kernel, error) {

@@ -324,7 +324,7 @@ func (r *recording) groups(v variant, n int, push []byte, bindings []vulkan.Rang
 
 // finish compiles the kernels, several at a time, and records the dispatches.
 func (r *recording) finish() (*vulkan.Recording, error) {
-	kernels, err := r.e.d.compile(r.planned)
+	kernels, err := r.compile()
 	if err != nil {
 		return nil, err
 	}
@@ -351,7 +351,11 @@ func (r *recording) dispatch(p dispatch, k *vulkan.Kernel) {
 	r.e.cost[p.Name] += p.time
 	x := min(p.groups, cmp.Or(r.e.d.row, maxGroups))
 	first := r.rec.Len()
-	r.estimate(p)
+	time, divides := r.estimate(p)
+	r.rec.Estimate(time)
+	if divides {
+		r.rec.Divide()
+	}
 	r.rec.Dispatch(k, p.bindings, p.push, uint32(x), uint32(ceil(p.groups, x)), 1)
 	if k := (divided{p.Kernel}); r.rec.Len()-first > 1 && !slices.Contains(r.e.divided, k) {
 		r.e.divided = append(r.e.divided, k)
@@ -361,30 +365,27 @@ func (r *recording) dispatch(p dispatch, k *vulkan.Kernel) {
 // testParts is into how many parts a self-test divides a dispatch that has as many workgroups.
 const testParts = 3
 
-// estimate tells the recorder how long a dispatch takes, and lets it be divided if that is too long for a submission. Which
+// estimate says how long a dispatch takes, and whether it is divided if that is too long for a submission. Which
 // dispatch of a slow operator takes its time is not known, so that each counts for all.
-func (r *recording) estimate(p dispatch) {
+func (r *recording) estimate(p dispatch) (took time.Duration, divides bool) {
 	d := r.e.d
 	switch limit := d.dev.SegmentTime(); {
 	case d.cut != nil && d.cut(p.Kernel):
-		r.rec.Estimate(testParts * limit)
-		r.rec.Divide()
+		return testParts * limit, true
 	case d.cut != nil || !d.divides() || p.whole <= limit:
-		r.rec.Estimate(p.time)
-	default:
-		r.rec.Estimate(p.whole)
-		if !d.trust.failed(divided{p.Kernel}) {
-			r.rec.Divide()
-		}
+		return p.time, false
 	}
+	return p.whole, !d.trust.failed(divided{p.Kernel})
 }
 
 // divides tells whether long dispatches are divided. Software drivers have no watchdog and are left alone, tests apart: a divided
 // dispatch needs a pipeline of its own.
 func (d *device) divides() bool { return d.info.Kind != "software" || d.opt.SegmentTime != 0 }
 
-// compile makes the kernels of dispatches. Drivers take up to a second for one, and compile on the calling thread.
-func (d *device) compile(planned []dispatch) ([]*vulkan.Kernel, error) {
+// compile makes the kernels of what is planned, each in the form that it is dispatched in. Drivers take up to a second for one, and
+// compile on the calling thread.
+func (r *recording) compile() ([]*vulkan.Kernel, error) {
+	planned, d := r.planned, r.e.d
 	kernels, errs := make([]*vulkan.Kernel, len(planned)), make([]error, len(planned))
 	var next atomic.Int64
 	var wait sync.WaitGroup
@@ -394,7 +395,11 @@ func (d *device) compile(planned []dispatch) ([]*vulkan.Kernel, error) {
 				if planned[i].copy != nil {
 					continue
 				}
-				kernels[i], errs[i] = d.dev.NewKernel(planned[i].Kernel, planned[i].spec) // at once where it is known
+				made := d.dev.NewKernel
+				if time, divides := r.estimate(planned[i]); divides && time > d.dev.SegmentTime() && planned[i].groups > 1 {
+					made = d.dev.NewDividedKernel
+				}
+				kernels[i], errs[i] = made(planned[i].Kernel, planned[i].spec) // at once where it is known
 			}
 		})
 	}
