@@ -8,7 +8,7 @@ const CompilerVersion = "shaderc 2023.2-1, spirv-tools 2022.4+1.3.236.0-1, glsla
 var kernels = []Kernel{
 	{
 		Name: "linear_q8c", Variant: "TEXEL+Q8C", File: "linear_lanes.texel.q8c.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {10, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -29,7 +29,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_q4g", Variant: "TEXEL+Q4G", File: "linear_lanes.texel.q4g.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}, {10, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -50,7 +50,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_f16", Variant: "TEXEL+F16", File: "linear_lanes.texel.f16.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {10, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -71,7 +71,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_f32", Variant: "TEXEL+F32", File: "linear_lanes.texel.f32.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 2}, {5, 4}, {10, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -92,9 +92,9 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_q8ca8", Variant: "TEXEL+A8+Q8C", File: "linear_lanes.texel.a8.q8c.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}, {8, 0}, {10, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}, {10, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -134,7 +134,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_q4ga8", Variant: "TEXEL+A8+Q4G", File: "linear_lanes.texel.a8.q4g.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}, {7, 0}, {10, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -176,7 +176,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_residual_q8c", Variant: "TEXEL+RESIDUAL+Q8C", File: "linear_lanes.texel.residual.q8c.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -197,7 +197,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_residual_q4g", Variant: "TEXEL+RESIDUAL+Q4G", File: "linear_lanes.texel.residual.q4g.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -218,7 +218,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_residual_f16", Variant: "TEXEL+RESIDUAL+F16", File: "linear_lanes.texel.residual.f16.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -239,7 +239,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_residual_f32", Variant: "TEXEL+RESIDUAL+F32", File: "linear_lanes.texel.residual.f32.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -260,9 +260,9 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_residual_q8ca8", Variant: "TEXEL+A8+RESIDUAL+Q8C", File: "linear_lanes.texel.a8.residual.q8c.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -302,7 +302,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_residual_q4ga8", Variant: "TEXEL+A8+RESIDUAL+Q4G", File: "linear_lanes.texel.a8.residual.q4g.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -344,7 +344,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_q8c", Variant: "TEXEL+GELU+Q8C", File: "linear_lanes.texel.gelu.q8c.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -365,7 +365,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_q4g", Variant: "TEXEL+GELU+Q4G", File: "linear_lanes.texel.gelu.q4g.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -386,7 +386,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_f16", Variant: "TEXEL+GELU+F16", File: "linear_lanes.texel.gelu.f16.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -407,7 +407,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_f32", Variant: "TEXEL+GELU+F32", File: "linear_lanes.texel.gelu.f32.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -428,9 +428,9 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_q8ca8", Variant: "TEXEL+A8+GELU+Q8C", File: "linear_lanes.texel.a8.gelu.q8c.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -470,9 +470,9 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_round_q8ca8", Variant: "TEXEL+A8+GELU+ROUND+Q8C", File: "linear_lanes.texel.a8.gelu.round.q8c.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {3, 1}, {5, 4}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {3, 1}, {5, 4}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -512,7 +512,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_q4ga8", Variant: "TEXEL+A8+GELU+Q4G", File: "linear_lanes.texel.a8.gelu.q4g.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -554,7 +554,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_round_q4ga8", Variant: "TEXEL+A8+GELU+ROUND+Q4G", File: "linear_lanes.texel.a8.gelu.round.q4g.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {3, 1}, {5, 4}, {6, 2}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -596,7 +596,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_train_q8c", Variant: "TEXEL+GELU_TRAIN+Q8C", File: "linear_lanes.texel.gelu_train.q8c.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -617,7 +617,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_train_q4g", Variant: "TEXEL+GELU_TRAIN+Q4G", File: "linear_lanes.texel.gelu_train.q4g.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -638,7 +638,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_train_f16", Variant: "TEXEL+GELU_TRAIN+F16", File: "linear_lanes.texel.gelu_train.f16.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -659,7 +659,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_train_f32", Variant: "TEXEL+GELU_TRAIN+F32", File: "linear_lanes.texel.gelu_train.f32.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -680,9 +680,9 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_train_q8ca8", Variant: "TEXEL+A8+GELU_TRAIN+Q8C", File: "linear_lanes.texel.a8.gelu_train.q8c.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -722,9 +722,9 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_train_round_q8ca8", Variant: "TEXEL+A8+GELU_TRAIN+ROUND+Q8C", File: "linear_lanes.texel.a8.gelu_train.round.q8c.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {3, 1}, {5, 4}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {3, 1}, {5, 4}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -764,7 +764,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_train_q4ga8", Variant: "TEXEL+A8+GELU_TRAIN+Q4G", File: "linear_lanes.texel.a8.gelu_train.q4g.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -806,7 +806,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_gelu_train_round_q4ga8", Variant: "TEXEL+A8+GELU_TRAIN+ROUND+Q4G", File: "linear_lanes.texel.a8.gelu_train.round.q4g.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 2}, {3, 1}, {5, 4}, {6, 2}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -848,7 +848,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_residual_adapter_q8c", Variant: "TEXEL+ADAPTER+Q8C", File: "linear_lanes.texel.adapter.q8c.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -869,7 +869,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_residual_adapter_q4g", Variant: "TEXEL+ADAPTER+Q4G", File: "linear_lanes.texel.adapter.q4g.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -890,7 +890,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_residual_adapter_f16", Variant: "TEXEL+ADAPTER+F16", File: "linear_lanes.texel.adapter.f16.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -911,7 +911,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_residual_adapter_f32", Variant: "TEXEL+ADAPTER+F32", File: "linear_lanes.texel.adapter.f32.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 2}, {3, 2}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -932,9 +932,9 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_residual_adapter_q8ca8", Variant: "TEXEL+A8+ADAPTER+Q8C", File: "linear_lanes.texel.a8.adapter.q8c.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}, {8, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -974,7 +974,7 @@ var kernels = []Kernel{
 	},
 	{
 		Name: "linear_residual_adapter_q4ga8", Variant: "TEXEL+A8+ADAPTER+Q4G", File: "linear_lanes.texel.a8.adapter.q4g.spv", Needs: TexelFetch,
-		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
 		Spec:      []SpecConstant{{0, 8}, {1, 8}, {2, 1}, {3, 1}, {5, 4}, {6, 2}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
@@ -1288,10 +1288,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "affine", Variant: "TEXEL", File: "affine.texel.spv", Needs: TexelFetch,
+		Name: "affine", Variant: "TEXEL", File: "affine_lanes.texel.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 12,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 1}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1309,10 +1309,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "adaptdown", Variant: "TEXEL+RELU", File: "affine.texel.relu.spv", Needs: TexelFetch,
+		Name: "adaptdown", Variant: "TEXEL+RELU", File: "affine_lanes.texel.relu.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 12,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 1}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1323,10 +1323,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "adaptdown_dropout", Variant: "TEXEL+RELU+DROPOUT", File: "affine.texel.relu.dropout.spv", Needs: TexelFetch,
+		Name: "adaptdown_dropout", Variant: "TEXEL+RELU+DROPOUT", File: "affine_lanes.texel.relu.dropout.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 24,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 1}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -2030,10 +2030,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "patchembed_tokens", Variant: "TEXEL+TOKENS", File: "affine.texel.tokens.spv", Needs: TexelFetch,
+		Name: "patchembed_tokens", Variant: "TEXEL+TOKENS", File: "affine_lanes.texel.tokens.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 1}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{

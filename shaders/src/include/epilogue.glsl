@@ -10,7 +10,11 @@
 
 #include "gelu.glsl"
 
+#if defined(TEXEL)
+VEC4S(2, bias);
+#else
 layout(std430, set = 0, binding = 2) readonly buffer Bias { float bias[]; };
+#endif
 #if defined(RESIDUAL)
 VEC4S(3, residual);
 #define Y_SLOT 4
@@ -21,13 +25,20 @@ layout(std430, set = 0, binding = 4) writeonly buffer DGelu { vec4 dgelu[]; };
 VEC4S(3, residual);
 VEC4S(4, hidden);
 VEC4S(5, up);
+#if defined(TEXEL)
+VEC4S(6, upBias);
+#else
 layout(std430, set = 0, binding = 6) readonly buffer UpBias { float upBias[]; };
+#endif
 #define Y_SLOT 7
 #else
 #define Y_SLOT 3
 #endif
 #if defined(ROUND)
 layout(std430, set = 0, binding = Y_SLOT) writeonly buffer Y { uint y[]; };
+#if defined(TEXEL)
+layout(std430, set = 0, binding = Y_SLOT) writeonly buffer Pairs { uvec2 pairs[]; }; // the same
+#endif
 #else
 layout(std430, set = 0, binding = Y_SLOT) writeonly buffer Y { vec4 y[]; };
 #endif
@@ -39,10 +50,12 @@ layout(std430, set = 0, binding = Y_SLOT) writeonly buffer Halves { uvec2 halves
 layout(push_constant) uniform Push { uint M, N, K, R; float adapterScale; };
 
 #if defined(ROUND) && defined(TEXEL)
-// The largest of adjacent threads, which are lanes of a subgroup: a barrier costs drivers on the CPU more than all else here.
-float largestOf(uint threads, float top) {
-    [[unroll]] for (uint by = 1; by < threads; by *= 2u) top = max(top, subgroupShuffle(top, gl_SubgroupInvocationID ^ by));
-    return top;
+// The largest of all threads of a group, which are the lanes of a subgroup: a barrier costs drivers on the CPU more than all else
+// here. Bits of numbers that are not negative are ordered as they are, and integers need no thought of NaN.
+float largestOf(float top) {
+    uint most = 0;
+    [[unroll]] for (uint l = 0; l < LANES; l++) most = max(most, FROMLANE(floatBitsToUint(top), l));
+    return uintBitsToFloat(most);
 }
 #elif defined(ROUND)
 // The largest magnitude of each thread's columns.
@@ -51,6 +64,12 @@ shared float peak[ROWS * gl_WorkGroupSize.x];
 
 // What is added to columns 4 quad .. 4 quad + 3, once they have their scales.
 vec4 shiftOf(uint quad) {
+#if defined(TEXEL)
+    vec4 shift = LOAD4(bias, quad * 4u, 4u);
+#if defined(ADAPTER)
+    shift = fma(vec4(adapterScale), LOAD4(upBias, quad * 4u, 4u), shift);
+#endif
+#else
     vec4 shift;
     [[unroll]] for (uint c = 0; c < 4; c++) {
         uint n = min(quad * 4u + c, N - 1u);
@@ -59,6 +78,7 @@ vec4 shiftOf(uint quad) {
         shift[c] = fma(adapterScale, upBias[n], shift[c]);
 #endif
     }
+#endif
     return shift;
 }
 
@@ -77,6 +97,33 @@ vec4 activate(uint m, uint n, vec4 a) {
     return a;
 }
 
+#if defined(ROUND) && defined(TEXEL)
+// Rounds and stores what has no more sums to come. A store is a loop over the lanes whatever they store, and so there are few:
+// two quads go at a time, and the scales of as many rows as there are lanes.
+void rounded(uint m0, uint quad, inout vec4 acc[ROWS][QUADS]) {
+    float scale[ROWS / LANES];
+    [[unroll]] for (uint i = 0; i < ROWS; i++) {
+        uint m = m0 + i;
+        vec4 top = vec4(0.0);
+        [[unroll]] for (uint q = 0; q < QUADS; q++) {
+#if defined(GELU_TRAIN)
+            if (m < M)
+#endif
+                acc[i][q] = activate(m, (quad + q) * 4u, acc[i][q]);
+            top = max(top, abs(acc[i][q]));
+        }
+        vec2 range = rangeOf(largestOf(largest(top)));
+        scale[i / LANES] = i % LANES == 0u || LANE == i % LANES ? range.x : scale[i / LANES];
+        if (m < M) [[unroll]] for (uint q = 0; q < QUADS; q += 2u)
+            pairs[(m * (N / 4u) + quad + q) / 2u] = uvec2(toInt8(acc[i][q], range.y), toInt8(acc[i][q + 1], range.y));
+    }
+    [[unroll]] for (uint j = 0; j < ROWS / LANES; j++) {
+        uint m = m0 + j * LANES + LANE;
+        if (m < M) y[roundedScale(M, N / 16u, quad / 16u, m)] = floatBitsToUint(scale[j]);
+    }
+}
+#endif
+
 // Finishes and stores the sums of rows m0 + i ROWSTEP and of the column quads from quad on; they have scale and shift.
 // All threads of a group must call it.
 void epilogue(uint m0, uint quad, inout vec4 acc[ROWS][QUADS]) {
@@ -92,11 +139,10 @@ void epilogue(uint m0, uint quad, inout vec4 acc[ROWS][QUADS]) {
         }
     }
 #endif
-#if defined(ROUND)
+#if defined(ROUND) && defined(TEXEL)
+    rounded(m0, quad, acc);
+#elif defined(ROUND)
     uint thread = gl_LocalInvocationID.x, team = thread & ~(16u / QUADS - 1u);
-#if defined(TEXEL)
-    float most[ROWS];
-#endif
     [[unroll]] for (uint i = 0; i < ROWS; i++) {
         uint m = m0 + i * ROWSTEP;
         vec4 top = vec4(0.0);
@@ -104,23 +150,13 @@ void epilogue(uint m0, uint quad, inout vec4 acc[ROWS][QUADS]) {
             if (m < M) acc[i][q] = activate(m, (quad + q) * 4u, acc[i][q]);
             top = max(top, abs(acc[i][q]));
         }
-#if defined(TEXEL)
-        most[i] = largestOf(16u / QUADS, largest(top));
-#else
         peak[i * gl_WorkGroupSize.x + thread] = largest(top);
-#endif
     }
-#if !defined(TEXEL)
     barrier();
-#endif
     [[unroll]] for (uint i = 0; i < ROWS; i++) {
         uint m = m0 + i * ROWSTEP, at = m * (N / 4u) + quad;
-#if defined(TEXEL)
-        float top = most[i];
-#else
         float top = 0.0;
         for (uint t = 0; t < 16u / QUADS; t++) top = max(top, peak[i * gl_WorkGroupSize.x + team + t]);
-#endif
         vec2 range = rangeOf(top);
         if (at < M * (N / 4u)) { // not m < M, as above: NVIDIA would keep 8 conditions, one more than it has registers for
             [[unroll]] for (uint q = 0; q < QUADS; q++) y[at + q] = toInt8(acc[i][q], range.y);

@@ -40,6 +40,9 @@ func (r *recording) tiled(name string, wide bool, m, n int, push []byte, binding
 	if err != nil {
 		return err
 	}
+	if v.value(lanesID, 0) != 0 {
+		n = v.columns(n)
+	}
 	return r.over(v, v.tiles(m, v.quads(n)), push, bindings)
 }
 
