@@ -50,6 +50,16 @@ float rowScale(uint words, uint block, uint m0, uint j) {
 // That of row i.
 #define ROWSCALE(own, i) FROMLANE(own[(i) / LANES], (i) % LANES)
 
+// Number s of the 16 columns h of a word of weights; of eight int4 the first four are in the low halves of the bytes.
+#if defined(Q4G)
+int weightOf(uvec4 word, uint h, uint s) { return int(word[2 * h + s / 8] << (28 - 8 * (s % 4) - s / 4 % 2 * 4)) >> 28; }
+#else
+#define weightOf(word, h, s) int8Of(word[(s) / 4], (s) % 4)
+#endif
+#define WEIGHTS(b) EACHCOLUMN { \
+    uvec4 word = WORD(quad / 16u * words * 64u + quad % 16u + 16u * c + at / XWORDS * 64u); \
+    if (TURN < XWORDS) word = at % 2u == 1u ? word.zwzw : word; \
+    EACHNUMBER b[c][s] = weightOf(word, h, s); }
 #include "rowpairs.glsl"
 #else
 // Rows whose sums are added to at a time, eight sums: an addition takes three to four cycles, and there are two a cycle.
@@ -86,8 +96,8 @@ void numbers(uint from, uint at, out vec4 a[4]) {
 }
 
 // The sums of rows m0 .. m0 + ROWS - 1 with the columns of quads from quad on; int4 weights have their scales from the start.
-void sums(uint panels, uint words, uint quad, uint m0, out vec4 total[ROWS][STRIP]) {
-    uint steps = (K + 15u) / 16u, slot = quad / 16u * words * 64u + quad % 16u, from[ROWS / LANES];
+void sums(uint panels, uint words, uint steps, uint quad, uint m0, out vec4 total[ROWS][STRIP]) {
+    uint slot = quad / 16u * words * 64u + quad % 16u, from[ROWS / LANES];
     EACHROW EACHQUAD total[i][q] = vec4(0.0);
     OWNROWS(from, ROWS, m0, M, K / 4u)
     for (uint at = 0; m0 < M && at < steps; at++) { // asking at the end is 5% slower here
@@ -112,7 +122,7 @@ void sums(uint panels, uint words, uint quad, uint m0, out vec4 total[ROWS][STRI
 // Sums of STRIP quads from quad t on, with their scales and shift.
 #define STRIPAT(t) if ((t) < QUADS) { \
     vec4 sum[ROWS][STRIP]; \
-    sums(panels, words, quad + (t), m0, sum); \
+    sums(panels, words, (K + 15u) / 16u, quad + (t), m0, sum); \
     EACHQUAD { \
         vec4 columns = scales(panels, words, quad + (t) + q), shift = shiftOf(quad + (t) + q); \
         EACHROW acc[i][(t) + q] = fma(sum[i][q], columns, shift); \

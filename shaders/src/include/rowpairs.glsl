@@ -13,14 +13,10 @@ const int LIFT = 0x8000;
 // Number e of four int8.
 int int8Of(uint four, uint e) { return int(four << (24u - 8u * e)) >> 24; }
 
-// Number s of the 16 columns h of a word of weights.
 #if defined(Q4G)
 const uint HOLD = 32;
-// Eight of 32 bits, the first four in the low halves of the bytes.
-int weightOf(uvec4 word, uint h, uint s) { return int(word[2 * h + s / 8] << (28 - 8 * (s % 4) - s / 4 % 2 * 4)) >> 28; }
 #else
 const uint HOLD = 2;
-int weightOf(uvec4 word, uint h, uint s) { return int8Of(word[s / 4], s % 4); }
 #endif
 
 // Words of 16 columns of a word of weights that are taken at a time, and products of them between two flushes.
@@ -33,9 +29,9 @@ uint runOf(uint steps) {
     return BLOCK == 0u || BLOCK % grouped == 0u ? grouped : grouped % BLOCK == 0u ? BLOCK : TURN;
 }
 
-// The sums of rows m0 .. m0 + ROWS - 1 with the columns of quads from quad on.
-void sums(uint panels, uint words, uint quad, uint m0, out vec4 acc[ROWS][STRIP]) {
-    uint steps = (K + 15u) / 16u, slot = quad / 16u * words * 64u + quad % 16u, at = 0, low[OWNPAIRS], high[OWNPAIRS];
+// The sums of rows m0 .. m0 + ROWS - 1 over steps words of 16, of which WEIGHTS fetches the half h of word at / XWORDS for four columns.
+void sums(uint panels, uint words, uint steps, uint quad, uint m0, out vec4 acc[ROWS][STRIP]) {
+    uint at = 0, low[OWNPAIRS], high[OWNPAIRS];
     uint run = runOf(steps);
     float own[ROWS / LANES];
     OWNROWS(low, PAIRS, m0, M, steps)
@@ -52,17 +48,14 @@ void sums(uint panels, uint words, uint quad, uint m0, out vec4 acc[ROWS][STRIP]
         }
         do {
             ivec4 part[PAIRS];
-            uvec4 word[4];
             EACHPAIR part[i] = ivec4(LIFT);
-            EACHCOLUMN word[c] = WORD(slot + 16u * c + at / XWORDS * 64u);
-            if (TURN < XWORDS) EACHCOLUMN word[c] = at % 2u == 1u ? word[c].zwzw : word[c];
             [[unroll]] for (uint h = 0; h < TURN; h++) {
                 int a[OWNPAIRS][16], b[4][16];
                 [[unroll]] for (uint j = 0; j < OWNPAIRS; j++) {
                     uvec4 x0 = XWORD(low[j] + at + h), x1 = XWORD(high[j] + at + h);
                     EACHNUMBER a[j][s] = int8Of(x0[s / 4], s % 4) + (int8Of(x1[s / 4], s % 4) << 16);
                 }
-                EACHCOLUMN EACHNUMBER b[c][s] = weightOf(word[c], h, s);
+                WEIGHTS(b)
                 EACHPAIR EACHNUMBER {
                     int v = FROMLANE(a[i / LANES][s], i % LANES);
                     EACHCOLUMN part[i][c] += v * b[c][s];

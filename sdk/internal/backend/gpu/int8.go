@@ -110,7 +110,7 @@ func (r *recording) int8Tiles(v variant, m, n int, push []byte, bindings []vulka
 	if v.Needs&shaders.SharedMemory != 0 {
 		return r.groups(v, ceil(n, panelRows)*ceil(m, int(v.spec[0]*v.spec[1])/16), push, bindings)
 	}
-	return r.over(v, v.tiles(m, ceil(n, 4*int(v.spec[2]))), push, bindings)
+	return r.over(v, v.tiles(m, v.quads(n)), push, bindings)
 }
 
 // tileColumns is how many columns of the int8 operand the kernels with tiles in shared memory take at a time.
@@ -164,7 +164,11 @@ func (r *recording) linearBackwardInt8(o *backend.LinearBackward, w *weight, nam
 	if err != nil {
 		return err
 	}
-	return r.int8Tiles(v, m, ceil(w.cols, wordColumns)*wordColumns, push(m, n, w.cols), append([]vulkan.Range{dy, w.whole()}, own...))
+	cols := ceil(w.cols, wordColumns) * wordColumns
+	if v.value(lanesID, 0) != 0 {
+		cols = v.columns(cols)
+	}
+	return r.int8Tiles(v, m, cols, push(m, n, w.cols), append([]vulkan.Range{dy, w.whole()}, own...))
 }
 
 // quantize rounds a matrix [m, k], the first of the kernel's bindings, into the scratch memory.
