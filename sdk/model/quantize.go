@@ -34,7 +34,7 @@ func QuantizeFullRange(src *Source) (*Backbone, error) {
 
 // QuantizeSmoothed is Quantize to q8c of the same function with other numbers: the columns of a layer that reads a norm, LayerQKV
 // or LayerFC1 of any block, are multiplied by factors, and what the norm writes is divided by them. factors are by the layer's
-// canonical name.
+// canonical name and positive.
 func QuantizeSmoothed(src *Source, factors map[string][]float32) (*Backbone, error) {
 	edits := map[string]func(t tensor.Tensor){}
 	for i := range src.config.Depth {
