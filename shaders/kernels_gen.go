@@ -1102,7 +1102,7 @@ var kernels = []Kernel{
 		Name: "linear_bwd_x_q8ca8", Variant: "TEXEL+Q8C", File: "linear_bwd_x_lanes.texel.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Write, StorageBuffer}},
 		PushBytes: 12,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {5, 4}, {7, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {5, 4}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1228,7 +1228,7 @@ var kernels = []Kernel{
 		Name: "linear_bwd_x_gelu_q8ca8", Variant: "TEXEL+GELU+Q8C", File: "linear_bwd_x_lanes.texel.gelu.q8c.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, UintTexels}, {Read, UintTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 12,
-		Spec:      []SpecConstant{{0, 8}, {1, 8}, {5, 4}, {7, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {5, 4}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{

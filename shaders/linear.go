@@ -96,7 +96,7 @@ func int8Rows(word, scheme, define string) []Row {
 func int8BackwardRows(name, define string) []Row {
 	define = strings.TrimSpace(define + " Q8C")
 	return []Row{
-		{name, "linear_bwd_x_lanes.comp", "TEXEL " + define, Spec{8, 8}, TexelFetch, whyLanes},
+		{name, "linear_bwd_x_lanes.comp", "TEXEL " + define, Spec{8, 16}, TexelFetch, whyLanes},
 		{name, "linear_bwd_x_a8_tile.comp", "TILE DOT " + define, Spec{128, 8}, IntegerDotProduct | SharedMemory, whyTile},
 		{name, "linear_bwd_x_a8.comp", "DOT " + define, Spec{64, 8, 1, 0}, IntegerDotProduct | BigTiles, whyBigger},
 		{name, "linear_bwd_x_a8.comp", "DOT " + define, Spec{64, 4, 1, 1}, IntegerDotProduct, whyDot},
