@@ -36,11 +36,7 @@ func Quantize(s Scheme, w []float32, rows, cols int) (Matrix, error) {
 	case F16:
 		return halves(m, w)
 	case Q8C:
-		m.Int8, m.Scale = make([]int8, len(w)), make([]float32, rows)
-		for r := range rows {
-			row := w[r*cols : (r+1)*cols]
-			m.Scale[r] = int8Row(m.Int8[r*cols:(r+1)*cols], row, float64(largest(row)))
-		}
+		return int8Rows(m, w, func(row []float32) float64 { return float64(largest(row)) }), nil
 	case Q4G, Q4G32, Q4G128:
 		return int4Groups(m, w)
 	default:
@@ -59,12 +55,15 @@ func QuantizePairs(w []float32, rows, cols int) (Matrix, error) {
 	if err := checkWeights(w, rows, cols); err != nil {
 		return m, err
 	}
-	m.Int8, m.Scale = make([]int8, len(w)), make([]float32, rows)
-	for r := range rows {
-		row := w[r*cols : (r+1)*cols]
-		m.Scale[r] = int8Row(m.Int8[r*cols:(r+1)*cols], row, max(float64(largest(row)), widestPair(row)))
+	return int8Rows(m, w, func(row []float32) float64 { return max(float64(largest(row)), widestPair(row)) }), nil
+}
+
+// QuantizeDefault stores w in scheme s as models have it: q8c by QuantizePairs, the others by Quantize.
+func QuantizeDefault(s Scheme, w []float32, rows, cols int) (Matrix, error) {
+	if s == Q8C {
+		return QuantizePairs(w, rows, cols)
 	}
-	return m, nil
+	return Quantize(s, w, rows, cols)
 }
 
 // widestPair is the largest magnitude of the sums of columns 2i and 2i+1.
@@ -110,6 +109,16 @@ func halves(m Matrix, w []float32) (Matrix, error) {
 		}
 	}
 	return m, nil
+}
+
+// int8Rows fills m, where top is the magnitude of a row that becomes 127.
+func int8Rows(m Matrix, w []float32, top func(row []float32) float64) Matrix {
+	m.Int8, m.Scale = make([]int8, len(w)), make([]float32, m.Rows)
+	for r := range m.Rows {
+		row := w[r*m.Cols : (r+1)*m.Cols]
+		m.Scale[r] = int8Row(m.Int8[r*m.Cols:(r+1)*m.Cols], row, top(row))
+	}
+	return m
 }
 
 // int8Row fills q with round(w / scale) and returns the scale, which takes top to 127.

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"maps"
 	"math"
+	"slices"
 
 	"github.com/pkg/errors"
 
@@ -21,37 +22,41 @@ import (
 // The weights of q8c are those of quant.QuantizePairs.
 // Cost: one pass over the weights, with one tensor at a time in float32.
 func Quantize(src *Source, scheme quant.Scheme) (*Backbone, error) {
-	return src.quantize(scheme, nearest(scheme), nil)
+	return src.quantize(scheme, quant.QuantizeDefault, nil)
 }
 
 // QuantizeFullRange is Quantize to q8c by quant.Quantize: each row uses all of int8. Products on x86 processors without
 // VNNI are slower with such weights.
 func QuantizeFullRange(src *Source) (*Backbone, error) {
-	return src.quantize(quant.Q8C, func(w []float32, rows, cols int) (quant.Matrix, error) {
-		return quant.Quantize(quant.Q8C, w, rows, cols)
-	}, nil)
+	return src.quantize(quant.Q8C, quant.Quantize, nil)
 }
 
 // QuantizeSmoothed is Quantize to q8c of the same function with other numbers: the columns of a layer that reads a norm, LayerQKV
 // or LayerFC1 of any block, are multiplied by factors, and what the norm writes is divided by them. factors are by the layer's
-// canonical name and positive.
+// canonical name, finite and positive; ErrLayout says which are of no such layer, or too few or many.
 func QuantizeSmoothed(src *Source, factors map[string][]float32) (*Backbone, error) {
-	edits := map[string]func(t tensor.Tensor){}
+	edits, left := map[string]func(t tensor.Tensor){}, maps.Clone(factors)
 	for i := range src.config.Depth {
 		for layer, norm := range map[string]string{LayerQKV: "norm1", LayerFC1: "norm2"} {
-			f := factors[src.config.LinearName(i, layer)]
-			if f == nil {
+			name := src.config.LinearName(i, layer)
+			f, ok := factors[name]
+			if !ok {
 				continue
+			}
+			delete(left, name)
+			if dim := src.config.BlockDim(i); len(f) != dim || slices.ContainsFunc(f, func(v float32) bool { return !(v > 0 && v <= math.MaxFloat32) }) {
+				return nil, fmt.Errorf("factors of %q, %d of them, expected %d finite and positive ones: %w", name, len(f), dim, ErrLayout)
 			}
 			divide := func(t tensor.Tensor) { eachColumn(t, f, func(v, f float32) float32 { return v / f }) }
 			norm = src.config.BlockName(i, norm)
 			edits[norm+".weight"], edits[norm+".bias"] = divide, divide
-			edits[src.config.LinearName(i, layer)+".weight"] = func(t tensor.Tensor) {
-				eachColumn(t, f, func(v, f float32) float32 { return v * f })
-			}
+			edits[name+".weight"] = func(t tensor.Tensor) { eachColumn(t, f, func(v, f float32) float32 { return v * f }) }
 		}
 	}
-	return src.quantize(quant.Q8C, nearest(quant.Q8C), edits)
+	for name := range left {
+		return nil, fmt.Errorf("factors of %q, which is no layer behind a norm: %w", name, ErrLayout)
+	}
+	return src.quantize(quant.Q8C, quant.QuantizeDefault, edits)
 }
 
 func eachColumn(t tensor.Tensor, f []float32, edit func(v, f float32) float32) {
@@ -60,18 +65,8 @@ func eachColumn(t tensor.Tensor, f []float32, edit func(v, f float32) float32) {
 	}
 }
 
-// nearest quantises a matrix as models have it.
-func nearest(scheme quant.Scheme) func(w []float32, rows, cols int) (quant.Matrix, error) {
-	return func(w []float32, rows, cols int) (quant.Matrix, error) {
-		if scheme == quant.Q8C {
-			return quant.QuantizePairs(w, rows, cols)
-		}
-		return quant.Quantize(scheme, w, rows, cols)
-	}
-}
-
 // quantize stores linear layers by the function linear, after the edits of tensors by name.
-func (src *Source) quantize(scheme quant.Scheme, linear func(w []float32, rows, cols int) (quant.Matrix, error), edits map[string]func(tensor.Tensor)) (*Backbone, error) {
+func (src *Source) quantize(scheme quant.Scheme, linear func(s quant.Scheme, w []float32, rows, cols int) (quant.Matrix, error), edits map[string]func(tensor.Tensor)) (*Backbone, error) {
 	if _, err := quant.ParseScheme(string(scheme)); err != nil {
 		return nil, err
 	}
@@ -91,7 +86,7 @@ func (src *Source) quantize(scheme quant.Scheme, linear func(w []float32, rows, 
 			b.float[s.name] = newParam(t, half)
 			continue
 		}
-		m, err := linear(t.Data, t.Shape[0], t.Shape[1])
+		m, err := linear(scheme, t.Data, t.Shape[0], t.Shape[1])
 		if err != nil {
 			return nil, errors.WithMessagef(err, "tensor %q", s.name)
 		}

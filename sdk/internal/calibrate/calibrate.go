@@ -24,7 +24,7 @@ var blockLayers = []string{model.LayerQKV, model.LayerProj, model.LayerFC1, mode
 // how many layers of how many are done, or for int8 images. The result is the same for any number of threads of the same device.
 //
 // Memory for int4: the tokens of all images twice, one block's weights as float32, and 32 bytes for each pair of a layer's
-// inputs, 75 MB for a ViT-S.
+// inputs, 75 MB for a ViT-S. For int8: the float weights, and what two layers of each block read of one image.
 func Run(ctx context.Context, be backend.Backend, src *model.Source, scheme quant.Scheme, images []tensor.Tensor, threads int, progress func(done, of int)) (*model.Backbone, error) {
 	if !scheme.Integers() {
 		return nil, errors.WithMessagef(quant.ErrScheme, "calibration of scheme %q, expected one of integers", scheme)
@@ -35,11 +35,7 @@ func Run(ctx context.Context, be backend.Backend, src *model.Source, scheme quan
 	if scheme.Group() == 0 {
 		return smooth(ctx, be, src, images, progress)
 	}
-	host, err := model.Quantize(src, scheme)
-	if err != nil {
-		return nil, err
-	}
-	v, err := nn.NewViT(be, host, nn.FloatActivations)
+	host, v, err := network(be, src, scheme)
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +58,16 @@ func Run(ctx context.Context, be backend.Backend, src *model.Source, scheme quan
 		}
 	}
 	return host.Exchange(w.matrices)
+}
+
+// network is src in a scheme, and on a device with float activations.
+func network(be backend.Backend, src *model.Source, scheme quant.Scheme) (*model.Backbone, *nn.ViT, error) {
+	b, err := model.Quantize(src, scheme)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := nn.NewViT(be, b, nn.FloatActivations)
+	return b, v, err
 }
 
 // walk is a calibration under way. Two streams of tokens climb the network side by side, one through quantised layers and

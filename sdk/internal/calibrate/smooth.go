@@ -39,11 +39,7 @@ var smoothedLayers = []string{model.LayerQKV, model.LayerFC1}
 
 // columnRanges are the largest magnitudes of the columns of what those layers read, by its tap.
 func columnRanges(ctx context.Context, be backend.Backend, src *model.Source, images []tensor.Tensor, progress func(done, of int)) (map[string][]float32, error) {
-	b, err := model.Quantize(src, quant.F32)
-	if err != nil {
-		return nil, err
-	}
-	v, err := nn.NewViT(be, b, nn.FloatActivations)
+	b, v, err := network(be, src, quant.F32)
 	if err != nil {
 		return nil, err
 	}

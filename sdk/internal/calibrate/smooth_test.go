@@ -2,6 +2,7 @@ package calibrate
 
 import (
 	"context"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -187,6 +188,11 @@ func TestSmoothNeedsBothSides(t *testing.T) {
 	}
 	if d, _ := deviation(t, be, right, nn.FloatActivations, images, want); d > 1e-2 {
 		t.Errorf("deviation %g", d)
+	}
+	for name, f := range map[string][]float32{"head": {1}, c.LinearName(0, model.LayerProj): make([]float32, c.Dim), c.LinearName(0, model.LayerQKV): {1, 2}, c.LinearName(1, model.LayerFC1): make([]float32, c.Dim)} {
+		if _, err := model.QuantizeSmoothed(src, map[string][]float32{name: f}); !errors.Is(err, model.ErrLayout) {
+			t.Errorf("factors of %s: %v, expected ErrLayout", name, err)
+		}
 	}
 	// The norms of one and the weights of the other.
 	other, err := model.QuantizeSmoothed(src, swapped)

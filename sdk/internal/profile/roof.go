@@ -37,10 +37,7 @@ func (b *Backend) product(ctx context.Context, scheme quant.Scheme, block int) (
 	for i := range w {
 		w[i] = float32((i*7919)%255-127) / 127
 	}
-	m, err := quant.Quantize(scheme, w, roofDim, roofDim)
-	if scheme == quant.Q8C { // a device may multiply such weights faster
-		m, err = quant.QuantizePairs(w, roofDim, roofDim)
-	}
+	m, err := quant.QuantizeDefault(scheme, w, roofDim, roofDim)
 	if err != nil {
 		return 0, err
 	}
