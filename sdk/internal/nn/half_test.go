@@ -120,22 +120,9 @@ func TestHalfTraining(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		task, err := nn.NewTask(v, a)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer task.Close()
-		opt, err := nn.NewOptimizer(v, task, nn.OptimizerConfig{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer opt.Close()
 		s := image.Shape
-		step, err := v.NewStep(task, opt, nn.StepConfig{Batch: s[0], Height: s[2], Width: s[3], Gradients: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer step.Close()
+		_, step, end := stepOf(t, v, a, nn.StepConfig{Batch: s[0], Height: s[2], Width: s[3], Gradients: true})
+		defer end()
 		if _, _, err := step.Run(context.Background(), image.Data, y, 0, 0); err != nil {
 			t.Fatal(err)
 		}

@@ -100,22 +100,9 @@ func checkDifferences(t *testing.T, c adapter.Config) {
 	if a, err = a.WithTensors(values); err != nil {
 		t.Fatal(err)
 	}
-	task, err := nn.NewTask(v, a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer task.Close()
-	opt, err := nn.NewOptimizer(v, task, nn.OptimizerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer opt.Close()
 	const batch = 3
-	step, err := v.NewStep(task, opt, nn.StepConfig{Batch: batch, Height: side, Width: side, Gradients: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer step.Close()
+	task, step, end := stepOf(t, v, a, nn.StepConfig{Batch: batch, Height: side, Width: side, Gradients: true})
+	defer end()
 	images := noise(99, batch*3*side*side)
 	loss := func(a *adapter.Adapter) float64 {
 		if err := task.Load(a); err != nil {

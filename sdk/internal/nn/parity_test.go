@@ -218,22 +218,9 @@ func (c parityCase) gradients(t *testing.T, v *nn.ViT, a *adapter.Adapter, loss 
 	if err != nil {
 		t.Fatal(err)
 	}
-	task, err := nn.NewTask(v, a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer task.Close()
-	opt, err := nn.NewOptimizer(v, task, nn.OptimizerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer opt.Close()
 	s := image.Shape
-	step, err := v.NewStep(task, opt, nn.StepConfig{Batch: s[0], Height: s[2], Width: s[3], Gradients: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer step.Close()
+	task, step, end := stepOf(t, v, a, nn.StepConfig{Batch: s[0], Height: s[2], Width: s[3], Gradients: true})
+	defer end()
 	got, _, err := step.Run(context.Background(), image.Data, y, 0, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -243,6 +230,27 @@ func (c parityCase) gradients(t *testing.T, v *nn.ViT, a *adapter.Adapter, loss 
 	}
 	checkGradients(t, step, loss, want, tol)
 	checkStatistics(t, task, want, tol)
+}
+
+// stepOf is a task on v with an adapter's values, and a step that trains it; end closes both, before v is closed.
+func stepOf(t *testing.T, v *nn.ViT, a *adapter.Adapter, c nn.StepConfig) (task *nn.Task, step *nn.Step, end func()) {
+	t.Helper()
+	task, err := nn.NewTask(v, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt, err := nn.NewOptimizer(v, task, nn.OptimizerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if step, err = v.NewStep(task, opt, c); err != nil {
+		t.Fatal(err)
+	}
+	return task, step, func() {
+		step.Close()
+		opt.Close()
+		task.Close()
+	}
 }
 
 // checkGradients applies the reference's rule: an error is measured against the tensor's own largest gradient, or

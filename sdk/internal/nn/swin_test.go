@@ -110,21 +110,8 @@ func swinStep(t *testing.T, be backend.Backend, b *model.Backbone, a *adapter.Ad
 	defer v.Close()
 	features := swinOutputs(t, v, tensor.Tensor{Shape: tensor.Shape{2, 3, side, side}, Data: images})[nn.TapFeatures]
 	out := map[string]tensor.Tensor{nn.TapFeatures: {Shape: tensor.Shape{len(features)}, Data: features}}
-	task, err := nn.NewTask(v, a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer task.Close()
-	opt, err := nn.NewOptimizer(v, task, nn.OptimizerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer opt.Close()
-	step, err := v.NewStep(task, opt, nn.StepConfig{Batch: 2, Height: side, Width: side, Gradients: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer step.Close()
+	_, step, end := stepOf(t, v, a, nn.StepConfig{Batch: 2, Height: side, Width: side, Gradients: true})
+	defer end()
 	if _, _, err := step.Run(context.Background(), images, y, 0, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func newLayer(t testing.TB, d *device, scheme quant.Scheme, m, n, k int) *layer 
 	r := rand.New(rand.NewPCG(uint64(n), uint64(k)))
 	l := &layer{d: d, m: m, n: n, k: k, x: normal(r, m*k), bias: normal(r, n)}
 	var err error
-	if l.matrix, err = quantized(scheme, normal(r, n*k), n, k); err != nil {
+	if l.matrix, err = quant.QuantizeDefault(scheme, normal(r, n*k), n, k); err != nil {
 		t.Fatal(err)
 	}
 	w, err := d.NewWeight("w", l.matrix)
@@ -56,14 +56,6 @@ func newLayer(t testing.TB, d *device, scheme quant.Scheme, m, n, k int) *layer 
 		}
 	})
 	return l
-}
-
-// quantized is a matrix as models have it.
-func quantized(scheme quant.Scheme, w []float32, rows, cols int) (quant.Matrix, error) {
-	if scheme == quant.Q8C {
-		return quant.QuantizePairs(w, rows, cols)
-	}
-	return quant.Quantize(scheme, w, rows, cols)
 }
 
 func normal(r *rand.Rand, n int) []float32 {

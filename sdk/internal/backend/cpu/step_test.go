@@ -80,7 +80,7 @@ func (e *encoder) frozen(n, k int) backend.Frozen {
 	for i := range x {
 		x[i] *= 0.05
 	}
-	m, err := quantized(e.numbers.scheme, x, n, k)
+	m, err := quant.QuantizeDefault(e.numbers.scheme, x, n, k)
 	e.check(err)
 	w, err := e.d.NewWeight("w", m)
 	e.check(err)

@@ -34,7 +34,7 @@ const offset = 128
 func avx512VNNI() *Set {
 	s := avx512()
 	s.Name, s.GemmInt4 = "avx512vnni", gemmInt4AVX512VNNI
-	s.Int8 = Int8{kGroup, int8InTiles(s.MR, gemmInt8AVX512VNNI), blocks(quantizeAVX512VNNI, 16, offset), offset, false, sumInt8}
+	s.Int8 = Int8{KGroup: kGroup, GemmInt8: int8InTiles(s.MR, gemmInt8AVX512VNNI), Quantize: blocks(quantizeAVX512VNNI, 16, offset), Zero: offset, SumInt8: sumInt8}
 	return s
 }
 
@@ -137,8 +137,8 @@ func avx2() *Set {
 		Name: "avx2", MR: 6, NR: 16,
 		Gemm:      gemmAVX2,
 		WidenInt8: widenInt8AVX2, WidenHalf: widenHalfAVX2, Transpose: transposeAVX2,
-		Int8:  Int8{kGroup, gemmInt8AVX2, quantizeSplit, 0, true, nil},
-		Pairs: &Int8{kGroup, gemmInt8PairsAVX2, blocks(quantizePairsAVX2, 8, offset), offset, false, sumInt8},
+		Int8:  Int8{KGroup: kGroup, GemmInt8: gemmInt8AVX2, Quantize: quantizeSplit, Split: true},
+		Pairs: &Int8{KGroup: kGroup, GemmInt8: gemmInt8PairsAVX2, Quantize: blocks(quantizePairsAVX2, 8, offset), Zero: offset, SumInt8: sumInt8},
 		Add:   addAVX2, Mul: mulAVX2, Axpy: axpyAVX2, Scale: scaleAVX2,
 		Sum: sumAVX2, Dot: dotAVX2, Squares: squaresAVX2, Largest: largestAVX2,
 		GELU: geluAVX2, GELUGrad: geluGradAVX2, ExpSum: expSumAVX2, ScoreGrad: scoreGradAVX2,
