@@ -225,7 +225,16 @@ func (t *edgeTable) add(at result, figures string) error {
 			fmt.Fprintf(&b, "%s\t%s\t%s\t%s\t%s\n", j.k, j.gpu, j.sizes, f, t.at[i].digest)
 		}
 	}
-	return os.WriteFile(t.path, b.Bytes(), 0o644)
+	return replace(t.path, b.Bytes())
+}
+
+// replace writes a table whole or not at all: runs take minutes, and are interrupted.
+func replace(path string, text []byte) error {
+	next := path + ".next"
+	if err := os.WriteFile(next, text, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(next, path)
 }
 
 // complaints are what no GPU that is held may have.

@@ -46,7 +46,7 @@ func run(tool, dir string, families []string, update bool) error {
 	}
 	path := filepath.Join(dir, "internal", "stats", "baseline.tsv")
 	if update {
-		return os.WriteFile(path, now.encode(), 0o644)
+		return replace(path, now.encode())
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
