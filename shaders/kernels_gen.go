@@ -1792,10 +1792,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "attention_bwd_dq", Variant: "TEXEL+DQ", File: "attention_bwd_x.texel.dq.spv", Needs: TexelFetch,
+		Name: "attention_bwd_dq", Variant: "TEXEL+DQ", File: "attention_lanes_bwd_x.texel.dq.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 3}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1806,10 +1806,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "attention_bwd_dk", Variant: "TEXEL+DK", File: "attention_bwd_x.texel.dk.spv", Needs: TexelFetch,
+		Name: "attention_bwd_dk", Variant: "TEXEL+DK", File: "attention_lanes_bwd_x.texel.dk.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 3}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1820,10 +1820,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "attention_bwd_dv", Variant: "TEXEL+DV", File: "attention_bwd_x.texel.dv.spv", Needs: TexelFetch,
+		Name: "attention_bwd_dv", Variant: "TEXEL+DV", File: "attention_lanes_bwd_x.texel.dv.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, StorageBuffer}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 20,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 4}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 3}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{

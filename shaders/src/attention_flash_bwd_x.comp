@@ -5,7 +5,7 @@
 //   DV   dv = Pt do             a thread has a key, and meets the queries
 //
 // P is recomputed in each, so that no T x T matrix exists and nobody adds to what another wrote: no atomics. Layouts as in
-// attention_bwd_x.comp; include/flash.glsl says how threads share the work. float32 throughout, sums in increasing order.
+// attention_lanes_bwd_x.comp; include/flash.glsl says how threads share the work. float32 throughout, sums in increasing order.
 // Reference: sdk/internal/ref/attention.go.
 #version 450
 #extension GL_EXT_control_flow_attributes : require

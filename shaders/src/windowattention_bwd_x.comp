@@ -4,7 +4,7 @@
 //   DK   dk = scale dSt q       one thread for OWN keys, over the queries
 //   DV   dv = Pt do             one thread for OWN keys, over the queries
 //
-// Three kernels, as in attention_bwd_x.comp. Queries of padding have no gradient; what reaches keys of padding ends there.
+// Three kernels, as in attention_lanes_bwd_x.comp. Queries of padding have no gradient; what reaches keys of padding ends there.
 // Layouts: include/windows.glsl. float32 throughout, sums in increasing order of places. Reference: sdk/internal/ref/window.go.
 #version 450
 #extension GL_EXT_control_flow_attributes : require
