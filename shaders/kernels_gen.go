@@ -1533,10 +1533,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "matmul", Variant: "TEXEL", File: "matmul.texel.spv", Needs: TexelFetch,
+		Name: "matmul", Variant: "TEXEL", File: "matmul_lanes.texel.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 16,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 1}, {9, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1554,10 +1554,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "matmul_base", Variant: "TEXEL+BASE", File: "matmul.texel.base.spv", Needs: TexelFetch,
+		Name: "matmul_base", Variant: "TEXEL+BASE", File: "matmul_lanes.texel.base.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {ReadWrite, StorageBuffer}},
 		PushBytes: 16,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 1}, {9, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1575,10 +1575,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "adaptdown_bwd_x", Variant: "TEXEL+MASK", File: "matmul.texel.mask.spv", Needs: TexelFetch,
+		Name: "adaptdown_bwd_x", Variant: "TEXEL+MASK", File: "matmul_lanes.texel.mask.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 16,
-		Spec:      []SpecConstant{{0, 8}, {1, 16}, {2, 1}, {9, 0}},
+		Spec:      []SpecConstant{{0, 8}, {1, 8}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1589,10 +1589,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "weightgrad", Variant: "TEXEL", File: "weightgrad.texel.spv", Needs: TexelFetch,
+		Name: "weightgrad", Variant: "TEXEL", File: "weightgrad_lanes.texel.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 16,
-		Spec:      []SpecConstant{{0, 8}},
+		Spec:      []SpecConstant{{0, 8}, {1, 16}, {5, 4}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{

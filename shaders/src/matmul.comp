@@ -1,9 +1,4 @@
-// Float product with the second operand contiguous in the output axis:
-//
-//   matmul      c = base + a b                                BASE: base is added, c may be base itself
-//   MASK        c = scale (a b) where h > 0, else 0           the gradient at AdaptMLP's hidden sums
-//
-// a [M, N]; b [N, K]; base, h, c [M, K]. One thread computes ROWS x 4 QUADS outputs, QUADS at most K / 4; sums are float32 in increasing n.
+// Products of include/matmul.glsl. One thread computes ROWS x 4 QUADS outputs, QUADS at most K / 4; sums are float32 in increasing n.
 // Reference: sdk/internal/ref/matmul.go, adaptdown.go.
 #version 450
 #extension GL_EXT_control_flow_attributes : require
@@ -16,18 +11,7 @@ layout(constant_id = 2) const uint QUADS = 1;
 layout(constant_id = 9) const bool WIDE = false; // N and K are multiples of 4
 
 #include "tiles.glsl"
-
-VEC4S(0, a);
-VEC4S(1, b);
-#if defined(BASE)
-layout(std430, set = 0, binding = 2) buffer C { vec4 c[]; };
-#elif defined(MASK)
-VEC4S(2, h);
-layout(std430, set = 0, binding = 3) writeonly buffer C { vec4 c[]; };
-#else
-layout(std430, set = 0, binding = 2) writeonly buffer C { vec4 c[]; };
-#endif
-layout(push_constant) uniform Push { uint M, N, K; float scale; };
+#include "matmul.glsl"
 
 void main() {
     uint quads = (K + 3u) / 4u, tiles = (quads + QUADS - 1u) / QUADS;
@@ -51,16 +35,5 @@ void main() {
         }
         n += 4u;
     } while (n < N);
-    EACHROW EACHQUAD {
-        uint m = m0 + i, k = (quad + q) * 4u, at = m * K + k;
-        if (m < M && quad + q >= own) {
-            vec4 v = acc[i][q];
-#if defined(BASE)
-            v += READ4(c, at, K - k);
-#elif defined(MASK)
-            v = mix(vec4(0.0), scale * v, greaterThan(LOAD4(h, at, K - k), vec4(0.0)));
-#endif
-            STORE4(c, at, K - k, v)
-        }
-    }
+    EACHROW EACHQUAD if (m0 + i < M && quad + q >= own) finish(m0 + i, (quad + q) * 4u, acc[i][q]);
 }

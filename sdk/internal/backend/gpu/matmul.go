@@ -55,7 +55,11 @@ func (r *recording) weightGrad(o *backend.WeightGrad) error {
 	if err != nil {
 		return err
 	}
-	if err := r.over(v, ceil(k, 4)*ceil(n, 4)*s, push(m, n, k, s), append(r.values(o.DY, o.X), part)); err != nil {
+	tiles := ceil(n, 4) * ceil(k, 4)
+	if v.value(lanesID, 0) != 0 {
+		tiles = v.tiles(n, v.quads(v.columns(k)))
+	}
+	if err := r.over(v, tiles*s, push(m, n, k, s), append(r.values(o.DY, o.X), part)); err != nil {
 		return err
 	}
 	return r.threads("reduce", n*k, push(n*k, s, o.Scale), append([]vulkan.Range{part}, r.values(o.DW)...))
