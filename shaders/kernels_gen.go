@@ -1603,6 +1603,13 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
+		Name: "biasgrad", Variant: "TEXEL", File: "biasgrad.texel.spv", Needs: TexelFetch,
+		Bindings:  []Binding{{Read, FloatTexels}, {Write, StorageBuffer}},
+		PushBytes: 12,
+		Spec:      []SpecConstant{{0, 8}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "biasgrad", Variant: "", File: "biasgrad.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 12,
@@ -1610,10 +1617,24 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
+		Name: "gaingrad", Variant: "TEXEL+GAIN", File: "biasgrad.texel.gain.spv", Needs: TexelFetch,
+		Bindings:  []Binding{{Read, FloatTexels}, {Read, FloatTexels}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
+		PushBytes: 12,
+		Spec:      []SpecConstant{{0, 8}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
 		Name: "gaingrad", Variant: "GAIN", File: "biasgrad.gain.spv", Needs: 0,
 		Bindings:  []Binding{{Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Read, StorageBuffer}, {Write, StorageBuffer}},
 		PushBytes: 12,
 		Spec:      []SpecConstant{{0, 64}},
+		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
+	},
+	{
+		Name: "reduce", Variant: "TEXEL", File: "reduce.texel.spv", Needs: TexelFetch,
+		Bindings:  []Binding{{Read, FloatTexels}, {Write, StorageBuffer}},
+		PushBytes: 12,
+		Spec:      []SpecConstant{{0, 8}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1666,10 +1687,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "quantize", Variant: "TEXEL", File: "quantize.texel.spv", Needs: TexelFetch,
+		Name: "quantize", Variant: "TEXEL", File: "quantize_lanes.texel.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Write, StorageBuffer}},
 		PushBytes: 8,
-		Spec:      []SpecConstant{{0, 8}, {1, 1}, {7, 0}},
+		Spec:      []SpecConstant{{0, 8}, {5, 4}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
@@ -1680,10 +1701,10 @@ var kernels = []Kernel{
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{
-		Name: "quantize_bwd_x", Variant: "TEXEL+GRADIENT", File: "quantize.texel.gradient.spv", Needs: TexelFetch,
+		Name: "quantize_bwd_x", Variant: "TEXEL+GRADIENT", File: "quantize_lanes.texel.gradient.spv", Needs: TexelFetch,
 		Bindings:  []Binding{{Read, FloatTexels}, {Read, UintTexels}, {Write, StorageBuffer}},
 		PushBytes: 12,
-		Spec:      []SpecConstant{{0, 8}, {1, 1}, {7, 0}},
+		Spec:      []SpecConstant{{0, 8}, {5, 4}, {7, 0}},
 		Local:     [3]uint32{1, 1, 1}, LocalIDs: [3]int{0, -1, -1},
 	},
 	{

@@ -5,16 +5,18 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint WORKGROUP = 64;
 
-layout(std430, set = 0, binding = 0) readonly buffer Part { float part[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Y { float y[]; };
+#include "numbers.glsl"
+
+NUMBERS(0, part);
+layout(std430, set = 0, binding = 1) writeonly buffer Y { NUMBER y[]; };
 layout(push_constant) uniform Push { uint count, slices; float scale; };
 
 #include "load.glsl"
 
 void main() {
-    uint i = flatIndex();
-    if (i >= count) return;
-    float sum = 0.0;
-    for (uint z = 0; z < slices; z++) sum += part[z * count + i];
+    uint i = flatIndex(), width = count / UNIT;
+    if (i >= width) return;
+    NUMBER sum = NUMBER(0.0);
+    for (uint z = 0; z < slices; z++) sum += READ(part, z * width + i);
     y[i] = scale * sum;
 }

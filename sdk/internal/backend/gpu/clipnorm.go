@@ -16,7 +16,7 @@ func (r *recording) clipNorm(o *backend.ClipNorm) error {
 	if err := r.threads("clipnorm_squares", normThreads, push(n, normThreads), append(r.values(o.X), part)); err != nil {
 		return err
 	}
-	if err := r.threads("reduce", 1, push(1, normThreads, float32(1)), []vulkan.Range{part, squares}); err != nil {
+	if err := r.numbers("reduce", 1, 1, push(1, normThreads, float32(1)), []vulkan.Range{part, squares}); err != nil {
 		return err
 	}
 	return r.threads("clipnorm", n, push(n, o.Max), append([]vulkan.Range{squares}, r.values(o.X)...))

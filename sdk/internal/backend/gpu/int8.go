@@ -183,5 +183,10 @@ func (r *recording) quantize(name string, m, k, block int, push []byte, bindings
 	}
 	v.set(blockID, words)
 	out := r.partial(roundedWords(m, k, block))
-	return out, r.over(v, m*quant.ActivationBlocks(k, block)*int(v.spec[1]), push, append(bindings, out))
+	blocks := quant.ActivationBlocks(k, block)
+	bindings = append(bindings, out)
+	if lanes := v.value(lanesID, 0); lanes != 0 { // a group has a block of as many rows
+		return out, r.groups(v, ceil(m, lanes)*blocks, push, bindings)
+	}
+	return out, r.over(v, m*blocks*int(v.spec[1]), push, bindings)
 }

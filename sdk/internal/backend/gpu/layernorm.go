@@ -40,8 +40,8 @@ func (r *recording) gainGrad(o *backend.GainGrad) error {
 	m, n := r.matrix(o.X)
 	s := slicesOf(m)
 	part := r.partial(s * n)
-	if err := r.threads("gaingrad", n*s, push(m, n, s), append(r.values(o.DY, o.X, o.Mean, o.Rstd), part)); err != nil {
+	if err := r.numbers("gaingrad", s, n, push(m, n, s), append(r.values(o.DY, o.X, o.Mean, o.Rstd), part)); err != nil {
 		return err
 	}
-	return r.threads("reduce", n, push(n, s, float32(1)), append([]vulkan.Range{part}, r.values(o.DGamma)...))
+	return r.numbers("reduce", 1, n, push(n, s, float32(1)), append([]vulkan.Range{part}, r.values(o.DGamma)...))
 }

@@ -62,15 +62,15 @@ func (r *recording) weightGrad(o *backend.WeightGrad) error {
 	if err := r.over(v, tiles*s, push(m, n, k, s), append(r.values(o.DY, o.X), part)); err != nil {
 		return err
 	}
-	return r.threads("reduce", n*k, push(n*k, s, o.Scale), append([]vulkan.Range{part}, r.values(o.DW)...))
+	return r.numbers("reduce", 1, n*k, push(n*k, s, o.Scale), append([]vulkan.Range{part}, r.values(o.DW)...))
 }
 
 func (r *recording) biasGrad(o *backend.BiasGrad) error {
 	m, n := r.matrix(o.DY)
 	s := slicesOf(m)
 	part := r.partial(s * n)
-	if err := r.threads("biasgrad", n*s, push(m, n, s), append(r.values(o.DY), part)); err != nil {
+	if err := r.numbers("biasgrad", s, n, push(m, n, s), append(r.values(o.DY), part)); err != nil {
 		return err
 	}
-	return r.threads("reduce", n, push(n, s, o.Scale), append([]vulkan.Range{part}, r.values(o.DB)...))
+	return r.numbers("reduce", 1, n, push(n, s, o.Scale), append([]vulkan.Range{part}, r.values(o.DB)...))
 }

@@ -292,6 +292,18 @@ func (r *recording) threads(name string, n int, push []byte, bindings []vulkan.R
 	return r.over(v, n, push, bindings)
 }
 
+// numbers dispatches a kernel of shaders/src/include/numbers.glsl over rows of n numbers.
+func (r *recording) numbers(name string, rows, n int, push []byte, bindings []vulkan.Range) error {
+	v, err := r.variant(name, n%4 == 0)
+	if err != nil {
+		return err
+	}
+	if v.Needs&shaders.TexelFetch != 0 {
+		n /= 4
+	}
+	return r.over(v, rows*n, push, bindings)
+}
+
 // over dispatches a variant over n threads in one-dimensional groups.
 func (r *recording) over(v variant, n int, push []byte, bindings []vulkan.Range) error {
 	return r.groups(v, ceil(n, int(v.spec[0])), push, bindings)
