@@ -46,12 +46,10 @@ void main() {
     uint from = 4u * width * block, to = min(from + 4u * width, 4u * words), at = min(row, M - 1u);
     vec4 most = vec4(0.0);
     for (uint w = from + lane; w < to; w += LANES) most = max(most, abs(four(at, 4u * w)));
-    float top = largest(most);
-    if (LANES > 1u) {
-        peak[thread] = top;
-        barrier();
-        for (uint t = 0; t < LANES; t++) top = max(top, peak[thread - lane + t]);
-    }
+    peak[thread] = largest(most);
+    barrier();
+    float top = 0.0;
+    for (uint t = 0; t < LANES; t++) top = max(top, peak[thread - lane + t]);
     vec2 range = rangeOf(top);
     if (row < M) {
         for (uint w = from + lane; w < to; w += LANES) y[row * 4u * words + w] = toInt8(four(row, 4u * w), range.y);
