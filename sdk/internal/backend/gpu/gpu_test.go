@@ -31,13 +31,14 @@ func TestSuite(t *testing.T) {
 // has, on CPUs with vectors of 128 and of 512 bits. It decides that once a process.
 func TestVectorWidths(t *testing.T) {
 	gputest.Require(t)
+	suites := []string{"linear", "linear_int8", "int8_sums", "int8_values", "linear_bwd_x_int8", "attention", "adaptdown", "matmul", "patchembed"}
 	for _, bits := range []string{"128", "512"} {
 		t.Run(bits, func(t *testing.T) {
-			run := exec.Command(os.Args[0], "-test.run", "^TestVectorWidth$|^TestSuite$/^(linear|linear_int8|int8_sums|int8_values|attention)$", "-test.v")
+			run := exec.Command(os.Args[0], "-test.run", "^TestVectorWidth$|^TestSuite$/^("+strings.Join(suites, "|")+")$", "-test.v")
 			run.Env = append(os.Environ(), vectorWidth+"="+bits)
 			out, err := run.CombinedOutput()
-			if passed := strings.Count(string(out), "    --- PASS: TestSuite/"); err != nil || passed < 5 {
-				t.Fatalf("%v, %d suites passed of 5:\n%s", err, passed, out)
+			if passed := strings.Count(string(out), "    --- PASS: TestSuite/"); err != nil || passed < len(suites) {
+				t.Fatalf("%v, %d suites passed of %d:\n%s", err, passed, len(suites), out)
 			}
 		})
 	}
