@@ -37,7 +37,7 @@ func testAdaptDown(t *testing.T, s suite) {
 			g.read("dh", g.AdaptDownBackward(g.items("g", m, m, d), g.param("up", d, r), h, scale))
 		}
 	}
-	for i, c := range []struct{ m, d, r int }{{1, 3, 1}, {7, 37, 5}, {65, 64, 16}, {37, 197, 64}} {
+	for i, c := range []struct{ m, d, r int }{{1, 3, 1}, {7, 37, 5}, {65, 64, 16}, {21, 36, 20}, {37, 197, 64}} {
 		name := fmt.Sprintf("%dx%d r %d", c.m, c.d, c.r)
 		s.check(t, name, forward(c.m, c.d, c.r, drop{}))
 		s.check(t, name+" dropout", forward(c.m, c.d, c.r, drop{0.1, int32(-i), uint32(i)}))

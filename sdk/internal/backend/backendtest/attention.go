@@ -47,7 +47,7 @@ func (c attentionSize) backward(count int) func(g *graph) {
 }
 
 func testAttention(t *testing.T, s suite) {
-	for _, c := range []attentionSize{{1, 1, 1, 4}, {2, 7, 3, 5}, {1, 65, 2, 64}, {2, 49, 2, 32}, {1, 197, 1, 16}} {
+	for _, c := range []attentionSize{{1, 1, 1, 4}, {2, 7, 3, 5}, {1, 65, 2, 64}, {2, 49, 2, 32}, {1, 197, 1, 16}, {2, 30, 3, 20}, {1, 9, 2, 72}} {
 		name := fmt.Sprintf("%d images %d tokens %d heads of %d", c.batch, c.tokens, c.heads, c.dim)
 		s.check(t, name, c.forward(1))
 		s.check(t, "backward "+name, c.backward(c.heads))

@@ -30,7 +30,7 @@ func testMatMul(t *testing.T, s suite) {
 	bias := func(m, n int, scale float32) func(g *graph) {
 		return func(g *graph) { g.BiasGrad(g.items("dy", m, m, n), g.gradient("db", n), scale) }
 	}
-	for _, c := range []struct{ m, n, k int }{{1, 1, 1}, {7, 37, 5}, {65, 16, 63}, {37, 20, 64}, {257, 3, 197}} {
+	for _, c := range []struct{ m, n, k int }{{1, 1, 1}, {7, 37, 5}, {65, 16, 63}, {37, 20, 64}, {21, 12, 36}, {261, 8, 44}, {257, 3, 197}} {
 		name := fmt.Sprintf("%dx%dx%d", c.m, c.n, c.k)
 		s.check(t, "affine "+name, affineOf("bias", c.m, c.n, c.k))
 		s.check(t, "matmul "+name, product(c.m, c.n, c.k, false))
