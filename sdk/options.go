@@ -31,6 +31,7 @@ type options struct {
 	batchDelay  time.Duration
 	maxBatch    int
 	queue       int
+	checked     func(done, of int)
 }
 
 // check refuses values that no device could follow.

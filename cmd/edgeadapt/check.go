@@ -53,7 +53,9 @@ func (f *checkFlags) run(ctx context.Context, a *app, asJSON bool) error {
 		if d.UUID == "" || f.device != "" && f.device != d.ID && !strings.EqualFold(f.device, d.UUID) {
 			continue
 		}
-		checks, err := sdk.CheckDevice(ctx, d.ID, f.compileOnly, opts...)
+		show := newProgress(a.stderr)
+		checks, err := sdk.CheckDevice(ctx, d.ID, f.compileOnly, append(opts, sdk.WithCheckProgress(show.parts("check "+d.ID, "kernels")))...)
+		show.end()
 		if err != nil && ctx.Err() != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -21,6 +22,9 @@ func TestDevicesCheck(t *testing.T) {
 		var list []checkedDevice
 		if err := json.Unmarshal([]byte(o.stdout), &list); err != nil || o.code != exitOK || len(list) != 1 || !list[0].Usable || len(list[0].Kernels) < 50 {
 			t.Errorf("code %d, %v: %.300s", o.code, err, o.stdout+o.stderr)
+		}
+		if last := fmt.Sprintf("%d of %d kernels", len(list[0].Kernels), len(list[0].Kernels)); !strings.Contains(o.stderr, last) {
+			t.Errorf("no sign of progress %q: %.300s", last, o.stderr)
 		}
 		for _, k := range list[0].Kernels {
 			if k.Verdict != "ok" {

@@ -18,8 +18,8 @@ var apart = []string{"axpy", "canary"}
 
 // Check tests every kernel variant that the device can run, whatever earlier tests said, and keeps the verdicts where
 // o.CacheDir says. With compileOnly it makes every pipeline and submits nothing: for drivers that only compile.
-// An error is one of the device; a kernel that fails is none.
-func Check(ctx context.Context, id string, o Options, compileOnly bool) ([]backend.KernelCheck, error) {
+// An error is one of the device; a kernel that fails is none. After each kernel it calls progress, unless that is nil.
+func Check(ctx context.Context, id string, o Options, compileOnly bool, progress func(done, of int)) ([]backend.KernelCheck, error) {
 	be, err := Open(id, o)
 	if err != nil {
 		return nil, err
@@ -27,13 +27,13 @@ func Check(ctx context.Context, id string, o Options, compileOnly bool) ([]backe
 	d := be.(*device)
 	defer d.Close()
 	d.trust.forget()
+	kernels := slices.DeleteFunc(shaders.All(), func(k *shaders.Kernel) bool {
+		return k.Needs&^d.dev.Info().Supported != 0 || !compileOnly && slices.Contains(apart, k.Name)
+	})
 	var checks []backend.KernelCheck
-	for _, k := range shaders.All() {
+	for i, k := range kernels {
 		if err := ctx.Err(); err != nil {
 			return checks, err
-		}
-		if k.Needs&^d.dev.Info().Supported != 0 || !compileOnly && slices.Contains(apart, k.Name) {
-			continue
 		}
 		c := backend.KernelCheck{Kernel: k.Name, Variant: k.Variant}
 		if compileOnly {
@@ -45,6 +45,9 @@ func Check(ctx context.Context, id string, o Options, compileOnly bool) ([]backe
 			return checks, translate(err)
 		}
 		checks = append(checks, c)
+		if progress != nil {
+			progress(i+1, len(kernels))
+		}
 	}
 	for i := range checks {
 		checks[i].Used = d.uses(checks[i])

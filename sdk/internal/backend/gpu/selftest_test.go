@@ -112,9 +112,18 @@ func (d *device) tryNothing(c selftest.Case, s selftest.Size) (used []*shaders.K
 // TestCheck: the software driver gets every kernel right.
 func TestCheck(t *testing.T) {
 	d := openHere(t, Options{})
-	checks, err := Check(context.Background(), d.info.ID, Options{}, false)
+	var told, all int
+	checks, err := Check(context.Background(), d.info.ID, Options{}, false, func(done, of int) {
+		if told++; done != told {
+			t.Errorf("%d kernels done after %d calls", done, told)
+		}
+		all = of
+	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if told != len(checks) || all != told {
+		t.Errorf("told of %d kernels of %d, checked %d", told, all, len(checks))
 	}
 	used := 0
 	for _, c := range checks {
@@ -128,7 +137,7 @@ func TestCheck(t *testing.T) {
 	if err := backend.Usable(checks); err != nil || used == 0 {
 		t.Errorf("%d of %d variants are used, %v", used, len(checks), err)
 	}
-	if checks, err = Check(context.Background(), d.info.ID, Options{}, true); err != nil || len(checks) < used {
+	if checks, err = Check(context.Background(), d.info.ID, Options{}, true, nil); err != nil || len(checks) < used {
 		t.Errorf("%d pipelines: %v", len(checks), err)
 	}
 	for _, c := range checks {

@@ -20,6 +20,6 @@ func Devices() ([]backend.Info, error) {
 }
 
 // Check returns ErrNoDevice: this program was built without Vulkan.
-func Check(_ context.Context, id string, _ Options, _ bool) ([]backend.KernelCheck, error) {
+func Check(_ context.Context, id string, _ Options, _ bool, _ func(done, of int)) ([]backend.KernelCheck, error) {
 	return nil, errors.WithMessagef(backend.ErrNoDevice, "%s: this program was built without Vulkan", id)
 }
