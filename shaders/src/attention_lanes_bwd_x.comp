@@ -5,9 +5,9 @@
 //   DV   dv = Pt do             one thread for OWN keys, over the queries
 //
 // P is recomputed in each, so that no T x T matrix exists and nobody adds to what another wrote: no atomics. For drivers that run
-// shaders on the CPU, as attention_lanes.comp. (DK and DV in one would form P once less, and were no faster: more vectors than fit
-// the CPU's first cache.) Layouts: include/heads.glsl; delta as lse. float32 throughout, sums in increasing order of keys or
-// queries. Reference: sdk/internal/ref/attention.go.
+// shaders on the CPU, as attention_lanes.comp. (DK and DV in one would form P once less, and were no faster.) Layouts:
+// include/heads.glsl; delta as lse. float32 throughout, sums in increasing order of keys or queries.
+// Reference: sdk/internal/ref/attention.go.
 #version 450
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
